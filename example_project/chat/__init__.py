@@ -1,0 +1,1 @@
+"""Three chats: to everybody, to one user, to a group."""

@@ -1,0 +1,14 @@
+"""The three chats, and Django's own views for signing in and out."""
+
+from django.contrib.auth import views as auth_views
+from django.urls import path
+
+from example_project.chat import views
+
+urlpatterns = [
+    path("", views.broadcast_chat, name="broadcast_chat"),
+    path("user/", views.user_chat, name="user_chat"),
+    path("group/", views.group_chat, name="group_chat"),
+    path("login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+]

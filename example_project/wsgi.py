@@ -1,0 +1,9 @@
+"""The pages alone, for any WSGI server: what its views publish reaches the websockets of the ASGI processes."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.settings")
+
+application = get_wsgi_application()
