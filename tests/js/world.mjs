@@ -1,0 +1,204 @@
+/**
+ * A small browser for the client: a clock that the test moves, sockets that the test opens, feeds and breaks.
+ *
+ * The client is loaded as a classic script into a context of its own, which has only what a page gives it here,
+ * and which forbids `eval` as a strict Content-Security-Policy does.
+ */
+import { readFileSync } from 'node:fs';
+import vm from 'node:vm';
+
+export const SCRIPT = new URL('../../ws4channels/static/js/ws4redis.js', import.meta.url);
+export const MODULE = new URL('../../ws4channels/static/js/ws4redis.mjs', import.meta.url);
+export const CONNECTING = 0, OPEN = 1, CLOSING = 2, CLOSED = 3;
+const SOURCE = readFileSync(SCRIPT, 'utf-8');
+
+/** setTimeout and clearTimeout over a time that passes only in `advance`. Node 18 has no such mock of its own. */
+export class Clock {
+    #timers = new Map();
+    #last_id = 0;
+    now = 0;
+
+    setTimeout = (action, delay = 0) => {
+        this.#timers.set(++this.#last_id, {action, due: this.now + delay});
+        return this.#last_id;
+    };
+
+    clearTimeout = id => this.#timers.delete(id);
+
+    get pending() {
+        return this.#timers.size;
+    }
+
+    advance(milliseconds) {
+        const end = this.now + milliseconds;
+        for (let next = this.#next(); next && next.due <= end; next = this.#next()) {
+            this.now = next.due;
+            this.#timers.delete(next.id);
+            next.action();
+        }
+        this.now = end;
+    }
+
+    #next() {
+        const timers = [...this.#timers].map(([id, timer]) => ({id, ...timer}));
+        return timers.sort((a, b) => a.due - b.due || a.id - b.id)[0];
+    }
+}
+
+/** Does on its own only what the standard does at once; the rest of the network is played by the test. */
+export class FakeWebSocket {
+    readyState = CONNECTING;
+    sent = [];
+    sent_too_late = [];
+
+    constructor(url) {
+        this.url = url;
+    }
+
+    send(data) {
+        if (this.readyState === CONNECTING) {
+            throw new Error('InvalidStateError: still connecting');
+        }
+        (this.readyState === OPEN ? this.sent : this.sent_too_late).push(data);
+    }
+
+    close() {
+        if (this.readyState < CLOSING) {
+            this.readyState = CLOSING;
+        }
+    }
+
+    /** The server accepts the connection. */
+    open() {
+        this.readyState = OPEN;
+        this.onopen?.({type: 'open'});
+    }
+
+    receive(data) {
+        this.onmessage?.({type: 'message', data});
+    }
+
+    /** The connection ends, or could not be made. As in libraries for Node, an error that nobody hears is fatal. */
+    end(event = {}) {
+        this.readyState = CLOSED;
+        this.onerror({type: 'error'});
+        this.onclose?.({type: 'close', code: 1006, reason: '', wasClean: false, ...event});
+    }
+}
+
+/** Counts each listener once, however often it is added or removed, as a real event target does. */
+class Listeners {
+    #target = new EventTarget();
+    #known = new Set();
+
+    addEventListener = (type, listener) => {
+        this.#known.add(listener);
+        this.#target.addEventListener(type, listener);
+    };
+
+    removeEventListener = (type, listener) => {
+        this.#known.delete(listener);
+        this.#target.removeEventListener(type, listener);
+    };
+
+    dispatch(type) {
+        this.#target.dispatchEvent(new Event(type));
+    }
+
+    get count() {
+        return this.#known.size;
+    }
+}
+
+/**
+ * A page with the client loaded.
+ *
+ * `log` tells which callbacks ran and what else happened, in order; `sockets` holds every socket ever made.
+ * `random` is what the page's Math.random gives. Names in `without` are missing, as in Node or a worker.
+ */
+export class World {
+    clock = new Clock();
+    sockets = [];
+    log = [];
+    warnings = [];
+    errors = [];
+    random = 0.5;
+    window = new Listeners();
+    document = Object.assign(new Listeners(), {visibilityState: 'visible'});
+    refuses_sockets = false;
+
+    constructor({without = []} = {}) {
+        const world = this;
+        const page = {
+            WebSocket: class extends FakeWebSocket {
+                constructor(url) {
+                    super(url);
+                    if (world.refuses_sockets) {
+                        throw new SyntaxError(`The URL '${url}' is invalid.`);
+                    }
+                    world.sockets.push(this);
+                    world.log.push('socket');
+                }
+
+                send(data) {
+                    super.send(data);
+                    world.log.push(`sent ${data}`);
+                }
+            },
+            setTimeout: this.clock.setTimeout,
+            clearTimeout: this.clock.clearTimeout,
+            addEventListener: this.window.addEventListener,
+            removeEventListener: this.window.removeEventListener,
+            document: this.document,
+            console: {warn: text => this.warnings.push(text)},  // the client calls no other method
+            reportError: error => this.errors.push(error),
+            CloseEvent: class { constructor(type, details) { Object.assign(this, {type}, details); } },
+            Blob,
+        };
+        for (const name of without) {
+            delete page[name];
+        }
+        this.page = vm.createContext(page, {codeGeneration: {strings: false, wasm: false}});
+        vm.runInContext('Math', this.page).random = () => this.random;
+        vm.runInContext(SOURCE, this.page, {filename: SCRIPT.pathname});
+        this.WS4Redis = page.WS4Redis;
+    }
+
+    /** A client whose callbacks write to `log`. */
+    client(options = {}) {
+        const {log} = this;
+        return new this.WS4Redis({
+            uri: 'ws://site/ws/news?subscribe-broadcast',
+            connecting: () => log.push('connecting'),
+            connected: () => log.push('connected'),
+            receive_message: message => log.push(message),
+            disconnected: event => log.push(`disconnected ${event.code}`),
+            ...options,
+        });
+    }
+
+    /** A client whose first connection is open. */
+    open_client(options = {}) {
+        const client = this.client(options);
+        this.socket.open();
+        return client;
+    }
+
+    /** The newest socket. */
+    get socket() {
+        return this.sockets[this.sockets.length - 1];
+    }
+
+    seconds(number) {
+        this.clock.advance(number * 1000);
+    }
+
+    show_page(visibilityState = 'visible') {
+        this.document.visibilityState = visibilityState;
+        this.document.dispatch('visibilitychange');
+    }
+
+    network_returns() {
+        this.window.dispatch('online');
+    }
+}
