@@ -210,6 +210,7 @@ class RedisServer:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._dismiss_guard()  # of a server that ended without our doing
         self._guard = start_guard(self._process.pid)
         self._owner = os.getpid()
         atexit.register(self._stop_at_exit)

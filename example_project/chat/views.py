@@ -8,6 +8,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
+
 from ws4channels.publisher import RedisPublisher
 from ws4channels.redis_store import SELF, RedisMessage
 
