@@ -1,0 +1,47 @@
+"""The Django settings of the tests. Servers that tests start have settings of their own."""
+
+import os
+
+SECRET_KEY = "tests"
+DEBUG = False
+ALLOWED_HOSTS = ["localhost", "testserver", "127.0.0.1"]
+USE_TZ = True
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "channels",
+    "ws4channels",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STATIC_URL = "/static/"
+ROOT_URLCONF = "tests.urls"
+ASGI_APPLICATION = "ws4channels.asgi.get_asgi_application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "ws4channels.context_processors.default",
+            ]
+        },
+    }
+]
+
+# The tests' own Redis; conftest.py starts it before Django reads this.
+REDIS_URL = os.environ.get("WS4CHANNELS_TEST_REDIS_URL", "redis://127.0.0.1:1")
+WS4REDIS_CONNECTION = {"url": REDIS_URL}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}]},
+    }
+}

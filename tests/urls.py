@@ -1,0 +1,3 @@
+"""The pages of the tests' site: none."""
+
+urlpatterns: list[object] = []

@@ -1,0 +1,171 @@
+"""The only place that builds Redis clients: sync and async, with explicit timeouts and pool sizes.
+
+Building a client never connects. redis-py's pools notice a fork and start anew in the child, so one sync client
+serves a whole process and its forks; an async client belongs to one event loop and is closed by whoever built it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from ws4channels import settings
+from ws4channels.exceptions import ConfigurationError
+
+CLIENT_NAME = "ws4channels"
+UNREACHABLE = (RedisConnectionError, RedisTimeoutError, ConnectionError, asyncio.TimeoutError, TimeoutError)
+"""What redis-py, the socket under it and our own time limits raise when Redis does not answer."""
+
+# Explicit, because redis-py 8 changed its own defaults, and because "for ever" is no timeout for a web request.
+_DEFAULTS: dict[str, Any] = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 5,
+    "health_check_interval": 30,
+    "client_name": CLIENT_NAME,
+}
+_MAX_CONNECTIONS = 50
+_POOL_TIMEOUT = 5
+_SERVER_ARGUMENTS = ("path", "host", "port", "username", "password")
+
+
+def _pool_arguments(connection: Mapping[str, Any]) -> tuple[str | None, dict[str, Any], str]:
+    """Split `connection` into a URL or None, the arguments of one connection, and its kind (tcp, tls or unix)."""
+    arguments = {**_DEFAULTS, **connection}
+    url = arguments.pop("url", None)
+    # Keys and kept messages are bytes to us, whatever else the site does with these arguments.
+    for name in ("decode_responses", "connection_pool"):
+        arguments.pop(name, None)
+    kind = "tls" if arguments.pop("ssl", False) else "tcp"
+    unix_socket_path = arguments.pop("unix_socket_path", None)
+    if url is not None:
+        return str(url), arguments, kind
+    if unix_socket_path is not None:
+        for name in ("host", "port", "socket_connect_timeout"):
+            arguments.pop(name, None)
+        return None, {**arguments, "path": unix_socket_path}, "unix"
+    return None, {"host": "localhost", **arguments, "port": int(arguments.get("port", 6379))}, kind
+
+
+def _build_pool(module: Any, retry: Any, connection: Mapping[str, Any]) -> Any:
+    url, arguments, kind = _pool_arguments(connection)
+    size = {"max_connections": arguments.pop("max_connections", _MAX_CONNECTIONS), "timeout": _POOL_TIMEOUT}
+    # A retry would hide for seconds that Redis is gone, and might publish twice. Connections that died while
+    # they lay in the pool are noticed and replaced by the pool itself.
+    arguments.setdefault("retry", retry)
+    pool_class = module.BlockingConnectionPool
+    if url is not None:
+        return pool_class.from_url(url, **size, **arguments)
+    connection_class = {
+        "tcp": module.Connection,
+        "tls": module.SSLConnection,
+        "unix": module.UnixDomainSocketConnection,
+    }[kind]
+    connection_class(**arguments)
+    return pool_class(connection_class=connection_class, **size, **arguments)
+
+
+@contextmanager
+def _blaming(setting: str, connection: Mapping[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{setting} is {redacted(connection)!r}, which redis-py refuses: {error}.") from error
+
+
+def build_sync_client(connection: Mapping[str, Any], setting: str = "WS4REDIS_CONNECTION") -> redis.Redis:
+    """Return a client with a pool of its own; `setting` is named when `connection` cannot work."""
+    with _blaming(setting, connection):
+        return redis.Redis(connection_pool=_build_pool(redis, Retry(NoBackoff(), 0), connection))
+
+
+def build_async_client(
+    connection: Mapping[str, Any] | None = None, setting: str = "WS4REDIS_CONNECTION"
+) -> redis.asyncio.Redis:
+    """Return a client for the event loop that will use it first; close it with ``aclose()``."""
+    if connection is None:
+        connection = settings.WS4REDIS_CONNECTION
+    with _blaming(setting, connection):
+        pool = _build_pool(redis.asyncio, AsyncRetry(NoBackoff(), 0), connection)
+        return redis.asyncio.Redis.from_pool(pool)
+
+
+class _SharedClient:
+    """The sync client of ``WS4REDIS_CONNECTION``, built again when that setting has become another object."""
+
+    def __init__(self) -> None:
+        self._connection: Mapping[str, Any] | None = None
+        self._client: redis.Redis | None = None
+
+    def get(self) -> redis.Redis:
+        connection = settings.WS4REDIS_CONNECTION
+        client = self._client
+        if client is None or connection is not self._connection:
+            client = build_sync_client(connection)
+            self._client, self._connection = client, connection
+        return client
+
+
+_shared = _SharedClient()
+
+
+def sync_client() -> redis.Redis:
+    """Return the process's sync client, safe to use from any thread."""
+    return _shared.get()
+
+
+def server_of(pool: Any) -> tuple[object, ...]:
+    """Return what tells two pools' servers and logins apart, whatever database they select."""
+    arguments = pool.connection_kwargs
+    return tuple(arguments.get(name) for name in _SERVER_ARGUMENTS)
+
+
+def describe_server(pool: Any) -> str:
+    """Return host and port, or the path of the socket, for log lines."""
+    arguments = pool.connection_kwargs
+    return str(arguments.get("path") or f"{arguments.get('host', 'localhost')}:{arguments.get('port', 6379)}")
+
+
+def redacted(connection: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of `connection` that may be shown: without passwords."""
+    shown = {name: "…" if "password" in name and value else value for name, value in connection.items()}
+    if isinstance(shown.get("url"), str):
+        parts = urlsplit(shown["url"])
+        if parts.password:
+            shown["url"] = urlunsplit(parts._replace(netloc=f"…@{parts.netloc.rpartition('@')[2]}"))
+    return shown
+
+
+@contextmanager
+def one_kind_of_failure() -> Iterator[None]:
+    """Raise redis-py's ConnectionError for its TimeoutError as well, for that is what sites catch."""
+    try:
+        yield
+    except RedisTimeoutError as error:
+        raise RedisConnectionError(str(error)) from error
+
+
+__all__ = [
+    "CLIENT_NAME",
+    "UNREACHABLE",
+    "RedisConnectionError",
+    "RedisError",
+    "build_async_client",
+    "build_sync_client",
+    "describe_server",
+    "one_kind_of_failure",
+    "redacted",
+    "server_of",
+    "sync_client",
+]

@@ -1,0 +1,282 @@
+"""FacilityConsumer: the original's protocol, spoken by one websocket.
+
+    ws://host/ws/FACILITY?subscribe-broadcast&publish-user&echo
+
+The consumer negotiates, joins the hub, and publishes what its client sends. What others publish does not pass here:
+the hub puts it into the socket's outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, ClassVar
+
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.layers import get_channel_layer
+from channels.utils import await_many_dispatch
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+
+from ws4channels import settings
+from ws4channels.connections import UNREACHABLE
+from ws4channels.counters import counts
+from ws4channels.handshake import Agreement, negotiate, run_in_thread
+from ws4channels.hub import Hub, get_hub
+from ws4channels.messages import Delivery, Payload, Publication, to_payload
+from ws4channels.outbox import Outbox
+from ws4channels.redis_store import RedisMessage, apublish, expire_in_seconds
+from ws4channels.subscriber import RedisSubscriber
+from ws4channels.transports import get_transport
+
+logger = logging.getLogger(__name__)
+
+CLOSE_TOO_LARGE = 1009
+CLOSE_ERROR = 1011
+CLOSE_UNREACHABLE = 1013
+CLOSE_SLOW = 4008
+CLOSE_REFUSED = 4403
+
+_CLOSE_TIMEOUT = 5.0
+
+
+class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """Serves one websocket.
+
+    Subclasses override ``connect``, ``receive`` and ``disconnect`` as with any consumer, and call the parent's. They
+    may have ``groups`` and handlers of their own; a channel of their own in the layer is opened only for these. After
+    ``connect``, `agreement` holds what the client may do; ``self.scope["session"]`` and ``["user"]`` are set.
+    """
+
+    load_user: ClassVar[bool] = False
+    """Whether ``self.scope["user"]`` is looked up at the handshake even if no channel needs it."""
+
+    _opens_channel: ClassVar[bool] = False
+
+    agreement: Agreement | None = None
+    _hub: Hub | None = None
+    _outbox: Outbox | None = None
+    _is_abandoned = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        has_handlers = any(
+            asyncio.iscoroutinefunction(value) and name not in _KNOWN for name, value in vars(cls).items()
+        )
+        cls._opens_channel = cls._opens_channel or bool(cls.groups) or has_handlers
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the websocket until it is closed."""
+        self.scope = scope
+        self.base_send = send
+        self.channel_layer = get_channel_layer(self.channel_layer_alias)
+        self._task = asyncio.current_task()
+        sources: list[Callable[[], Awaitable[Any]]] = [receive]
+        if self._opens_channel and self.channel_layer is not None:
+            self.channel_name = await self.channel_layer.new_channel()
+            sources.append(partial(self.channel_layer.receive, self.channel_name))
+        try:
+            await self._serve(sources)
+        except StopConsumer:
+            return
+        except asyncio.CancelledError:
+            if not self._is_abandoned:
+                raise
+        finally:
+            await self._release()
+
+    async def _serve(self, sources: list[Callable[[], Awaitable[Any]]]) -> None:
+        if len(sources) > 1:
+            await await_many_dispatch(sources, self.dispatch)
+        receive = sources[0]
+        while True:
+            await self.dispatch(await receive())
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Hand an event to its method.
+
+        Channels visits a thread before each one, to close database connections that have gone stale. This class uses
+        none, so only subclasses pay for that.
+        """
+        if type(self) is not FacilityConsumer:
+            await super().dispatch(message)
+        elif message["type"] == "websocket.receive":
+            await self.websocket_receive(message)
+        elif message["type"] == "websocket.connect":
+            await self.connect()
+        elif message["type"] == "websocket.disconnect":
+            await self.disconnect(message.get("code"))
+            raise StopConsumer
+
+    async def connect(self) -> None:
+        """Negotiate, join, accept; then send the kept messages."""
+        self._hub = hub = get_hub(get_transport())
+        try:
+            agreement = await negotiate(self.scope, hub.handshake_slots, self.load_user)
+        except (PermissionDenied, SuspiciousOperation) as error:
+            await self._refuse(error)
+            return
+        self.agreement = agreement
+        if type(self) is not FacilityConsumer:
+            self.scope = {**self.scope, "session": agreement.session, "user": agreement.user}
+        outbox = Outbox(self.base_send, echo=agreement.echo, overflow=self._close_slow_client)
+        self._outbox = outbox
+        try:
+            kept = await hub.join(outbox, agreement.subscribe_keys)
+            if agreement.subscriber is not None:
+                kept = await self._kept_by(agreement.subscriber, kept)
+        except UNREACHABLE as error:
+            await self._turn_away_unserved(error)
+            return
+        subprotocols = self.scope.get("subprotocols") or [None]
+        await self.accept(subprotocols[0])
+        counts["sockets_opened"] += 1
+        outbox.open(kept)
+        if agreement.heartbeat is not None:
+            hub.add_heartbeat(outbox, agreement.heartbeat)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Publish what the client sent: not if it is empty, the heartbeat, or too large."""
+        agreement, outbox = self.agreement, self._outbox
+        if agreement is None or outbox is None:
+            return
+        raw = text_data.encode("utf-8") if text_data is not None else bytes_data or b""
+        if len(raw) > settings.WS4CHANNELS_MAX_MESSAGE_SIZE:
+            await self._refuse_large_message(len(raw))
+            return
+        payload: Payload = text_data if text_data is not None else to_payload(raw)
+        if not raw or payload == agreement.heartbeat:
+            return
+        outbox.last_received = payload
+        try:
+            await self._publish(agreement, raw)
+        except UNREACHABLE as error:
+            counts["redis_failures"] += 1
+            logger.error("Could not publish a client's message: Redis does not answer: %s", error)
+            await self.close(CLOSE_UNREACHABLE)
+
+    async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: Any = False) -> None:
+        """Send to this client alone, in order with what is published; waits while its outbox is full."""
+        if self._outbox is None:
+            await super().send(text_data, bytes_data, close)
+            return
+        payload = text_data if text_data is not None else bytes_data
+        if payload is None:
+            raise ValueError("You must pass one of bytes_data or text_data")
+        await self._outbox.put_waiting(Delivery(payload))
+        if close:
+            await self.close(close)
+
+    async def close(self, code: int | bool | None = None, reason: str | None = None) -> None:
+        """Close the websocket after everything that waits for it has been sent."""
+        message: dict[str, Any] = {"type": "websocket.close"}
+        if code is not None and code is not True:
+            message["code"] = code
+        if reason:
+            message["reason"] = reason
+        if self._outbox is None:
+            await self.base_send(message)
+        else:
+            self._outbox.put_last(Delivery.closing(message))
+
+    async def _publish(self, agreement: Agreement, raw: bytes) -> None:
+        subscriber = agreement.subscriber
+        if subscriber is not None and type(subscriber).publish_message is not RedisSubscriber.publish_message:
+            message = RedisMessage(raw)
+            if message is not None:
+                await run_in_thread(subscriber.publish_message, message)
+        elif agreement.publish_keys:
+            await apublish(Publication(agreement.publish_keys, raw, expire_in_seconds(None)))
+
+    async def _kept_by(self, subscriber: RedisSubscriber, kept: list[Delivery]) -> list[Delivery]:
+        """Return what a customised subscriber sends at connect, or `kept` if it does not customise that."""
+        send = _overridden(subscriber, "send_persisted_messages") or _overridden(subscriber, "send_persited_messages")
+        if send is None:
+            return kept
+        collector = _Collector()
+        await run_in_thread(send, collector)
+        return collector.deliveries
+
+    async def _refuse(self, error: Exception) -> None:
+        counts["refused"] += 1
+        logger.warning("Refused a websocket to %s: %s: %s", self.scope["path"], type(error).__name__, error)
+        if settings.WS4CHANNELS_CLOSE_CODE_ON_REFUSAL:
+            await self.accept()
+            await self.close(CLOSE_REFUSED)
+        else:
+            await self.close()
+
+    async def _turn_away_unserved(self, error: BaseException) -> None:
+        assert self._hub is not None
+        counts["redis_failures"] += 1
+        logger.error("Closed a new websocket, because %s does not answer: %s", self._hub.server, error)
+        self._outbox = None
+        await self.accept()
+        await self.close(CLOSE_UNREACHABLE)
+
+    async def _refuse_large_message(self, size: int) -> None:
+        counts["too_large"] += 1
+        logger.warning(
+            "Closed a websocket whose client sent %s bytes; WS4CHANNELS_MAX_MESSAGE_SIZE is %s.",
+            size,
+            settings.WS4CHANNELS_MAX_MESSAGE_SIZE,
+        )
+        await self.close(CLOSE_TOO_LARGE)
+
+    def _close_slow_client(self, dropped: int) -> None:
+        counts["slow_clients_closed"] += 1
+        counts["messages_dropped"] += dropped
+        logger.warning("Closed a websocket whose client did not keep up; %s messages were dropped.", dropped)
+        self._closing = asyncio.get_running_loop().create_task(self._close_now(CLOSE_SLOW))
+
+    async def _close_now(self, code: int) -> None:
+        """Close without regard to what waits; end this consumer if the server cannot even send that."""
+        try:
+            await asyncio.wait_for(self.base_send({"type": "websocket.close", "code": code}), _CLOSE_TIMEOUT)
+        except asyncio.TimeoutError:
+            self._is_abandoned = True
+            if self._task is not None:
+                self._task.cancel()
+
+    async def _release(self) -> None:
+        """Leave the hub and let go of everything, however the websocket ended."""
+        agreement, outbox = self.agreement, self._outbox
+        if agreement is None:
+            return
+        if outbox is not None:
+            await outbox.aclose()
+            counts["sockets_closed"] += 1
+            assert self._hub is not None
+            await self._hub.leave(outbox, agreement.subscribe_keys)
+        if agreement.subscriber is not None:
+            release = _overridden(agreement.subscriber, "release")
+            if release is not None:
+                await run_in_thread(release)
+
+
+_KNOWN = frozenset(dir(FacilityConsumer))
+
+
+class _Collector:
+    """Stands for the websocket where a subscriber sends kept messages: takes them, for the outbox to send."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.deliveries: list[Delivery] = []
+
+    def send(self, message: Any, binary: Any = None) -> None:
+        """Take a message: text or bytes; empty ones are left out."""
+        payload = message if isinstance(message, str) else to_payload(bytes(message))
+        if payload:
+            self.deliveries.append(Delivery(payload))
+
+
+def _overridden(subscriber: RedisSubscriber, name: str) -> Callable[..., Any] | None:
+    """Return the subscriber's method if a subclass defines it."""
+    if getattr(type(subscriber), name) is getattr(RedisSubscriber, name):
+        return None
+    method: Callable[..., Any] = getattr(subscriber, name)
+    return method

@@ -1,0 +1,147 @@
+"""The event loop on which this process publishes asynchronously, with the async Redis client that belongs to it.
+
+That is the loop of the server's hub once there is one, and a background thread's loop otherwise: both outlive any
+call, so that no call makes a loop or a connection of its own. State is checked against the process id: a fork
+inherits neither a running loop nor a usable connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import redis.asyncio
+
+from ws4channels import settings
+from ws4channels.connections import RedisConnectionError, build_async_client
+
+T = TypeVar("T")
+
+# More than the socket timeouts, so that the client's own, more telling, error comes first.
+CALL_TIMEOUT = 15.0
+
+
+class PublishingLoop:
+    """A running event loop of this process and its Redis client. ``client`` follows the settings."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._pid = os.getpid()
+        self._connection: Any = None
+        self._clients: list[redis.asyncio.Redis] = []
+
+    def is_usable(self) -> bool:
+        """Tell whether this process is the one that runs the loop, and the loop runs."""
+        return self._pid == os.getpid() and self.loop.is_running()
+
+    @property
+    def client(self) -> redis.asyncio.Redis:
+        """The client of ``WS4REDIS_CONNECTION`` for this loop. Built without connecting."""
+        connection = settings.WS4REDIS_CONNECTION
+        if not self._clients or connection is not self._connection:
+            self._clients.append(build_async_client(connection))
+            self._connection = connection
+        return self._clients[-1]
+
+    async def aclose(self) -> None:
+        """Close all connections made for this loop; to be awaited on it."""
+        while self._clients:
+            await self._clients.pop().aclose(close_connection_pool=True)
+
+
+class _Background:
+    """A daemon thread that runs one event loop until the process ends."""
+
+    def __init__(self) -> None:
+        self.publishing = PublishingLoop(asyncio.new_event_loop())
+        started = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(started,), name="ws4channels-publishing", daemon=True)
+        self._thread.start()
+        started.wait()
+        atexit.register(self.stop)
+
+    def _run(self, started: threading.Event) -> None:
+        loop = self.publishing.loop
+        loop.call_soon(started.set)
+        loop.run_forever()
+        loop.run_until_complete(self.publishing.aclose())
+        loop.close()
+
+    def stop(self) -> None:
+        """End the loop and close its connections. Does nothing in a forked child, which has no such thread."""
+        if self.publishing.is_usable():
+            self.publishing.loop.call_soon_threadsafe(self.publishing.loop.stop)
+            self._thread.join()
+
+
+class _Registry:
+    """Knows the attached loops and the background loop; one per process, guarded for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._attached: list[PublishingLoop] = []
+        self._background: _Background | None = None
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
+        self._attached = []
+        self._background = None
+
+    def attach(self, publishing: PublishingLoop) -> None:
+        with self._lock:
+            self._attached.append(publishing)
+
+    def detach(self, publishing: PublishingLoop) -> None:
+        with self._lock:
+            self._attached = [other for other in self._attached if other is not publishing]
+
+    def current(self) -> PublishingLoop:
+        with self._lock:
+            for publishing in reversed(self._attached):
+                if publishing.is_usable():
+                    return publishing
+            if self._background is None or not self._background.publishing.is_usable():
+                self._background = _Background()
+            return self._background.publishing
+
+    def on_this_loop(self, loop: asyncio.AbstractEventLoop) -> PublishingLoop | None:
+        return next((each for each in self._attached if each.loop is loop and each.is_usable()), None)
+
+
+_registry = _Registry()
+attach = _registry.attach
+detach = _registry.detach
+
+
+async def run(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]]) -> T:
+    """Await ``function(publishing_loop)`` on the loop for publishing, from whatever loop this is."""
+    own = _registry.on_this_loop(asyncio.get_running_loop())
+    if own is not None:
+        return await function(own)
+    publishing = _registry.current()
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(function(publishing), publishing.loop))
+
+
+def run_from_thread(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]]) -> T:
+    """Wait for ``function(publishing_loop)`` on the loop for publishing, from a thread that runs no loop.
+
+    Raises redis-py's ConnectionError if that loop does not get to it within `CALL_TIMEOUT` seconds.
+    """
+    publishing = _registry.current()
+    future = asyncio.run_coroutine_threadsafe(function(publishing), publishing.loop)
+    try:
+        return future.result(CALL_TIMEOUT)
+    except concurrent.futures.TimeoutError as error:
+        if future.done():
+            raise
+        future.cancel()
+        raise RedisConnectionError(f"Publishing did not finish within {CALL_TIMEOUT} s.") from error
+
+
+__all__ = ["PublishingLoop", "attach", "detach", "run", "run_from_thread"]

@@ -1,0 +1,48 @@
+"""What this package raises: one base class, and each error is a standard type as well.
+
+``WebSocketError``, ``FrameTooLargeException``, ``HandshakeError`` and ``UpgradeRequiredError`` carry the
+names that sites import from the original; code that catches them keeps working.
+"""
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import BadHeaderError
+
+
+class Ws4ChannelsError(Exception):
+    """Base of every error that this package defines."""
+
+
+class ConfigurationError(Ws4ChannelsError, ImproperlyConfigured):
+    """A setting has a value that cannot work; the text names it, shows it and says what is valid."""
+
+
+class AudienceTypeError(Ws4ChannelsError, TypeError):
+    """An audience argument of a publisher is unknown or has the wrong type."""
+
+
+class AudienceValueError(Ws4ChannelsError, ValueError):
+    """An audience argument of a publisher has the right type and a value that cannot be meant."""
+
+
+class MessageTypeError(Ws4ChannelsError, TypeError):
+    """What was to be published is neither text nor bytes, or its expiry is no number of seconds."""
+
+
+class MessageValueError(Ws4ChannelsError, ValueError):
+    """What was to be published has the right type and a value that cannot be delivered."""
+
+
+class WebSocketError(Ws4ChannelsError, OSError):
+    """A websocket that is open met a problem."""
+
+
+class FrameTooLargeException(WebSocketError):
+    """A client sent a frame above ``WS4CHANNELS_MAX_MESSAGE_SIZE``."""
+
+
+class HandshakeError(Ws4ChannelsError, BadHeaderError):
+    """A request to open a websocket is malformed."""
+
+
+class UpgradeRequiredError(HandshakeError):
+    """A plain HTTP request came where only websockets are served."""

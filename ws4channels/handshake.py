@@ -1,0 +1,214 @@
+"""From the scope of a websocket to what was agreed: who the client is, what it may publish and subscribe to.
+
+Runs the site's hooks. These are ordinary sync code that may use the database, so the handshake runs in a thread
+whenever there is a hook, or a session to be looked up, and only then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from io import BytesIO
+from typing import Any, TypeVar
+
+from asgiref.sync import ThreadSensitiveContext, async_to_sync
+from channels.db import database_sync_to_async
+from django.conf import settings as django_settings
+from django.contrib.auth import get_user
+from django.core.handlers.asgi import ASGIRequest
+from django.utils.functional import SimpleLazyObject
+from django.utils.module_loading import import_string
+
+from ws4channels import connections, settings
+from ws4channels.exceptions import ConfigurationError
+from ws4channels.redis_store import is_authenticated
+from ws4channels.subscriber import RedisSubscriber, SubscribingConnection, check_subscriber_class, facility_of
+
+T = TypeVar("T")
+
+_SCHEMES = {"ws": "http", "wss": "https"}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What one socket agreed to at its handshake."""
+
+    facility: str
+    publish_keys: tuple[str, ...]
+    subscribe_keys: tuple[str, ...]
+    echo: bool
+    heartbeat: str | None
+    session: Any
+    user: Any
+    subscriber: RedisSubscriber | None
+    """The site's own subscriber, or None where it is not customised and so has no more to say."""
+
+
+class Absent(SimpleLazyObject):  # type: ignore[type-arg]
+    """A session or user of a client that sent no session cookie: an empty session, an anonymous user, and false.
+
+    The original gives hooks None there, and hooks say ``if not request.user``.
+    """
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def build_request(scope: Mapping[str, Any]) -> ASGIRequest:
+    """Return the request of a websocket's handshake as Django code knows requests; without a session or user."""
+    scheme = scope.get("scheme", "ws")
+    return ASGIRequest({**scope, "method": "GET", "scheme": _SCHEMES.get(scheme, scheme)}, BytesIO())
+
+
+def asked_channels(request: Any, possible: Iterable[str]) -> tuple[list[str], bool]:
+    """Return the channels named in the URL's query, each once and in order, and whether it says ``echo``.
+
+    ``?subscribe-broadcast`` and ``?subscribe=broadcast`` mean the same; names nobody knows are ignored.
+    """
+    possible = set(possible)
+    names: dict[str, None] = {}
+    for parameter, values in request.GET.lists():
+        name = parameter.strip().lower()
+        names.update(dict.fromkeys([name, *(f"{name}-{value.strip().lower()}" for value in values)]))
+    return [name for name in names if name in possible], "echo" in names
+
+
+def load_hook(setting: str) -> Callable[..., Any] | None:
+    """Return the callable that a setting holds or names; raise ConfigurationError if there is none at its path."""
+    value = getattr(settings, setting)
+    if value is None or callable(value):
+        return value  # type: ignore[no-any-return]
+    hook = _import(setting, value)
+    if not callable(hook):
+        raise ConfigurationError(
+            f"{setting} is {value!r}, which is {hook!r}; it must be the dotted path of a callable."
+        )
+    return hook  # type: ignore[no-any-return]
+
+
+def load_subscriber_class() -> type[RedisSubscriber]:
+    """Return the class that ``WS4REDIS_SUBSCRIBER`` names."""
+    return check_subscriber_class(_import("WS4REDIS_SUBSCRIBER", settings.WS4REDIS_SUBSCRIBER))
+
+
+def _import(setting: str, path: str) -> Any:
+    try:
+        return import_string(path)
+    except Exception as error:
+        raise ConfigurationError(f"{setting} is {path!r}, which does not import: {error!r}.") from error
+
+
+async def run_in_thread(function: Callable[..., T], *args: Any) -> T:
+    """Await sync code of the site: in a thread of its own, so that no other socket waits for it.
+
+    Under ``async_to_sync``, as in Django's tests, that is the calling thread with its database connection.
+    """
+    async with ThreadSensitiveContext():
+        return await database_sync_to_async(function)(*args)  # type: ignore[no-any-return]
+
+
+async def negotiate(scope: Mapping[str, Any], slots: asyncio.Semaphore, load_user: bool = False) -> Agreement:
+    """Run the handshake of one websocket, hooks included.
+
+    `slots` bounds how many threads do so at once; `load_user` looks up the user even if no channel needs it. Raises
+    PermissionDenied or whatever else the site's hooks raise, and ConfigurationError.
+    """
+    negotiation = _Negotiation(scope, load_user)
+    if not negotiation.needs_thread():
+        return negotiation.run()
+    async with slots:
+        return await run_in_thread(negotiation.run)
+
+
+class _Negotiation:
+    """The steps of one handshake, in the original's order."""
+
+    def __init__(self, scope: Mapping[str, Any], load_user: bool) -> None:
+        self.scope = scope
+        self.load_user = load_user
+        self.request: Any = build_request(scope)
+        self.process_request = load_hook("WS4REDIS_PROCESS_REQUEST")
+        self.allow_channels = load_hook("WS4REDIS_ALLOWED_CHANNELS")
+        self.subscriber_class = load_subscriber_class()
+        self.asked, self.echo = asked_channels(
+            self.request, [*self.subscriber_class.subscription_channels, *self.subscriber_class.publish_channels]
+        )
+
+    def needs_thread(self) -> bool:
+        """Tell whether the site's code is to run, or something is to be looked up."""
+        if self.process_request or self.allow_channels or self.subscriber_class is not RedisSubscriber:
+            return True
+        is_somebody = "session" in self.scope or "user" in self.scope or self._session_key() is not None
+        return is_somebody and (self.load_user or any(not name.endswith("-broadcast") for name in self.asked))
+
+    def run(self) -> Agreement:
+        """Return what is agreed. May block."""
+        custom = self.subscriber_class is not RedisSubscriber
+        connection = SubscribingConnection(connections.sync_client()) if custom else None
+        subscriber = self.subscriber_class(connection)
+        try:
+            self._identify()
+            subscriber.set_pubsub_channels(self.request, self._allowed())
+        except BaseException:
+            subscriber.release()
+            raise
+        return Agreement(
+            facility=facility_of(self.request),
+            publish_keys=tuple(map(str, subscriber._publishers)),
+            subscribe_keys=tuple(map(str, subscriber._subscription.channels)),
+            echo=self.echo,
+            heartbeat=settings.WS4REDIS_HEARTBEAT,
+            session=self.request.session,
+            user=self.request.user,
+            subscriber=subscriber if custom else None,
+        )
+
+    def _identify(self) -> None:
+        """Give the request its session and user."""
+        self._use_scope_or_cookie()
+        if self.process_request is not None:
+            _call(self.process_request, self.request)
+            return
+        if any(name.endswith("-session") for name in self.asked):
+            # A key that the client made up names no stored session; loading makes Django forget such a key.
+            self.request.session.keys()
+        if self.load_user:
+            is_authenticated(self.request)
+
+    def _use_scope_or_cookie(self) -> None:
+        request = self.request
+        key = self._session_key()
+        lazy = Absent if key is None else SimpleLazyObject
+        engine = import_module(django_settings.SESSION_ENGINE)
+        request.session = self.scope.get("session") or lazy(lambda: engine.SessionStore(key))
+        request.user = self.scope.get("user") or lazy(lambda: get_user(request))
+
+    def _session_key(self) -> str | None:
+        key: str | None = self.request.COOKIES.get(django_settings.SESSION_COOKIE_NAME)
+        return key
+
+    def _allowed(self) -> list[str]:
+        if self.allow_channels is None:
+            return self.asked
+        allowed = _call(self.allow_channels, self.request, list(self.asked))
+        if isinstance(allowed, (str, bytes)) or not isinstance(allowed, Iterable):
+            raise ConfigurationError(
+                f"WS4REDIS_ALLOWED_CHANNELS returned {allowed!r}; it must return a list or set of channels such as "
+                "'subscribe-broadcast'."
+            )
+        return list(allowed)
+
+
+def _call(hook: Callable[..., Any], *args: Any) -> Any:
+    """Call a sync or async hook from the handshake's thread; async ones run on the event loop."""
+    result = hook(*args)
+    if not inspect.isawaitable(result):
+        return result
+
+    async def wait() -> Any:
+        return await result
+
+    return async_to_sync(wait)()

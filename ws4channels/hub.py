@@ -1,0 +1,303 @@
+"""The hub: one per process and event loop. Joins each key once, however many sockets want it, and fans out.
+
+``SubscriberMap`` knows who wants what and does no I/O. ``Hub`` keeps the transport's subscription in step with it,
+hands each event to the sockets, reads kept messages for them, and has the one clock of all heartbeats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import weakref
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Generic, Protocol, TypeVar
+
+from ws4channels import event_loops, settings
+from ws4channels.connections import UNREACHABLE, RedisError
+from ws4channels.event_loops import PublishingLoop
+from ws4channels.messages import Delivery, to_payload
+from ws4channels.transports import ChannelLayerTransport, LayerSubscription
+
+logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# After so many deliveries the hub lets the writers run, so that a burst does not fill the outboxes of clients that
+# would read it.
+_DELIVERIES_PER_TURN = 500
+_RETRY_DELAY = 1.0
+_HEARTBEAT_SLICES = 8
+
+
+class Subscriber(Protocol):
+    """What the hub needs of a socket."""
+
+    def put(self, delivery: Delivery) -> None:
+        """Take a published message."""
+
+    def put_own(self, delivery: Delivery) -> None:
+        """Take a heartbeat."""
+
+
+class SubscriberMap:
+    """Which subscribers want which keys."""
+
+    def __init__(self) -> None:
+        self._subscribers: dict[str, dict[Subscriber, None]] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._subscribers
+
+    def __iter__(self) -> Any:
+        return iter(self._subscribers)
+
+    def __len__(self) -> int:
+        return len(self._subscribers)
+
+    def add(self, key: str, subscriber: Subscriber) -> None:
+        """Note that `subscriber` wants `key`."""
+        self._subscribers.setdefault(key, {})[subscriber] = None
+
+    def remove(self, key: str, subscriber: Subscriber) -> None:
+        """Note that `subscriber` does not want `key` any more."""
+        wanting = self._subscribers.get(key, {})
+        wanting.pop(subscriber, None)
+        if not wanting:
+            self._subscribers.pop(key, None)
+
+    def wanting(self, key: str) -> Collection[Subscriber]:
+        """Return those who want `key`, first come first."""
+        return self._subscribers.get(key, {}).keys()
+
+
+class Batches(Generic[Item, Result]):
+    """Does things for many sockets at a time: while one batch is under way, the next one collects."""
+
+    def __init__(self, run: Callable[[list[Item]], Awaitable[list[Result]]]) -> None:
+        self._run = run
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._runner: asyncio.Task[None] | None = None
+
+    async def submit(self, item: Item) -> Result:
+        """Return what `run` makes of `item`, in a batch that begins after this call. Raises what `run` raises."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._runner is None:
+            # In a context of its own, not in that of the first socket.
+            self._runner = contextvars.Context().run(asyncio.create_task, self._run_batches())
+        return await future
+
+    async def _run_batches(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                await self._run_batch(batch)
+        finally:
+            self._runner = None
+
+    async def _run_batch(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+        try:
+            results = await self._run([item for item, _ in batch])
+        except Exception as error:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), result in zip(batch, results, strict=True):
+            if not future.done():
+                future.set_result(result)
+
+
+class Membership:
+    """Keeps a transport's subscription in step with a SubscriberMap: joins and leaves each key once, in order."""
+
+    def __init__(self, wanted: SubscriberMap, subscription: LayerSubscription) -> None:
+        self._wanted = wanted
+        self._subscription = subscription
+        self._joined: set[str] = set()
+        self._batches = Batches(self._settle)
+
+    async def settle(self, keys: tuple[str, ...]) -> None:
+        """Join those of `keys` that are wanted and not joined; leave those that are joined and not wanted."""
+        if any((key in self._wanted) != (key in self._joined) for key in keys):
+            await self._batches.submit(keys)
+
+    async def _settle(self, batch: list[tuple[str, ...]]) -> list[None]:
+        keys = dict.fromkeys(key for keys in batch for key in keys)
+        missing = [key for key in keys if key in self._wanted and key not in self._joined]
+        if missing:
+            await self._subscription.join(missing)
+            self._joined.update(missing)
+        # Looked at anew: the last socket that wanted a key may have left while others were joined.
+        for key in keys:
+            if key in self._joined and key not in self._wanted:
+                self._joined.discard(key)
+                await self._subscription.leave(key)
+        return [None] * len(batch)
+
+
+class KeptMessages:
+    """Reads kept messages, in one round trip for all sockets that wait for theirs."""
+
+    def __init__(self, publishing: PublishingLoop, subscription: LayerSubscription) -> None:
+        self._publishing = publishing
+        self._subscription = subscription
+        self._batches = Batches(self._read)
+
+    async def read(self, keys: tuple[str, ...]) -> list[Delivery]:
+        """Return the kept messages of `keys`, when all that was published before them has been delivered."""
+        return await self._batches.submit(keys)
+
+    async def _read(self, batch: list[tuple[str, ...]]) -> list[list[Delivery]]:
+        wanted = list(dict.fromkeys(key for keys in batch for key in keys))
+        values: list[Any] = await self._publishing.client.mget(wanted)
+        await self._subscription.catch_up()
+        kept = {key: Delivery(to_payload(raw), key) for key, raw in zip(wanted, values, strict=True) if raw}
+        return [[kept[key] for key in keys if key in kept] for keys in batch]
+
+
+class HeartbeatClock:
+    """Sends the heartbeat to all sockets, a slice of them at a time, so that no tick has to serve them all."""
+
+    def __init__(self) -> None:
+        self._slices: list[dict[Subscriber, Delivery]] = [{} for _ in range(_HEARTBEAT_SLICES)]
+        self._timer: asyncio.TimerHandle | None = None
+        self._next = 0
+
+    def add(self, subscriber: Subscriber, text: str) -> None:
+        """Begin to send `text` to `subscriber` every ``WS4CHANNELS_HEARTBEAT_INTERVAL`` seconds."""
+        min(self._slices, key=len)[subscriber] = Delivery(text)
+        if self._timer is None:
+            self._schedule()
+
+    def remove(self, subscriber: Subscriber) -> None:
+        """Stop that."""
+        for each in self._slices:
+            each.pop(subscriber, None)
+        if not any(self._slices):
+            self.stop()
+
+    def stop(self) -> None:
+        """Stop the clock."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _schedule(self) -> None:
+        delay = settings.WS4CHANNELS_HEARTBEAT_INTERVAL / _HEARTBEAT_SLICES
+        self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._schedule()
+        self._next = (self._next + 1) % _HEARTBEAT_SLICES
+        for subscriber, heartbeat in self._slices[self._next].items():
+            subscriber.put_own(heartbeat)
+
+
+class Hub:
+    """Serves all sockets of one event loop. Starts with the first of them and ends with the loop."""
+
+    def __init__(self, transport: ChannelLayerTransport) -> None:
+        self._transport = transport
+        self._starting = asyncio.Lock()
+        self._subscribers = SubscriberMap()
+        self._heartbeats = HeartbeatClock()
+        self._membership: Membership | None = None
+        self._kept: KeptMessages | None = None
+        self._receiver: asyncio.Task[None] | None = None
+        self.handshake_slots = asyncio.Semaphore(settings.WS4CHANNELS_HANDSHAKE_THREADS)
+        """Bounds how many handshakes run in threads at once."""
+
+    @property
+    def server(self) -> str:
+        """What carries the messages, for log lines."""
+        return self._transport.server
+
+    async def join(self, subscriber: Subscriber, keys: tuple[str, ...]) -> list[Delivery]:
+        """Deliver to `subscriber` what is published to `keys` from now on, and return their kept messages.
+
+        By the time this returns, everything published before the kept messages has been delivered. Undo it with
+        `leave`, also after an error.
+        """
+        for key in keys:
+            self._subscribers.add(key, subscriber)
+        membership, kept = await self._start()
+        await membership.settle(keys)
+        return await kept.read(keys) if keys else []
+
+    async def leave(self, subscriber: Subscriber, keys: tuple[str, ...]) -> None:
+        """Deliver nothing more to `subscriber`. A transport that fails meanwhile is logged."""
+        self._heartbeats.remove(subscriber)
+        for key in keys:
+            self._subscribers.remove(key, subscriber)
+        if self._membership is None:
+            return
+        try:
+            await self._membership.settle(keys)
+        except (*UNREACHABLE, RedisError) as error:
+            logger.warning("Could not leave keys that nobody wants any more at %s: %s", self.server, error)
+
+    def add_heartbeat(self, subscriber: Subscriber, text: str) -> None:
+        """Send `text` to `subscriber` at each of its beats, until it leaves."""
+        self._heartbeats.add(subscriber, text)
+
+    async def _start(self) -> tuple[Membership, KeptMessages]:
+        async with self._starting:
+            if self._membership is None or self._kept is None:
+                subscription = await self._transport.subscribe()
+                publishing = PublishingLoop(asyncio.get_running_loop())
+                self._membership = Membership(self._subscribers, subscription)
+                self._kept = KeptMessages(publishing, subscription)
+                # In a context of its own, not in that of the first socket, which it outlives.
+                self._receiver = contextvars.Context().run(asyncio.create_task, self._run(subscription, publishing))
+            return self._membership, self._kept
+
+    async def _run(self, subscription: LayerSubscription, publishing: PublishingLoop) -> None:
+        event_loops.attach(publishing)
+        try:
+            while True:
+                try:
+                    await self._receive(subscription)
+                except Exception:
+                    logger.exception("Receiving from %s failed; trying again in %s s.", self.server, _RETRY_DELAY)
+                    await asyncio.sleep(_RETRY_DELAY)
+        finally:
+            # Cancelled: the event loop ends, and nothing may keep it alive.
+            event_loops.detach(publishing)
+            _hubs.pop(publishing.loop, None)
+            self._heartbeats.stop()
+            await publishing.aclose()
+
+    async def _receive(self, subscription: LayerSubscription) -> None:
+        since_turn = 0
+        while True:
+            event = await subscription.receive()
+            since_turn += self._deliver(event)
+            if since_turn >= _DELIVERIES_PER_TURN:
+                since_turn = 0
+                await asyncio.sleep(0)
+
+    def _deliver(self, event: dict[str, Any]) -> int:
+        """Put one event into the outbox of each socket that wants it; return how many there are."""
+        wanting = self._subscribers.wanting(event["key"])
+        if wanting:
+            delivery = Delivery.from_event(event)
+            for subscriber in wanting:
+                subscriber.put(delivery)
+        return len(wanting)
+
+
+# A hub lives as long as its event loop; nothing here outlives that loop or crosses a fork, where loops are new.
+_hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[ChannelLayerTransport, Hub]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def get_hub(transport: ChannelLayerTransport) -> Hub:
+    """Return the running event loop's hub for `transport`."""
+    hubs = _hubs.setdefault(asyncio.get_running_loop(), {})
+    if transport not in hubs:
+        hubs[transport] = Hub(transport)
+    return hubs[transport]

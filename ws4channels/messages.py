@@ -1,0 +1,90 @@
+"""One message, from bytes in Redis to the event in a channel-layer group to what a socket is sent.
+
+A payload is text (``str``) where the bytes are valid UTF-8 and ``bytes`` otherwise, as WebSocket knows text frames
+and binary frames (RFC 6455, 5.6). Only this module decides which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Payload = str | bytes
+
+EVENT_TYPE = "ws4channels.message"
+
+
+def to_payload(raw: bytes) -> Payload:
+    """Return the payload that stands for `raw`."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw
+
+
+def build_event(key: str, payload: Payload) -> dict[str, Any]:
+    """Return the channel-layer event that carries `payload` to the group of `key`."""
+    if isinstance(payload, str):
+        return {"type": EVENT_TYPE, "key": key, "text": payload}
+    return {"type": EVENT_TYPE, "key": key, "bytes": payload}
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One message for the keys of one publisher: checked, encoded, and not yet written anywhere."""
+
+    keys: tuple[str, ...]
+    raw: bytes
+    expire: int
+    """Seconds to keep the message; 0: it is not kept."""
+
+    def events(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return each key with its event."""
+        payload = to_payload(self.raw)
+        return [(key, build_event(key, payload)) for key in self.keys]
+
+    def enqueue_kept(self, pipeline: Any) -> None:
+        """Add the commands that keep the message to a sync or async pipeline."""
+        if self.expire > 0:
+            for key in self.keys:
+                pipeline.set(key, self.raw, ex=self.expire)
+
+
+class Delivery:
+    """One message on its way to sockets, as the ASGI event that the server is given. All sockets share the object.
+
+    `size` is the payload's length in bytes, at most four times too high for text that is not ASCII; it serves
+    to bound queues.
+    """
+
+    __slots__ = ("key", "message", "payload", "size")
+
+    def __init__(self, payload: Payload, key: str = "") -> None:
+        self.key = key
+        self.payload = payload
+        self.message: dict[str, Any]
+        if isinstance(payload, str):
+            self.message = {"type": "websocket.send", "text": payload}
+            self.size = len(payload) if payload.isascii() else 4 * len(payload)
+        else:
+            self.message = {"type": "websocket.send", "bytes": payload}
+            self.size = len(payload)
+
+    @classmethod
+    def closing(cls, message: dict[str, Any]) -> Delivery:
+        """Build the last delivery of a socket out of a ``websocket.close`` event."""
+        delivery = cls("")
+        delivery.message = message
+        return delivery
+
+    @property
+    def is_closing(self) -> bool:
+        """Tell whether nothing is sent after this one."""
+        return bool(self.message["type"] == "websocket.close")
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Delivery:
+        """Build the delivery of an event made by `build_event`."""
+        text = event.get("text")
+        return cls(event["bytes"] if text is None else text, event["key"])

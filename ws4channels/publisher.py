@@ -1,0 +1,86 @@
+"""RedisPublisher: publish to users, groups, sessions or everybody, from anywhere in a Django project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.utils.asyncio import async_unsafe
+
+from ws4channels import connections, event_loops, settings
+from ws4channels.audience import AUDIENCES, build_key
+from ws4channels.event_loops import PublishingLoop
+from ws4channels.exceptions import AudienceValueError
+from ws4channels.redis_store import RedisStore, groups_of, session_of, user_of
+
+_NAMES_OF = {"session": session_of, "user": user_of, "group": groups_of}
+
+
+class RedisPublisher(RedisStore):
+    """Publishes messages to the audiences of one facility.
+
+    >>> RedisPublisher(facility="news", broadcast=True).publish_message("hello")
+
+    `facility` names what the messages are about; `broadcast=True` addresses every client; `users`, `groups` and
+    `sessions` are iterables of names, formatted with ``str()``, and may hold ``SELF`` for those of `request`.
+    Building one does not connect, so it may be done at import time. Without arguments it addresses nobody and serves
+    `fetch_message`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__()
+        if "facility" in kwargs and str(kwargs["facility"]) == "":
+            raise AudienceValueError("facility is ''; it must not be empty, such as facility='news'.")
+        self._publishers.update(self._get_message_channels(**kwargs))
+
+    @async_unsafe(
+        "fetch_message() waits for Redis and must not be called in a thread that runs an event loop: "
+        "await afetch_message() instead."
+    )
+    def fetch_message(self, request: Any, facility: Any, audience: str = "any") -> bytes | None:
+        """Return the kept message of a facility that is meant for the client of `request`, or None.
+
+        `audience` is one of ``session``, ``user``, ``group``, ``broadcast``, or ``any``, which looks in this order and
+        returns the first message found.
+        """
+        keys = _keys_for(request, facility, audience)
+        if not keys:
+            return None
+        with connections.one_kind_of_failure():
+            return _first(self._connection.mget(keys))
+
+    async def afetch_message(self, request: Any, facility: Any, audience: str = "any") -> bytes | None:
+        """Do as `fetch_message`, from async code. Sessions and users are looked up in a thread."""
+        keys = await sync_to_async(_keys_for)(request, facility, audience)
+        if not keys:
+            return None
+        if self._own_connection is not None:
+            return _first(await sync_to_async(self._own_connection.mget, thread_sensitive=False)(keys))
+
+        async def on_publishing_loop(publishing: PublishingLoop) -> bytes | None:
+            with connections.one_kind_of_failure():
+                return _first(await publishing.client.mget(keys))
+
+        return await event_loops.run(on_publishing_loop)
+
+
+def _keys_for(request: Any, facility: Any, audience: str) -> list[str]:
+    if audience != "any" and audience not in AUDIENCES:
+        valid = ", ".join(map(repr, (*AUDIENCES, "any")))
+        raise AudienceValueError(f"audience is {audience!r}; it must be one of {valid}.")
+    keys = []
+    for each in AUDIENCES if audience == "any" else (audience,):
+        for name in _NAMES_OF[each](request) if each in _NAMES_OF else ("",):
+            keys.append(build_key(settings.WS4REDIS_PREFIX, each, name, str(facility)))
+    return keys
+
+
+def _first(values: Any) -> bytes | None:
+    return next((value for value in values if value), None)
+
+
+def __getattr__(name: str) -> Any:
+    # The original makes its pool when it is imported; here it follows the settings.
+    if name == "redis_connection_pool":
+        return connections.sync_client().connection_pool
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

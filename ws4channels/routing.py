@@ -1,0 +1,66 @@
+"""The websocket routes, and their guard, for those who compose their own router.
+
+>>> ProtocolTypeRouter({
+...     "http": UpgradeRequired(get_asgi_application()),
+...     "websocket": OriginCheck(URLRouter(websocket_urlpatterns)),
+... })
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+from django.urls import re_path
+
+from ws4channels import settings
+from ws4channels.consumers import FacilityConsumer
+from ws4channels.counters import counts
+
+logger = logging.getLogger(__name__)
+
+
+def get_websocket_urlpatterns() -> list[Any]:
+    """Return the pattern for ``WEBSOCKET_URL`` and everything below it, for Channels' URLRouter."""
+    # URLRouter takes the leading slash away. A facility may hold anything, line breaks included.
+    pattern = rf"^{re.escape(settings.WEBSOCKET_URL.lstrip('/'))}(?s:.*)$"
+    return [re_path(pattern, FacilityConsumer.as_asgi())]
+
+
+websocket_urlpatterns = get_websocket_urlpatterns()
+
+
+class WebsocketUrls:
+    """ASGI application that serves websockets below ``WEBSOCKET_URL`` and refuses others with a log line."""
+
+    def __init__(self) -> None:
+        self._facility = FacilityConsumer.as_asgi()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one websocket."""
+        if scope["path"].removeprefix(scope.get("root_path", "")).startswith(settings.WEBSOCKET_URL):
+            await self._facility(scope, receive, send)
+            return
+        counts["refused"] += 1
+        logger.warning("Refused a websocket to %s: WEBSOCKET_URL is %r.", scope["path"], settings.WEBSOCKET_URL)
+        await receive()
+        await send({"type": "websocket.close"})
+
+
+class UpgradeRequired:
+    """ASGI middleware that answers plain HTTP requests below ``WEBSOCKET_URL`` with status 400."""
+
+    text = b"This address serves websockets: a websocket upgrade is needed.\n"
+
+    def __init__(self, application: Any) -> None:
+        self.application = application
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer, or pass the request on."""
+        if not scope["path"].removeprefix(scope.get("root_path", "")).startswith(settings.WEBSOCKET_URL):
+            await self.application(scope, receive, send)
+            return
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(self.text))]
+        await send({"type": "http.response.start", "status": 400, "headers": headers})
+        await send({"type": "http.response.body", "body": self.text})

@@ -1,0 +1,233 @@
+"""Every setting: its name, default, unit and meaning, read when it is needed.
+
+Reading ``ws4channels.settings.WS4REDIS_EXPIRE`` looks into Django's settings each time, so
+``override_settings`` works. Assigning the attribute takes precedence over Django's settings, as code
+written for the original's module expects, until the attribute is deleted again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings as django_settings
+
+from ws4channels.exceptions import ConfigurationError
+
+KIBIBYTE = 1024
+MEBIBYTE = 1024 * KIBIBYTE
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_optional_text(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value != "")
+
+
+def _is_hook(value: object) -> bool:
+    return value is None or callable(value) or (isinstance(value, str) and "." in value)
+
+
+def _is_dotted_path(value: object) -> bool:
+    return isinstance(value, str) and "." in value
+
+
+def _is_optional_seconds(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _is_positive_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_positive_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+
+
+def _is_boolean(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(item, str) for item in value)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting. ``valid`` says in words what ``accepts`` tests."""
+
+    name: str
+    default: Any
+    unit: str
+    meaning: str
+    valid: str
+    accepts: Callable[[object], bool]
+
+    def read(self) -> Any:
+        """Return the value in Django's settings or the default; raise ConfigurationError if it cannot work."""
+        value = getattr(django_settings, self.name, self.default)
+        if not self.accepts(value):
+            raise ConfigurationError(f"{self.name} is {value!r}; it must be {self.valid}.")
+        return value
+
+
+_ALL = [
+    Setting(
+        "WEBSOCKET_URL",
+        "/ws/",
+        "path",
+        "Separates websockets from pages; what follows it in the path is the facility.",
+        "a path that starts with a slash, such as '/ws/'",
+        lambda value: isinstance(value, str) and value.startswith("/"),
+    ),
+    Setting(
+        "WS4REDIS_CONNECTION",
+        {"host": "localhost", "port": 6379, "db": 0, "password": None},
+        "",
+        "How to reach Redis: arguments of redis-py's client, or `unix_socket_path`, or `url`.",
+        "a dict of redis-py arguments, such as {'host': 'localhost', 'port': 6379} or {'url': 'redis://localhost'}",
+        _is_mapping,
+    ),
+    Setting(
+        "WS4REDIS_PREFIX",
+        None,
+        "",
+        "Is put before every key, followed by a colon, so that several sites can share one Redis.",
+        "a string or None",
+        lambda value: value is None or isinstance(value, str),
+    ),
+    Setting(
+        "WS4REDIS_EXPIRE",
+        3600,
+        "seconds",
+        "How long a message is kept for clients that connect later; 0, negative or None: not kept.",
+        "a whole number of seconds or None",
+        _is_optional_seconds,
+    ),
+    Setting(
+        "WS4REDIS_HEARTBEAT",
+        None,
+        "text",
+        "The text sent to every socket as a sign of life; a client's message that equals it is dropped. "
+        "None: no heartbeats.",
+        "a non-empty string or None",
+        _is_optional_text,
+    ),
+    Setting(
+        "WS4REDIS_ALLOWED_CHANNELS",
+        None,
+        "",
+        "`f(request, channels)`, sync or async: returns those of the asked channels that the client may use, or "
+        "raises PermissionDenied. None: all are allowed.",
+        "a callable, the dotted path of one, or None",
+        _is_hook,
+    ),
+    Setting(
+        "WS4REDIS_PROCESS_REQUEST",
+        None,
+        "",
+        "`f(request)`, sync or async: sets `request.session` and `request.user`. None: Django's sessions and users.",
+        "a callable, the dotted path of one, or None",
+        _is_hook,
+    ),
+    Setting(
+        "WS4REDIS_SUBSCRIBER",
+        "ws4channels.subscriber.RedisSubscriber",
+        "",
+        "The class that says what a socket subscribes and publishes to.",
+        "the dotted path of a RedisSubscriber subclass",
+        _is_dotted_path,
+    ),
+    Setting(
+        "WS4CHANNELS_CHANNEL_LAYER",
+        "default",
+        "",
+        "The entry of CHANNEL_LAYERS that carries the messages.",
+        "a key of CHANNEL_LAYERS",
+        _is_text,
+    ),
+    Setting(
+        "WS4CHANNELS_HEARTBEAT_INTERVAL",
+        4.0,
+        "seconds",
+        "The time between two heartbeats to one socket.",
+        "a number of seconds above 0",
+        _is_positive_number,
+    ),
+    Setting(
+        "WS4CHANNELS_MAX_MESSAGE_SIZE",
+        MEBIBYTE,
+        "bytes",
+        "The largest message that a client may send; the socket of one who sends more is closed with 1009.",
+        "a whole number of bytes above 0",
+        _is_positive_integer,
+    ),
+    Setting(
+        "WS4CHANNELS_OUTBOX_MESSAGES",
+        1000,
+        "messages",
+        "How many messages may wait for one slow client before its socket is closed with 4008.",
+        "a whole number above 0",
+        _is_positive_integer,
+    ),
+    Setting(
+        "WS4CHANNELS_OUTBOX_BYTES",
+        4 * MEBIBYTE,
+        "bytes",
+        "How many bytes may wait for one slow client before its socket is closed with 4008.",
+        "a whole number of bytes above 0",
+        _is_positive_integer,
+    ),
+    Setting(
+        "WS4CHANNELS_HANDSHAKE_THREADS",
+        16,
+        "threads",
+        "How many handshakes may run sync code (sessions, users, hooks) at the same time in one process.",
+        "a whole number above 0",
+        _is_positive_integer,
+    ),
+    Setting(
+        "WS4CHANNELS_ALLOWED_ORIGINS",
+        (),
+        "",
+        "Origins allowed besides the site's own host, ALLOWED_HOSTS and CSRF_TRUSTED_ORIGINS, such as "
+        "'https://app.example.com' or 'https://*.example.com'; '*' turns the check off.",
+        "a list of origins such as 'https://app.example.com'",
+        _is_list_of_texts,
+    ),
+    Setting(
+        "WS4CHANNELS_CLOSE_CODE_ON_REFUSAL",
+        False,
+        "",
+        "True: a refused client is accepted and closed with 4403 at once, so that its JavaScript can tell a refusal "
+        "from a broken network. False: it gets HTTP status 403.",
+        "True or False",
+        _is_boolean,
+    ),
+]
+SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ALL}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in SETTINGS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return SETTINGS[name].read()
+
+
+def read_all() -> Iterable[tuple[Setting, ConfigurationError | None]]:
+    """Yield each setting with the error that reading it raises, or None; for system checks."""
+    for setting in SETTINGS.values():
+        try:
+            getattr(sys.modules[__name__], setting.name)
+        except ConfigurationError as error:
+            yield setting, error
+        else:
+            yield setting, None

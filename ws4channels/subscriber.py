@@ -1,0 +1,183 @@
+"""RedisSubscriber: which keys one socket publishes and subscribes to. Sites subclass it.
+
+Only its base class is ever asked from the event loop. Whatever a subclass overrides runs in a thread, at connect,
+at disconnect or when its client publishes, and may use the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, MutableMapping
+from typing import Any
+
+from ws4channels import connections, settings
+from ws4channels.exceptions import ConfigurationError
+from ws4channels.redis_store import SELF, RedisStore
+
+
+class ChannelName(str):
+    """The name of a subscribed key. Has ``decode()``, because redis-py gives names as bytes."""
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return the name as it is."""
+        return str(self)
+
+
+class Subscriptions(MutableMapping[Any, Any]):
+    """The names that a socket subscribes to; takes each as str or bytes, gives each as ChannelName."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[ChannelName, Any] = {}
+
+    @staticmethod
+    def _normalize(name: Any) -> ChannelName:
+        return ChannelName(name.decode("utf-8") if isinstance(name, bytes) else name)
+
+    def __getitem__(self, name: Any) -> Any:
+        return self._handlers[self._normalize(name)]
+
+    def __setitem__(self, name: Any, handler: Any) -> None:
+        self._handlers[self._normalize(name)] = handler
+
+    def __delitem__(self, name: Any) -> None:
+        del self._handlers[self._normalize(name)]
+
+    def __iter__(self) -> Iterator[ChannelName]:
+        return iter(self._handlers)
+
+    def __len__(self) -> int:
+        return len(self._handlers)
+
+    def __repr__(self) -> str:
+        return f"Subscriptions({list(self._handlers)!r})"
+
+
+class Subscription:
+    """Stands where the original has a redis-py PubSub: notes names, and leaves subscribing to the hub."""
+
+    connection = None
+
+    def __init__(self) -> None:
+        self.channels = Subscriptions()
+
+    @property
+    def subscribed(self) -> bool:
+        """Tell whether there is any name."""
+        return bool(self.channels)
+
+    def subscribe(self, *names: Any, **handlers: Any) -> None:
+        """Add names, as redis-py's method does."""
+        for name in names:
+            for each in name if isinstance(name, (list, tuple, set)) else (name,):
+                self.channels[each] = None
+        for keyword, handler in handlers.items():
+            self.channels[keyword] = handler
+
+    def unsubscribe(self, *names: Any) -> None:
+        """Remove names, or all of them."""
+        for name in names or list(self.channels):
+            self.channels.pop(name, None)
+
+    def reset(self) -> None:
+        """Remove all names."""
+        self.channels.clear()
+
+    close = reset
+
+
+class SubscribingConnection:
+    """A redis-py client whose ``pubsub()`` opens no connection. All else is the client's."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def pubsub(self, **_: Any) -> Subscription:
+        """Return a Subscription."""
+        return Subscription()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+class RedisSubscriber(RedisStore):
+    """Says which keys one socket publishes to (``_publishers``) and subscribes to (``_subscription.channels``)."""
+
+    subscription_channels: Iterable[str] = [
+        "subscribe-session",
+        "subscribe-group",
+        "subscribe-user",
+        "subscribe-broadcast",
+    ]
+    publish_channels: Iterable[str] = ["publish-session", "publish-group", "publish-user", "publish-broadcast"]
+
+    def __init__(self, connection: Any = None) -> None:
+        super().__init__(connection)
+        self._subscription: Any = None
+
+    def set_pubsub_channels(self, request: Any, channels: Iterable[str]) -> None:
+        """Note the keys for the agreed `channels` of the client of `request`.
+
+        A subclass may add names of its own to ``_publishers`` and ``_subscription``, or raise PermissionDenied.
+        """
+        agreed = set(channels)
+        facility = facility_of(request)
+        self._publishers = set(self._keys("publish", agreed, request, facility))
+        self._subscription = Subscription() if self._own_connection is None else self._own_connection.pubsub()
+        for key in self._keys("subscribe", agreed, request, facility):
+            self._subscription.subscribe(key)
+
+    def _keys(self, verb: str, agreed: set[str], request: Any, facility: str) -> Iterable[str]:
+        return self._get_message_channels(
+            request=request,
+            facility=facility,
+            broadcast=f"{verb}-broadcast" in agreed,
+            groups=[SELF] if f"{verb}-group" in agreed else [],
+            users=[SELF] if f"{verb}-user" in agreed else [],
+            sessions=[SELF] if f"{verb}-session" in agreed else [],
+        )
+
+    def send_persisted_messages(self, websocket: Any) -> None:
+        """Send the kept message of each subscribed key. A subclass may send others with ``websocket.send(message)``."""
+        keys = list(self._subscription.channels)
+        if not keys:
+            return
+        with connections.one_kind_of_failure():
+            for message in self._connection.mget(keys):
+                if message:
+                    websocket.send(message)
+
+    send_persited_messages = send_persisted_messages
+
+    def parse_response(self) -> None:
+        """Is not called: the hub receives for all sockets. Present for subclasses that call their parent's."""
+
+    def get_file_descriptor(self) -> None:
+        """Is not called: no connection belongs to one socket. Present for subclasses that call their parent's."""
+
+    def release(self) -> None:
+        """Forget the subscriptions. Called when the socket ends, also after a handshake that failed."""
+        if self._subscription is not None and self._subscription.subscribed:
+            self._subscription.unsubscribe()
+            self._subscription.reset()
+
+
+def facility_of(request: Any) -> str:
+    """Return the facility of a websocket's URL.
+
+    That is the path with ``WEBSOCKET_URL`` removed once, or what a site's own route captured as ``facility``.
+    """
+    route = getattr(request, "scope", {}).get("url_route") or {}
+    captured = route.get("kwargs", {}).get("facility")
+    if captured is not None:
+        return str(captured)
+    path: str = request.path_info
+    return path.replace(settings.WEBSOCKET_URL, "", 1)
+
+
+def check_subscriber_class(subscriber_class: Any) -> type[RedisSubscriber]:
+    """Return `subscriber_class`; raise ConfigurationError if it is no subclass of RedisSubscriber."""
+    if isinstance(subscriber_class, type) and issubclass(subscriber_class, RedisSubscriber):
+        return subscriber_class
+    raise ConfigurationError(
+        f"WS4REDIS_SUBSCRIBER is {settings.WS4REDIS_SUBSCRIBER!r}, which is {subscriber_class!r}; it must be the "
+        "dotted path of a subclass of ws4channels.subscriber.RedisSubscriber."
+    )

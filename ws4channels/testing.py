@@ -1,0 +1,104 @@
+"""For a site's own tests: see what was published without a Redis, and open websockets as a signed-in user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+from urllib.parse import quote
+
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.conf import settings as django_settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+
+from ws4channels import redis_store, settings
+from ws4channels.asgi import get_asgi_application
+from ws4channels.audience import build_key
+from ws4channels.messages import Publication
+from ws4channels.redis_store import MEMBEROF
+
+
+class Published(list[Publication]):
+    """What was published, in order. Each item has ``keys``, ``raw`` (bytes) and ``expire`` (seconds)."""
+
+    def messages(self, audience: str, name: str = "", *, facility: str) -> list[bytes]:
+        """Return the messages published to one audience of a facility.
+
+        >>> published.messages("user", "mary", facility="chat")
+        [b'hello']
+        """
+        key = build_key(settings.WS4REDIS_PREFIX, audience, name, facility)
+        return [publication.raw for publication in self if key in publication.keys]
+
+
+@contextmanager
+def capture_published() -> Iterator[Published]:
+    """Record what this process publishes, in any thread, instead of publishing it. Needs neither Redis nor a layer.
+
+    >>> with capture_published() as published:
+    ...     client.post("/chat/", {"text": "hello"})
+    >>> assert published.messages("broadcast", facility="chat") == [b"hello"]
+    """
+    published = Published()
+    redis_store.recorders.append(published)
+    try:
+        yield published
+    finally:
+        redis_store.recorders.remove(published)
+
+
+class FacilityCommunicator(WebsocketCommunicator):  # type: ignore[misc]
+    """A client of one facility, to be used as an async context manager, which connects and disconnects.
+
+    >>> async with FacilityCommunicator("chat", "subscribe-user", "publish-user", user=mary) as client:
+    ...     await client.send_to("hello")
+    ...     assert await client.receive_from() == "hello"
+
+    `channels` are the names that a browser writes into the URL, ``echo`` included. `user` is signed in with a session
+    of its own; `groups` are what that session remembers as the user's groups, by default those of Django's.
+    `application` is the site's, by default that of ``ws4channels.asgi.get_asgi_application()``; `headers` and
+    `subprotocols` are as WebsocketCommunicator's.
+    """
+
+    def __init__(
+        self,
+        facility: str,
+        *channels: str,
+        user: Any = None,
+        groups: Iterable[str] | None = None,
+        application: Any = None,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+        subprotocols: Iterable[str] = (),
+    ) -> None:
+        path = f"{settings.WEBSOCKET_URL}{quote(facility)}?{'&'.join(channels)}"
+        super().__init__(application or get_asgi_application(), path, list(headers), list(subprotocols))
+        self._user = user
+        self._groups = groups
+
+    async def __aenter__(self) -> FacilityCommunicator:
+        if self._user is not None:
+            self.scope["headers"].append((b"cookie", await self._session_cookie()))
+        accepted, code = await self.connect(timeout=5)
+        if not accepted:
+            raise ConnectionError(f"The websocket to {self.scope['path']} was refused with close code {code}.")
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.disconnect(timeout=5)
+
+    async def _session_cookie(self) -> bytes:
+        session = await sync_to_async(_signed_in_session)(self._user, self._groups)
+        return f"{django_settings.SESSION_COOKIE_NAME}={session.session_key}".encode()
+
+
+def _signed_in_session(user: Any, groups: Iterable[str] | None) -> Any:
+    session = import_module(django_settings.SESSION_ENGINE).SessionStore()
+    session[SESSION_KEY] = user._meta.pk.value_to_string(user)
+    session[BACKEND_SESSION_KEY] = django_settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    names = [group.name for group in user.groups.all()] if groups is None else groups
+    session[MEMBEROF] = list(names)
+    session.create() if session.session_key is None else session.save()
+    return session

@@ -1,0 +1,248 @@
+"""How messages travel between processes: today through a Django Channels layer.
+
+Two contracts. A *transport* publishes, from sync and async code. A *subscription* belongs to one hub on one event
+loop: it joins and leaves keys, and receives events in the order in which they were published per key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from channels.layers import get_channel_layer
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from channels_redis.utils import decode_hosts
+
+from ws4channels import connections, event_loops, settings
+from ws4channels.audience import group_of
+from ws4channels.event_loops import PublishingLoop
+from ws4channels.exceptions import ConfigurationError
+from ws4channels.messages import Publication
+
+logger = logging.getLogger(__name__)
+
+PROBE_TYPE = "ws4channels.probe"
+_PROBE_TIMEOUT = 5.0
+_PROBE_INTERVAL = 0.05
+
+
+class LayerSubscription:
+    """What one hub receives from a channel layer. `open` it on the loop that uses it."""
+
+    def __init__(self, layer: Any, channel_name: str) -> None:
+        self.layer = layer
+        self.channel_name = channel_name
+        self._probes: dict[int, asyncio.Future[None]] = {}
+        self._numbers = itertools.count()
+
+    @classmethod
+    async def open(cls, layer: Any) -> LayerSubscription:
+        """Open a channel of our own in `layer`."""
+        return cls(layer, await layer.new_channel())
+
+    async def join(self, keys: Iterable[str]) -> None:
+        """Subscribe to `keys`. What is published after this has returned is received."""
+        for key in keys:
+            await self.layer.group_add(group_of(key), self.channel_name)
+
+    async def leave(self, key: str) -> None:
+        """Unsubscribe from `key`."""
+        await self.layer.group_discard(group_of(key), self.channel_name)
+
+    async def receive(self) -> dict[str, Any]:
+        """Wait for the next event of a joined key."""
+        while True:
+            event: dict[str, Any] = await self.layer.receive(self.channel_name)
+            if event["type"] != PROBE_TYPE:
+                return event
+            arrival = self._probes.get(event["number"])
+            if arrival is not None and not arrival.done():
+                arrival.set_result(None)
+
+    async def catch_up(self) -> None:
+        """Return when everything that was published before this call has been received.
+
+        Sends a numbered probe to our own channel and waits for it: a layer keeps the order of what it carries to
+        one channel. Raises asyncio.TimeoutError if it does not come back.
+        """
+        with self._probe() as (event, arrival):
+            await self.layer.send(self.channel_name, event)
+            await asyncio.wait_for(arrival, _PROBE_TIMEOUT)
+
+    @contextmanager
+    def _probe(self) -> Iterator[tuple[dict[str, Any], asyncio.Future[None]]]:
+        number = next(self._numbers)
+        self._probes[number] = arrival = asyncio.get_running_loop().create_future()
+        try:
+            yield {"type": PROBE_TYPE, "number": number}, arrival
+        finally:
+            self._probes.pop(number, None)
+
+
+class PubSubLayerSubscription(LayerSubscription):
+    """On ``channels_redis.pubsub``, whose ``group_add`` returns before Redis has seen the subscription."""
+
+    async def join(self, keys: Iterable[str]) -> None:
+        """Subscribe to `keys` and wait until Redis has done it.
+
+        The layer's subscriptions travel over one connection, in order. So we subscribe to one more, private,
+        group after them and send probes to that until one arrives: then the others stand as well.
+        """
+        await super().join(keys)
+        marker = f"ws4channels.joined.{uuid.uuid4().hex}"
+        await self.layer.group_add(marker, self.channel_name)
+        try:
+            await asyncio.wait_for(self._probe_until_heard(marker), _PROBE_TIMEOUT)
+        finally:
+            await self.layer.group_discard(marker, self.channel_name)
+
+    async def _probe_until_heard(self, group: str) -> None:
+        with self._probe() as (event, arrival):
+            while not arrival.done():
+                await self.layer.group_send(group, event)
+                await asyncio.wait([arrival], timeout=_PROBE_INTERVAL)
+
+
+class ChannelLayerTransport:
+    """Publishes through any channel layer: one ``group_send`` a key, on the loop that publishes."""
+
+    subscription_class = LayerSubscription
+
+    def __init__(self, layer: Any) -> None:
+        self._layer = layer
+
+    @property
+    def server(self) -> str:
+        """What the layer speaks to, for log lines."""
+        hosts = getattr(self._layer, "hosts", None)
+        if not hosts:
+            return type(self._layer).__name__
+        return ", ".join(connections.describe_server(_pool_of(host)) for host in hosts)
+
+    async def subscribe(self) -> LayerSubscription:
+        """Open the subscription of a hub on the running loop."""
+        return await self.subscription_class.open(self._layer)
+
+    def enqueue(self, pipeline: Any, publication: Publication) -> bool:
+        """Add the publishing to a pipeline, if that is how this transport publishes; tell whether it is."""
+        return False
+
+    def publish(self, publication: Publication) -> None:
+        """Publish from a thread that runs no event loop."""
+
+        async def send(_: PublishingLoop) -> None:
+            await self._send(publication)
+
+        event_loops.run_from_thread(send)
+
+    async def apublish(self, publication: Publication) -> None:
+        """Publish on the loop for publishing, which the caller has made sure this is."""
+        await self._send(publication)
+
+    async def _send(self, publication: Publication) -> None:
+        for key, event in publication.events():
+            await self._layer.group_send(group_of(key), event)
+
+
+class PubSubLayerTransport(ChannelLayerTransport):
+    """Publishes to ``channels_redis.pubsub`` without its detours: there, a ``group_send`` is one PUBLISH.
+
+    So the PUBLISH commands travel in the pipeline that keeps the message where the layer's Redis is
+    ``WS4REDIS_CONNECTION``'s (one round trip, one transaction), and in one pipeline of their own elsewhere; sync code
+    needs no event loop for it. A test compares what arrives with the layer's own ``group_send``.
+    """
+
+    subscription_class = PubSubLayerSubscription
+
+    def __init__(self, layer: Any, host: dict[str, Any]) -> None:
+        super().__init__(layer)
+        self._channel_prefix = f"{layer._kwargs.get('prefix', 'asgi')}__group__"
+        self._client = connections.build_sync_client(_connection_of(host), "A host in CHANNEL_LAYERS")
+        self._server = connections.server_of(self._client.connection_pool)
+
+    @property
+    def server(self) -> str:
+        """What the layer speaks to, for log lines."""
+        return connections.describe_server(self._client.connection_pool)
+
+    def enqueue(self, pipeline: Any, publication: Publication) -> bool:
+        """Add one PUBLISH a key, if `pipeline` leads to the layer's own Redis."""
+        if connections.server_of(pipeline.connection_pool) != self._server:
+            return False
+        self._enqueue(pipeline, publication)
+        return True
+
+    def _enqueue(self, pipeline: Any, publication: Publication) -> None:
+        for key, event in publication.events():
+            pipeline.publish(self._channel_prefix + group_of(key), self._layer.serialize(event))
+
+    def publish(self, publication: Publication) -> None:
+        """Publish in one pipeline to the layer's Redis."""
+        with self._client.pipeline(transaction=False) as pipeline:
+            self._enqueue(pipeline, publication)
+            pipeline.execute()
+
+
+def _connection_of(host: dict[str, Any]) -> dict[str, Any]:
+    """Return a ``hosts`` entry of channels_redis as a ``WS4REDIS_CONNECTION``."""
+    connection = dict(host)
+    address = connection.pop("address", None)
+    path = connection.pop("path", None)
+    if address is not None:
+        connection["url"] = address
+    if path is not None:
+        connection["unix_socket_path"] = path
+    return connection
+
+
+def _pool_of(host: dict[str, Any]) -> Any:
+    return connections.build_sync_client(_connection_of(host), "A host in CHANNEL_LAYERS").connection_pool
+
+
+def _single_plain_host(layer: Any) -> dict[str, Any] | None:
+    """Return the one Redis of a pub/sub layer, or None where there are several, or a Sentinel."""
+    if type(layer) is not RedisPubSubChannelLayer or layer._args:
+        return None
+    hosts = decode_hosts(layer._kwargs.get("hosts"))
+    if len(hosts) != 1 or "sentinels" in hosts[0] or "connection_class" in hosts[0]:
+        return None
+    host: dict[str, Any] = hosts[0]
+    return host
+
+
+def _build_transport(layer: Any) -> ChannelLayerTransport:
+    host = _single_plain_host(layer)
+    if host is not None:
+        return PubSubLayerTransport(layer, host)
+    transport = ChannelLayerTransport(layer)
+    if isinstance(layer, RedisPubSubChannelLayer):
+        transport.subscription_class = PubSubLayerSubscription
+    return transport
+
+
+# Per entry of CHANNEL_LAYERS the layer last seen and its transport: Channels makes layers anew when settings change.
+_transports: dict[str, tuple[Any, ChannelLayerTransport]] = {}
+
+
+def get_transport(alias: str | None = None) -> ChannelLayerTransport:
+    """Return the transport for a channel layer, by default for ``WS4CHANNELS_CHANNEL_LAYER``'s.
+
+    Raises ConfigurationError where CHANNEL_LAYERS has no such entry.
+    """
+    alias = alias or settings.WS4CHANNELS_CHANNEL_LAYER
+    layer = get_channel_layer(alias)
+    if layer is None:
+        raise ConfigurationError(
+            f"CHANNEL_LAYERS has no entry {alias!r}, which is to carry the messages. Add one, such as {{{alias!r}: "
+            "{'BACKEND': 'channels_redis.pubsub.RedisPubSubChannelLayer', 'CONFIG': {'hosts': ['redis://localhost']}}}."
+        )
+    known_layer, transport = _transports.get(alias, (None, None))
+    if transport is None or known_layer is not layer:
+        transport = _build_transport(layer)
+        _transports[alias] = layer, transport
+    return transport
