@@ -197,6 +197,13 @@ test('close ends an attempt to connect', () => {
     assert.deepEqual(world.log, ['connecting', 'socket', 'disconnected 1006']);
 });
 
+test('a connection that opens just when close is called is not used', () => {
+    const world = new World();
+    world.client({heartbeat_msg: '--heartbeat--'}).close();
+    world.socket.open();
+    assert.deepEqual([world.log, world.clock.pending], [['connecting', 'socket'], 0]);
+});
+
 test('close ends the wait for a reconnection', () => {
     const world = new World();
     const client = world.open_client();

@@ -192,6 +192,7 @@
             queue.length = 0;
             stop_waiting();
             if (socket) {
+                socket.onopen = null;  // that event may be under way
                 socket.close();
             }
         }
