@@ -217,8 +217,9 @@ class RedisServer:
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + self.timeout
-        # redis-py would by default wait longer before each new attempt than Redis takes to start.
-        with redis.Redis.from_url(self.url, socket_timeout=self.timeout, retry=Retry(NoBackoff(), 0)) as client:
+        # By default redis-py would wait longer before each new attempt than Redis takes to start. The short timeout
+        # is for a stranger who accepts our connection and says nothing, while our server has already ended.
+        with redis.Redis.from_url(self.url, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
             while not self._answers(client):
                 if not self.is_running():
                     raise self._failed_start()

@@ -12,8 +12,7 @@ import httpx
 import psutil
 
 from example_project.redis_server import HOST, free_port
-
-from .waiting import seconds, wait_until
+from tests.waiting import SCALE, wait_until
 
 ROOT = Path(__file__).parents[2]
 # What the surroundings of the test run may have set, and what would change the site under test.
@@ -34,7 +33,7 @@ def manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[
         env=env,
         capture_output=True,
         text=True,
-        timeout=seconds(60),
+        timeout=60 * SCALE,
         check=False,
     )
 
@@ -66,7 +65,7 @@ class Site:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_until(self._answers_or_ended, f"Daphne answers at {self.url}", timeout=30)
+        wait_until(self._answers_or_ended, f"Daphne did not answer at {self.url}", timeout=30 * SCALE)
         assert self.process.poll() is None, self.log()
 
     def kill(self) -> None:
@@ -79,7 +78,7 @@ class Site:
         """End Daphne as a service manager does."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(seconds(20))
+            self.process.wait(20 * SCALE)
 
     def log(self) -> str:
         """Return all that Daphne wrote so far."""
@@ -117,11 +116,11 @@ class Demo:
         family = self.family()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        _, alive = psutil.wait_procs(family, seconds(20))
+        _, alive = psutil.wait_procs(family, 20 * SCALE)
         for process in alive:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        self.process.wait(seconds(20))
+        self.process.wait(20 * SCALE)
 
     @property
     def redis_socket(self) -> Path:
@@ -130,7 +129,9 @@ class Demo:
 
     def url(self) -> str:
         """Return the address that the demo prints, as soon as it does."""
-        wait_until(lambda: self.process.poll() is not None or self._printed_url(), "the demo prints its URL", 40)
+        wait_until(
+            lambda: self.process.poll() is not None or self._printed_url(), "the demo printed no URL", 40 * SCALE
+        )
         match = self._printed_url()
         assert match, self.text()
         return match[0]
@@ -144,11 +145,14 @@ class Demo:
     def end(self, number: signal.Signals) -> int:
         """Send the signal as a terminal does, to the whole process group, and return the demo's exit status."""
         os.killpg(self.process.pid, number)
-        return self.process.wait(seconds(20))
+        return self.process.wait(20 * SCALE)
 
     def text(self) -> str:
         """Return all that the demo wrote so far."""
         return self.output.read_text("utf-8", "replace")
+
+    def _printed_url_or_ended(self) -> bool:
+        return self.process.poll() is not None or self._printed_url() is not None
 
     def _printed_url(self) -> re.Match[str] | None:
         return re.search(r"http://[\d.]+:\d+", self.text())
@@ -157,6 +161,6 @@ class Demo:
 def answers(url: str) -> bool:
     """Say whether a GET of the URL ends with status 200."""
     try:
-        return httpx.get(url, timeout=seconds(10), trust_env=False).status_code == 200
+        return httpx.get(url, timeout=10 * SCALE, trust_env=False).status_code == 200
     except httpx.TransportError:
         return False

@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import redis
 from channels.routing import get_default_application
@@ -32,27 +32,25 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, port, **options):
-        # Whoever closes the terminal or ends us with `kill` gets the same tidy end as with Ctrl-C.
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.default_int_handler)
-        try:
-            # The port comes first: when it is busy, nothing has been started yet.
-            with closing(listen(port)) as listener, running_redis():
-                call_command("migrate", verbosity=0, interactive=False)
-                call_command("loadusers")
-                connections.close_all()
-                self.serve(listener)
-        except KeyboardInterrupt:
-            self.stderr.write("Interrupted.")
+        # `kill` ends us as Ctrl-C does, and so does closing the terminal.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+        # The port comes first: when it is busy, nothing has been started yet.
+        with suppress(KeyboardInterrupt), closing(listen(port)) as listener, running_redis():
+            call_command("migrate", verbosity=0, interactive=False)
+            call_command("loadusers")
+            connections.close_all()
+            self.serve(listener)
         self.say("Stopped.")
 
     def serve(self, listener):
-        """Serve until a signal ends Daphne."""
+        """Let Daphne take over the socket, and serve until a signal ends it."""
+        address = listener.getsockname()
         Server(
             # As runserver does it, so that there are static files with DEBUG=0, too.
             ASGIStaticFilesHandler(get_default_application()),
-            endpoints=build_endpoint_description_strings(file_descriptor=listener.fileno()),
-            ready_callable=lambda: self.welcome(*listener.getsockname()),
+            endpoints=build_endpoint_description_strings(file_descriptor=listener.detach()),
+            ready_callable=lambda: self.welcome(*address),
         ).run()
 
     def welcome(self, host, port):
@@ -106,7 +104,7 @@ def ping(url):
     try:
         with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
             client.ping()
-    except (redis.exceptions.RedisError, ValueError) as error:
+    except redis.exceptions.RedisError as error:
         raise CommandError(
             f"The Redis server of REDIS_URL does not answer ({error}): start it, correct the address, "
             "or unset REDIS_URL to have one started for you."

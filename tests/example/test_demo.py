@@ -1,0 +1,190 @@
+"""The command that a newcomer runs first."""
+
+import os
+import signal
+import socket
+import tempfile
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from websockets.sync.client import connect
+
+from example_project.redis_server import HOST, RedisServer, free_port
+from tests.waiting import SCALE, wait_until
+
+from .site import Demo, environment, manage
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(scope="module")
+def prepared_directory():
+    """Where the demo keeps its state, short enough for a unix socket; the database is made once for the module."""
+    with tempfile.TemporaryDirectory(prefix="demo-", dir="/tmp") as directory:
+        env = environment(DEMO_DIR=directory)
+        for command in ("migrate", "loadusers"):
+            done = manage(command, env=env)
+            assert done.returncode == 0, done.stderr
+        yield Path(directory)
+
+
+@pytest.fixture
+def directory(prepared_directory):
+    """The demo's state directory, without what an earlier test left but with its database."""
+    for path in prepared_directory.glob("*.log"):
+        path.unlink()
+    assert not (prepared_directory / "redis.sock").exists()
+    return prepared_directory
+
+
+def remains(demo: Demo) -> list[Path]:
+    """Return what a demo that ended left besides its database."""
+    return [*demo.temporary.iterdir(), *(path for path in [demo.redis_socket] if path.exists())]
+
+
+def is_ended(process: psutil.Process) -> bool:
+    """Say whether the process is gone, or only waits for whoever adopted it to collect its status."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_demo_serves_pages_and_static_files(directory):
+    """The printed URL answers, and so do the style sheet and the scripts that the page names."""
+    with Demo(directory) as demo, httpx.Client(base_url=demo.url(), timeout=20 * SCALE, trust_env=False) as client:
+        page = client.get("/")
+        assert page.status_code == 200
+        for path in ("/static/chat/chat.css", "/static/chat/chat.js", "/static/js/ws4redis.js"):
+            assert path in page.text
+            assert client.get(path).status_code == 200
+        assert "sign in as john or mary, password: secret" in demo.text()
+
+
+def test_demo_serves_static_files_without_debug(directory):
+    """DEBUG=0 does not take the looks away: no other server is there to serve them."""
+    with Demo(directory, DEBUG="0") as demo:
+        assert httpx.get(f"{demo.url()}/static/js/ws4redis.js", trust_env=False).status_code == 200
+
+
+def test_demo_starts_with_an_empty_directory(tmp_path_factory):
+    """The first run makes the database and the users by itself."""
+    with tempfile.TemporaryDirectory(prefix="demo-", dir="/tmp") as directory, Demo(Path(directory)) as demo:
+        with httpx.Client(base_url=demo.url(), timeout=20 * SCALE, trust_env=False) as client:
+            client.get("/login/")
+            fields = {"username": "mary", "password": "secret", "csrfmiddlewaretoken": client.cookies["csrftoken"]}
+            assert client.post("/login/", data=fields).headers["location"] == "/"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_signal_leaves_nothing(directory, number):
+    """Ctrl-C, kill and a closed terminal end the demo in an orderly way, with all that it started."""
+    with Demo(directory) as demo:
+        demo.url()
+        family = demo.family()
+        assert any("redis-server" in process.name() for process in family)
+        with connect(f"ws{demo.url().removeprefix('http')}/ws/broadcast-chat?subscribe-broadcast"):
+            assert demo.end(number) == 0
+        wait_until(lambda: all(map(is_ended, family)), "processes of the demo live on")
+        assert remains(demo) == []
+        assert demo.text().endswith("Stopped.\n")
+        assert "Traceback" not in demo.text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_signal_while_starting_leaves_nothing(directory, number):
+    """An impatient Ctrl-C, after Redis started and before the site did, is as tidy as a late one."""
+    with Demo(directory) as demo:
+        wait_until(demo.redis_socket.exists, "the embedded Redis did not start")
+        family = demo.family()
+        assert demo.end(number) == 0
+        wait_until(lambda: all(map(is_ended, family)), "processes of the demo live on")
+        assert remains(demo) == []
+
+
+def test_killed_demo_takes_redis_along_and_starts_again(directory):
+    """SIGKILL leaves no process either, and the socket file that it does leave is in nobody's way."""
+    with Demo(directory) as demo:
+        demo.url()
+        family = demo.family()
+        demo.end(signal.SIGKILL)
+        wait_until(lambda: all(map(is_ended, family)), "processes of the demo live on")
+    with Demo(directory) as demo:
+        assert httpx.get(demo.url(), trust_env=False).status_code == 200
+        demo.end(signal.SIGINT)
+    assert not demo.redis_socket.exists()
+
+
+@pytest.mark.parametrize("told_by", ["argument", "environment"])
+def test_busy_port_is_told_before_anything_starts(directory, told_by):
+    """One sentence says that the port is busy and how to choose another; Redis was not even started."""
+    with socket.create_server((HOST, 0)) as other:
+        port = str(other.getsockname()[1])
+        arguments = ["--port", port] if told_by == "argument" else []
+        done = manage("demo", *arguments, env=environment(DEMO_DIR=str(directory), PORT=port))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"CommandError: Can't serve on port {port} ({os.strerror(98 if os.name == 'posix' else 0)}): choose another, "
+        "for example `make demo PORT=8001` or `python manage.py demo --port 8001`.\n"
+    )
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("port", ["http", "70000"])
+def test_impossible_port_is_refused(directory, port):
+    """A port that is no port number is shown, and nothing starts."""
+    done = manage("demo", env=environment(DEMO_DIR=str(directory), PORT=port))
+    assert done.returncode in {1, 2}
+    assert port in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_second_demo_in_the_same_directory_is_refused(directory):
+    """A demo that runs already keeps its Redis, and the second one says what to do."""
+    with Demo(directory) as demo:
+        url = demo.url()
+        done = manage("demo", "--port", "0", env=environment(DEMO_DIR=str(directory)))
+        assert done.returncode == 1
+        assert done.stderr == (
+            f"CommandError: Another server already listens on '{demo.redis_socket}'. What else you can do: name a "
+            f"server of your own in REDIS_URL, or, if another demo is running from '{directory}', give this one a "
+            "directory of its own in DEMO_DIR.\n"
+        )
+        assert httpx.get(url, trust_env=False).status_code == 200
+
+
+def test_redis_url_is_used(directory):
+    """With REDIS_URL set no Redis is started, and the sockets' messages pass through the one it names."""
+    with RedisServer() as server, server.client() as client, Demo(directory, REDIS_URL=server.url) as demo:
+        url = f"ws{demo.url().removeprefix('http')}/ws/broadcast-chat?subscribe-broadcast"
+        with connect(url):
+            wait_until(
+                lambda: "example_project:channel_layer" in {entry["name"] for entry in client.client_list()},
+                "the channel layer did not connect to the given server",
+            )
+        assert demo.family() == [demo.process]
+        assert not demo.redis_socket.exists()
+
+
+def test_unreachable_redis_url_is_told(directory):
+    """One sentence says that the given server does not answer and what to do; Daphne is not started."""
+    env = environment(DEMO_DIR=str(directory), REDIS_URL=f"redis://:hidden@{HOST}:{free_port()}")
+    done = manage("demo", "--port", "0", env=env)
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: The Redis server of REDIS_URL does not answer (")
+    assert done.stderr.endswith("or unset REDIS_URL to have one started for you.\n")
+    assert done.stderr.count("\n") == 1
+    assert "hidden" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_redis_url_that_is_none_is_told(directory):
+    """A REDIS_URL that is no URL is found by the system checks, before anything starts."""
+    done = manage("demo", "--port", "0", env=environment(DEMO_DIR=str(directory), REDIS_URL="nonsense"))
+    assert done.returncode == 1
+    assert "ws4channels.E003" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
