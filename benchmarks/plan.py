@@ -1,0 +1,79 @@
+"""How much is measured: the full form, and the short one that shows in a minute that everything can be measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The sizes of all scenarios; every duration is in seconds."""
+
+    name: str
+    levels: tuple[int, ...]  # sockets per server in `throughput`, growing
+    target_level: int  # the level at which ratios of deliveries are judged
+    rounds: int
+    burst_seconds: float
+    latency_sockets: int
+    latency_rate: float  # messages per second
+    latency_messages: int
+    idle_sockets: int
+    connect_rounds: int
+    connects: int  # per round
+    publish_calls: int
+    many_sockets: int  # of `growth` and of the idle heartbeat
+    many_keys: tuple[int, ...]
+    heartbeat_seconds: float
+    stalled_readers: int
+    stalled_clients: int
+    stalled_rounds: int
+    stalled_messages: int
+    flood_bytes: int
+    payload_bytes: int = 128
+
+
+FULL = Plan(
+    name="full",
+    levels=(100, 500, 1000, 5000),
+    target_level=500,
+    rounds=3,
+    burst_seconds=1.2,
+    latency_sockets=100,
+    latency_rate=20,
+    latency_messages=60,
+    idle_sockets=2000,
+    connect_rounds=3,
+    connects=300,
+    publish_calls=300,
+    many_sockets=5000,
+    many_keys=(1, 10, 100, 1000, 10_000),
+    heartbeat_seconds=12,
+    stalled_readers=500,
+    stalled_clients=50,
+    stalled_rounds=3,
+    stalled_messages=60,
+    flood_bytes=200_000_000,
+)
+
+SHORT = Plan(
+    name="short",
+    levels=(50, 200),
+    target_level=200,
+    rounds=1,
+    burst_seconds=0.3,
+    latency_sockets=50,
+    latency_rate=20,
+    latency_messages=10,
+    idle_sockets=200,
+    connect_rounds=1,
+    connects=100,
+    publish_calls=50,
+    many_sockets=300,
+    many_keys=(1, 10, 100, 1000),
+    heartbeat_seconds=4.5,
+    stalled_readers=50,
+    stalled_clients=10,
+    stalled_rounds=1,
+    stalled_messages=20,
+    flood_bytes=40_000_000,
+)

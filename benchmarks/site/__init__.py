@@ -1,0 +1,1 @@
+"""The Django site that the servers under test run: ours, stock Channels, and a socket that is only accepted."""

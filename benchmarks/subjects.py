@@ -1,0 +1,63 @@
+"""The servers under test: what runs, and how messages reach it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from benchmarks import original
+
+
+def _daphne(application: str) -> Callable[[int], list[str]]:
+    # Twisted's default backlog of 50 would make bursts of connects wait for TCP retries; uvicorn's is 2048.
+    return lambda port: [
+        *(sys.executable, "-m", "daphne", "-v", "0"),
+        *("-e", f"tcp:port={port}:interface=127.0.0.1:backlog=2048"),
+        f"benchmarks.site.{application}:application",
+    ]
+
+
+def _uvicorn(application: str) -> Callable[[int], list[str]]:
+    return lambda port: [
+        *(sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", str(port)),
+        *("--ws", "websockets-sansio", "--loop", "asyncio", "--log-level", "warning", "--no-access-log"),
+        f"benchmarks.site.{application}:application",
+    ]
+
+
+def _ceiling(port: int) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.ceiling", str(port), "broadcast:ceiling"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One server under test.
+
+    ``way`` names the function of `publisher.Ways` that reaches it. ``name`` is also the facility of its sockets, so that
+    no server gets what was meant for another. ``is_ours`` decides what may be lost: nothing. ``patience`` is how many
+    seconds without a delivery end a run that is not complete.
+    """
+
+    name: str
+    label: str
+    command: Callable[[int], list[str]]
+    way: str
+    environment: dict[str, str] = field(default_factory=dict)
+    is_ours: bool = False
+    patience: float = 8.0
+
+
+PLAIN = {"BENCH_DIRECT_WRITES": "0"}
+SHARED = {"BENCH_DIRECT_WRITES": "1"}
+
+DAPHNE_BARE = Subject("daphne-bare", "bare socket, Daphne", _daphne("asgi_bare"), "raw")
+DAPHNE_STOCK = Subject("daphne-stock", "stock Channels, Daphne", _daphne("asgi_stock"), "layer")
+DAPHNE_PLAIN = Subject("daphne-plain", "ours, plain send, Daphne", _daphne("asgi_ours"), "ours", PLAIN, True)
+DAPHNE_SHARED = Subject("daphne-shared", "ours, shared frame, Daphne", _daphne("asgi_ours"), "ours", SHARED, True)
+UVICORN_BARE = Subject("uvicorn-bare", "bare socket, uvicorn", _uvicorn("asgi_bare"), "raw")
+UVICORN_STOCK = Subject("uvicorn-stock", "stock Channels, uvicorn", _uvicorn("asgi_stock"), "layer")
+UVICORN_PLAIN = Subject("uvicorn-plain", "ours, plain send, uvicorn", _uvicorn("asgi_ours"), "ours", PLAIN, True)
+UVICORN_SHARED = Subject("uvicorn-shared", "ours, shared frame, uvicorn", _uvicorn("asgi_ours"), "ours", SHARED, True)
+ORIGINAL = Subject("original", "django-websocket-redis 0.6.0, uWSGI and gevent", original.command, "raw", patience=2.0)
+CEILING = Subject("ceiling", "ceiling: picows on Redis", _ceiling, "raw")
