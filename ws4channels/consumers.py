@@ -28,6 +28,7 @@ from ws4channels.hub import Hub, get_hub
 from ws4channels.messages import Delivery, Payload, Publication, to_payload
 from ws4channels.outbox import Outbox
 from ws4channels.redis_store import RedisMessage, apublish, expire_in_seconds
+from ws4channels.servers import make_outbox
 from ws4channels.subscriber import RedisSubscriber
 from ws4channels.transports import get_transport
 
@@ -38,8 +39,6 @@ CLOSE_ERROR = 1011
 CLOSE_UNREACHABLE = 1013
 CLOSE_SLOW = 4008
 CLOSE_REFUSED = 4403
-
-_CLOSE_TIMEOUT = 5.0
 
 
 class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -58,7 +57,6 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     agreement: Agreement | None = None
     _hub: Hub | None = None
     _outbox: Outbox | None = None
-    _is_abandoned = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -72,7 +70,6 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.scope = scope
         self.base_send = send
         self.channel_layer = get_channel_layer(self.channel_layer_alias)
-        self._task = asyncio.current_task()
         sources: list[Callable[[], Awaitable[Any]]] = [receive]
         if self._opens_channel and self.channel_layer is not None:
             self.channel_name = await self.channel_layer.new_channel()
@@ -82,7 +79,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except StopConsumer:
             return
         except asyncio.CancelledError:
-            if not self._is_abandoned:
+            if self._outbox is None or not self._outbox.is_abandoned:
                 raise
         finally:
             await self._release()
@@ -121,17 +118,16 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.agreement = agreement
         if type(self) is not FacilityConsumer:
             self.scope = {**self.scope, "session": agreement.session, "user": agreement.user}
-        outbox = Outbox(self.base_send, echo=agreement.echo, overflow=self._close_slow_client)
+        outbox = make_outbox(self.base_send, echo=agreement.echo, on_overflow=self._close_slow_client)
         self._outbox = outbox
         try:
             kept = await hub.join(outbox, agreement.subscribe_keys)
             if agreement.subscriber is not None:
                 kept = await self._kept_by(agreement.subscriber, kept)
         except UNREACHABLE as error:
-            await self._turn_away_unserved(error)
+            await self._turn_away_unserved(outbox, error)
             return
-        subprotocols = self.scope.get("subprotocols") or [None]
-        await self.accept(subprotocols[0])
+        await self._accept_offered()
         counts["sockets_opened"] += 1
         outbox.open(kept)
         if agreement.heartbeat is not None:
@@ -208,13 +204,17 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         else:
             await self.close()
 
-    async def _turn_away_unserved(self, error: BaseException) -> None:
+    async def _turn_away_unserved(self, outbox: Outbox, error: BaseException) -> None:
         assert self._hub is not None
         counts["redis_failures"] += 1
         logger.error("Closed a new websocket, because %s does not answer: %s", self._hub.server, error)
-        self._outbox = None
-        await self.accept()
+        await self._accept_offered()
+        outbox.open()
         await self.close(CLOSE_UNREACHABLE)
+
+    async def _accept_offered(self) -> None:
+        subprotocols = self.scope.get("subprotocols") or [None]
+        await self.accept(subprotocols[0])
 
     async def _refuse_large_message(self, size: int) -> None:
         counts["too_large"] += 1
@@ -229,16 +229,8 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         counts["slow_clients_closed"] += 1
         counts["messages_dropped"] += dropped
         logger.warning("Closed a websocket whose client did not keep up; %s messages were dropped.", dropped)
-        self._closing = asyncio.get_running_loop().create_task(self._close_now(CLOSE_SLOW))
-
-    async def _close_now(self, code: int) -> None:
-        """Close without regard to what waits; end this consumer if the server cannot even send that."""
-        try:
-            await asyncio.wait_for(self.base_send({"type": "websocket.close", "code": code}), _CLOSE_TIMEOUT)
-        except asyncio.TimeoutError:
-            self._is_abandoned = True
-            if self._task is not None:
-                self._task.cancel()
+        assert self._outbox is not None
+        self._outbox.close_now(CLOSE_SLOW)
 
     async def _release(self) -> None:
         """Leave the hub and let go of everything, however the websocket ended."""

@@ -58,11 +58,12 @@ class Delivery:
     to bound queues.
     """
 
-    __slots__ = ("key", "message", "payload", "size")
+    __slots__ = ("frame", "key", "message", "payload", "size")
 
     def __init__(self, payload: Payload, key: str = "") -> None:
         self.key = key
         self.payload = payload
+        self.frame: bytes | None = None  # built and remembered by ``servers``
         self.message: dict[str, Any]
         if isinstance(payload, str):
             self.message = {"type": "websocket.send", "text": payload}

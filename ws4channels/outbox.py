@@ -2,6 +2,7 @@
 
 The hub puts deliveries in without waiting; one writer per socket takes them out and awaits the server's ``send``. So
 a client that reads slowly delays nobody, and one that does not keep up at all is closed instead of piling up.
+``servers`` has outboxes that know a server better and need no writer.
 """
 
 from __future__ import annotations
@@ -20,53 +21,62 @@ logger = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-_CLOSE_TIMEOUT = 5.0
+CLOSE_TIMEOUT = 10.0
+"""Seconds in which a client that does not read may still take note of why it is closed."""
+
+_FIRST_PRIVATE_CODE = 3000
 
 
 class Outbox:
-    """Bounded queue and writer of one socket.
+    """Bounded queue and writer of one socket, over any ASGI ``send``.
 
-    It holds everything back until `open`, so that kept messages can go first. `send` is the server's, and `overflow` is
-    called once, with the number of messages dropped, when more waits than may; nothing is sent after that.
-    Without `echo`, what equals `last_received`, the last message that came from this client, is left out.
+    It holds everything back until `open`, so that kept messages can go first. `on_overflow` is called once, with the
+    number of messages dropped, when more waits than may; nothing but a closing is sent after that. Without `echo`, what
+    equals `last_received`, the last message that came from this client, is left out.
     """
 
     __slots__ = (
         "_bytes",
+        "_closer",
         "_is_closing",
         "_max_bytes",
         "_max_messages",
-        "_overflow",
+        "_on_overflow",
+        "_owner",
         "_queue",
         "_room",
         "_send",
         "_wakeup",
         "_writer",
         "echo",
+        "is_abandoned",
         "is_closed",
         "last_received",
     )
 
-    def __init__(self, send: Send, *, echo: bool, overflow: Callable[[int], None]) -> None:
+    def __init__(self, send: Send, *, echo: bool, on_overflow: Callable[[int], None]) -> None:
         self._send = send
-        self._overflow = overflow
+        self._on_overflow = on_overflow
         self._max_messages: int = settings.WS4CHANNELS_OUTBOX_MESSAGES
         self._max_bytes: int = settings.WS4CHANNELS_OUTBOX_BYTES
         self._queue: deque[Delivery] = deque()
         self._bytes = 0
         self._is_closing = False
+        self._owner = asyncio.current_task()
+        self._closer: asyncio.Task[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._wakeup: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self.echo = echo
         self.is_closed = False
+        self.is_abandoned = False
+        """Whether the server cannot be made to close the socket, so that its consumer was cancelled instead."""
         self.last_received: Payload | None = None
 
     def put(self, delivery: Delivery) -> None:
         """Add a published message, unless it is this client's own and it did not ask for an echo."""
-        if delivery.payload == self.last_received and not self.echo:
-            return
-        self.put_own(delivery)
+        if self.echo or delivery.payload != self.last_received:
+            self.put_own(delivery)
 
     def put_own(self, delivery: Delivery) -> None:
         """Add a message that is for this socket in any case, such as a heartbeat."""
@@ -77,9 +87,7 @@ class Outbox:
             return
         self._queue.append(delivery)
         self._bytes += delivery.size
-        if self._wakeup is not None:
-            _resolve(self._wakeup)
-            self._wakeup = None
+        self._wake_writer()
 
     async def put_waiting(self, delivery: Delivery) -> None:
         """Add a message that the site's own consumer sends, when there is room for it."""
@@ -90,9 +98,11 @@ class Outbox:
         self.put_own(delivery)
 
     def put_last(self, closing: Delivery) -> None:
-        """Add the closing of the socket; what is put in later is not sent."""
-        self.put_own(closing)
-        self._is_closing = True
+        """Add the closing of the socket, after all that waits; what is put in later is not sent."""
+        if not (self.is_closed or self._is_closing):
+            self._queue.append(closing)
+            self._is_closing = True
+            self._wake_writer()
 
     def open(self, kept: Iterable[Delivery] = ()) -> None:
         """Begin to send: the kept messages, then what has been published since the keys were joined.
@@ -103,19 +113,35 @@ class Outbox:
         first = [delivery for delivery in kept if (delivery.key, delivery.payload) not in held]
         self._queue.extendleft(reversed(first))
         self._bytes += sum(delivery.size for delivery in first)
-        # In a context of its own: the handshake's would keep its request alive as long as the socket.
-        self._writer = contextvars.Context().run(asyncio.create_task, self._write())
+        self._start()
+
+    def close_now(self, code: int, reason: str | None = None) -> None:
+        """Close the socket without regard to what waits."""
+        self.is_closed = True
+        self._queue.clear()
+        message = {"type": "websocket.close", "code": code, "reason": reason or ""}
+        self._closer = contextvars.Context().run(asyncio.create_task, self._close_now(message))
 
     async def aclose(self) -> None:
         """Stop the writer and forget what waits, except for a closing that is under way."""
         self.is_closed = True
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            if self._is_closing:
-                await asyncio.wait([writer], timeout=_CLOSE_TIMEOUT)
-            writer.cancel()
-            await asyncio.wait([writer])
+        for task in (self._writer, self._closer):
+            if task is not None:
+                if self._is_closing or task is self._closer:
+                    await asyncio.wait([task], timeout=CLOSE_TIMEOUT)
+                task.cancel()
+                await asyncio.wait([task])
         self._queue.clear()
+        self._make_room()
+
+    def _start(self) -> None:
+        # In a context of its own: the handshake's would keep its request alive as long as the socket.
+        self._writer = contextvars.Context().run(asyncio.create_task, self._write())
+
+    def _wake_writer(self) -> None:
+        if self._wakeup is not None:
+            _resolve(self._wakeup)
+            self._wakeup = None
 
     def _is_full(self, delivery: Delivery) -> bool:
         # One message may wait whatever its size: the bound is for what piles up behind it.
@@ -123,11 +149,17 @@ class Outbox:
         return bool(queue) and (len(queue) >= self._max_messages or self._bytes + delivery.size > self._max_bytes)
 
     def _give_up(self) -> None:
-        self.is_closed = True
         dropped = len(self._queue) + 1
+        self.is_closed = True
         self._queue.clear()
         self._make_room()
-        self._overflow(dropped)
+        self._on_overflow(dropped)
+
+    def _take(self) -> Delivery:
+        delivery = self._queue.popleft()
+        self._bytes -= delivery.size
+        self._make_room()
+        return delivery
 
     def _make_room(self) -> None:
         if self._room is not None:
@@ -135,26 +167,43 @@ class Outbox:
             self._room = None
 
     async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            await self._write_forever()
+            while True:
+                while self._queue:
+                    delivery = self._take()
+                    if delivery.is_closing:
+                        await self._send_closing(delivery.message)
+                        return
+                    await self._send(delivery.message)
+                self._wakeup = loop.create_future()
+                await self._wakeup
         except Exception:
             # The server's send fails when the client has gone; the consumer learns of it by "websocket.disconnect".
             self.is_closed = True
             logger.debug("A websocket's send failed.", exc_info=True)
 
-    async def _write_forever(self) -> None:
-        loop = asyncio.get_running_loop()
-        queue = self._queue
-        while True:
-            while queue:
-                delivery = queue.popleft()
-                self._bytes -= delivery.size
-                self._make_room()
-                await self._send(delivery.message)
-                if delivery.is_closing:
-                    return
-            self._wakeup = loop.create_future()
-            await self._wakeup
+    async def _send_closing(self, message: dict[str, Any]) -> None:
+        try:
+            await self._send(message)
+        except Exception:
+            # autobahn, in Daphne, lets applications choose 1000 and private codes only. `servers` knows a way round
+            # it, unless somebody's middleware stands between.
+            if message.get("code", _FIRST_PRIVATE_CODE) >= _FIRST_PRIVATE_CODE:
+                raise
+            await self._send({**message, "code": message["code"] + _FIRST_PRIVATE_CODE})
+
+    async def _close_now(self, message: dict[str, Any]) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+        try:
+            await asyncio.wait_for(self._send_closing(message), CLOSE_TIMEOUT)
+        except asyncio.TimeoutError:
+            self.is_abandoned = True
+            if self._owner is not None:
+                self._owner.cancel()
+        except Exception:
+            logger.debug("A websocket could not be closed; it has gone.", exc_info=True)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

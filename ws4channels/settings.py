@@ -187,6 +187,15 @@ _ALL = [
         _is_positive_integer,
     ),
     Setting(
+        "WS4CHANNELS_DIRECT_WRITES",
+        True,
+        "",
+        "True: on Daphne and uvicorn a message's frame is built once and written to all sockets, and clients that do "
+        "not read are noticed. False: everything goes through ASGI's `send`.",
+        "True or False",
+        _is_boolean,
+    ),
+    Setting(
         "WS4CHANNELS_HANDSHAKE_THREADS",
         16,
         "threads",

@@ -1,0 +1,289 @@
+"""What we know of servers beyond ASGI: how to hand one frame to many sockets, and when a client stops reading.
+
+ASGI's ``send`` has Daphne build and check the same frame once per socket, and never says that a client does not read.
+So, where the ``send`` given to a consumer is recognised as Daphne's or uvicorn's own, its outbox builds each message's
+frame once (RFC 6455, 5.2) and writes it to every socket, and follows the transport's flow control. This is the fast
+path, and this module is its one home. Everything else, and everything that looks unfamiliar, keeps the plain outbox;
+``WS4CHANNELS_DIRECT_WRITES = False`` makes that the rule.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from channels.sessions import InstanceSessionWrapper
+
+from ws4channels import settings
+from ws4channels.messages import Delivery
+from ws4channels.outbox import CLOSE_TIMEOUT, Outbox, Send
+
+_TEXT, _BINARY = 0x81, 0x82  # opcode with the FIN bit
+
+_DAPHNE_STATE_OPEN = 3
+_DAPHNE_ATTRIBUTES = (
+    "_perMessageCompress",
+    "closeHandshakeTimeout",
+    "sendCloseFrame",
+    "send_queue",
+    "send_state",
+    "state",
+    "transport",
+)
+_UVICORN_CLASS = ("uvicorn.protocols.websockets.websockets_sansio_impl", "WebSocketsSansIOProtocol")
+_UVICORN_ATTRIBUTES = ("close_sent", "conn", "disconnected", "handshake_complete", "transport", "writable")
+
+
+def build_frame(delivery: Delivery) -> bytes:
+    """Return the whole, unmasked frame of a delivery and remember it there."""
+    payload = delivery.payload
+    opcode = _TEXT
+    if isinstance(payload, str):
+        payload = payload.encode("utf-8")
+    else:
+        opcode = _BINARY
+    length = len(payload)
+    if length < 126:
+        header = struct.pack("!BB", opcode, length)
+    elif length < 65536:
+        header = struct.pack("!BBH", opcode, 126, length)
+    else:
+        header = struct.pack("!BBQ", opcode, 127, length)
+    delivery.frame = header + payload
+    return delivery.frame
+
+
+class DirectOutbox(Outbox):
+    """An outbox that writes frames to a transport; its queue holds what waits for a client to read on."""
+
+    __slots__ = ("_is_flowing", "_transport")
+
+    def __init__(self, send: Send, transport: Any, **kwargs: Any) -> None:
+        super().__init__(send, **kwargs)
+        self._transport = transport
+        self._is_flowing = False
+
+    def put(self, delivery: Delivery) -> None:
+        """Write a published message, or queue it; not if it is this client's own and it asked for no echo."""
+        if self.echo or delivery.payload != self.last_received:
+            if self._is_flowing:
+                self._write_frame(delivery)
+            else:
+                super().put_own(delivery)
+
+    def put_own(self, delivery: Delivery) -> None:
+        """Write a message that is for this socket in any case, or queue it."""
+        if self._is_flowing:
+            self._write_frame(delivery)
+        else:
+            super().put_own(delivery)
+
+    def put_last(self, closing: Delivery) -> None:
+        """Close the socket after all that waits."""
+        super().put_last(closing)
+        if self._is_flowing:
+            self._drain()
+
+    def _start(self) -> None:
+        self._flow()
+
+    def _flow(self) -> None:
+        """Write what waits, and from then on what comes."""
+        self._is_flowing = True
+        self._drain()
+
+    def _drain(self) -> None:
+        while self._queue and self._is_flowing:
+            delivery = self._take()
+            if delivery.is_closing:
+                self._is_flowing = False
+                self._write_closing(delivery.message.get("code", 1000), delivery.message.get("reason"))
+            else:
+                self._write_frame(delivery)
+
+    def _write_frame(self, delivery: Delivery) -> None:
+        raise NotImplementedError
+
+    def _write_closing(self, code: int, reason: str | None) -> None:
+        raise NotImplementedError
+
+
+class DaphneOutbox(DirectOutbox):
+    """Writes to the Twisted transport of Daphne's protocol, and is that transport's producer.
+
+    As producer it is told when the transport's buffer is full and when it has emptied (twisted.internet.interfaces,
+    IPushProducer): ASGI on Daphne never says so, and a client that stops reading would grow the process without end.
+    """
+
+    __slots__ = ("_is_compressing", "_is_producer", "_protocol", "_write_at_once")
+
+    def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
+        super().__init__(send, protocol.transport, **kwargs)
+        self._protocol = protocol
+        self._is_compressing = False
+        self._is_producer = False
+        self._write_at_once: Callable[[bytes], int] | None = None
+
+    def close_now(self, code: int, reason: str | None = None) -> None:
+        """Close the socket; the client has ten seconds to read why."""
+        self.is_closed = True
+        self._is_flowing = False
+        self._queue.clear()
+        self._write_closing(code, reason)
+
+    async def aclose(self) -> None:
+        """Stop writing."""
+        self._is_flowing = False
+        await super().aclose()
+        if self._is_producer:
+            self._transport.unregisterProducer()
+
+    def _start(self) -> None:
+        # After the upgrade the HTTP channel is still registered here, with nothing more to produce.
+        self._transport.unregisterProducer()
+        self._transport.registerProducer(self, True)
+        self._is_producer = True
+        self._is_compressing = self._protocol._perMessageCompress is not None
+        if hasattr(self._transport, "getHandle") and hasattr(self._transport, "dataBuffer"):
+            self._write_at_once = self._transport.getHandle().send
+        super()._start()
+
+    def pauseProducing(self) -> None:
+        """Is called by the transport when its buffer is full."""
+        self._is_flowing = False
+
+    def resumeProducing(self) -> None:
+        """Is called by the transport when its buffer has emptied."""
+        if self._protocol.state == _DAPHNE_STATE_OPEN and not self.is_closed:
+            self._flow()
+        else:
+            # Twisted does not finish closing while a producer that was paused is registered.
+            self._transport.unregisterProducer()
+
+    def stopProducing(self) -> None:
+        """Is called by the transport when the connection is lost."""
+        self._is_flowing = False
+
+    def _write_frame(self, delivery: Delivery) -> None:
+        protocol = self._protocol
+        if protocol.state != _DAPHNE_STATE_OPEN:
+            self._is_flowing = False
+            return
+        if self._is_compressing or protocol.send_queue or protocol.send_state:
+            # Frames are not to be ours, or something of autobahn's own is on its way in pieces.
+            if isinstance(delivery.payload, str):
+                protocol.sendMessage(delivery.payload.encode("utf-8"))
+            else:
+                protocol.sendMessage(delivery.payload, isBinary=True)
+            return
+        frame = delivery.frame or build_frame(delivery)
+        transport = self._transport
+        if self._write_at_once is not None and not transport.dataBuffer and not transport._tempDataBuffer:
+            # Twisted's write() only notes the data and has the reactor watch the socket, write, and stop watching:
+            # three system calls where one does. With nothing buffered, writing at once keeps the order.
+            try:
+                sent = self._write_at_once(frame)
+            except OSError:
+                sent = 0  # The socket's buffer is full, or the connection lost: for Twisted to find out.
+            if sent == len(frame):
+                return
+            frame = frame[sent:]
+        transport.write(frame)
+
+    def _write_closing(self, code: int, reason: str | None) -> None:
+        protocol = self._protocol
+        if protocol.state == _DAPHNE_STATE_OPEN:
+            # Its sendClose() refuses the codes that RFC 6455 has for servers, such as 1009 and 1013.
+            protocol.closeHandshakeTimeout = CLOSE_TIMEOUT
+            protocol.sendCloseFrame(code=code, reasonUtf8=reason.encode("utf-8")[:123] if reason else None)
+
+
+class UvicornOutbox(DirectOutbox):
+    """Writes to the asyncio transport of uvicorn's ``websockets-sansio`` protocol; waits while that is full."""
+
+    __slots__ = ("_protocol",)
+
+    def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
+        super().__init__(send, protocol.transport, **kwargs)
+        self._protocol = protocol
+
+    def close_now(self, code: int, reason: str | None = None) -> None:
+        """Close the socket; the client has ten seconds to read why."""
+        self._is_flowing = False
+        # uvicorn's send waits until the client reads, which this one does not.
+        self._protocol.writable.set()
+        super().close_now(code, reason)
+        asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._transport.abort)
+
+    async def aclose(self) -> None:
+        """Stop writing."""
+        self._is_flowing = False
+        await super().aclose()
+
+    def _write_frame(self, delivery: Delivery) -> None:
+        protocol = self._protocol
+        if protocol.close_sent or protocol.disconnected:
+            self._is_flowing = False
+            return
+        self._transport.write(delivery.frame or build_frame(delivery))
+        if not protocol.writable.is_set():
+            self._is_flowing = False
+            self._writer = asyncio.get_running_loop().create_task(self._wait_until_writable())
+
+    async def _wait_until_writable(self) -> None:
+        await self._protocol.writable.wait()
+        if not self.is_closed:
+            self._flow()
+
+    def _write_closing(self, code: int, reason: str | None) -> None:
+        super().close_now(code, reason)
+
+
+def make_outbox(send: Send, **kwargs: Any) -> Outbox:
+    """Return the best outbox for a websocket whose server gave `send`; `kwargs` are Outbox's."""
+    if settings.WS4CHANNELS_DIRECT_WRITES:
+        server_send = _without_sessions(send)
+        protocol = _daphne_protocol(server_send)
+        if protocol is not None:
+            return DaphneOutbox(send, protocol, **kwargs)
+        protocol = _uvicorn_protocol(server_send)
+        if protocol is not None:
+            return UvicornOutbox(send, protocol, **kwargs)
+    return Outbox(send, **kwargs)
+
+
+def _without_sessions(send: Any) -> Any:
+    """Return the ``send`` under Channels' session middleware, which passes a websocket's events on unchanged."""
+    while isinstance(getattr(send, "__self__", None), InstanceSessionWrapper):
+        send = send.__self__.real_send
+    return send
+
+
+def _daphne_protocol(send: Any) -> Any:
+    """Return Daphne's protocol object if `send` is Daphne's own and all is as this module expects, else None."""
+    # Looked up, not imported: importing daphne installs Twisted's reactor.
+    server = sys.modules.get("daphne.server")
+    if server is None or not isinstance(send, functools.partial) or len(send.args) != 1:
+        return None
+    if getattr(send.func, "__func__", None) is not server.Server.handle_reply:
+        return None
+    protocol = send.args[0]
+    is_familiar = (
+        all(hasattr(protocol, name) for name in _DAPHNE_ATTRIBUTES) and protocol.STATE_OPEN == _DAPHNE_STATE_OPEN
+    )
+    return protocol if is_familiar and hasattr(protocol.transport, "registerProducer") else None
+
+
+def _uvicorn_protocol(send: Any) -> Any:
+    """Return uvicorn's protocol object if `send` is its own and all is as this module expects, else None."""
+    protocol: Any = getattr(send, "__self__", None)
+    cls: Any = type(protocol)
+    if (cls.__module__, cls.__name__) != _UVICORN_CLASS or getattr(send, "__func__", None) is not cls.send:
+        return None
+    is_familiar = all(hasattr(protocol, name) for name in _UVICORN_ATTRIBUTES)
+    # With an extension, such as compression, frames are not ours to build.
+    return protocol if is_familiar and not protocol.conn.extensions else None
