@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
@@ -211,7 +211,7 @@ class RedisServer:
                 start_new_session=True,
             )
         self._dismiss_guard()  # of a server that ended without our doing
-        self._guard = start_guard(self._process.pid)
+        self._guard = start_guard(self._process.pid, self._traces())
         self._owner = os.getpid()
         atexit.register(self._stop_at_exit)
 
@@ -265,6 +265,9 @@ class RedisServer:
             self._guard.communicate()
             self._guard = None
 
+    def _traces(self) -> list[Path]:
+        return [path for path in (self._directory, self.unix_socket) if path is not None]
+
     def _remove_traces(self) -> None:
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
@@ -278,10 +281,14 @@ class RedisServer:
             self.stop()
 
 
-def start_guard(pid: int) -> subprocess.Popen[bytes]:
-    """Start a shell that kills the process `pid` when the pipe from us breaks, that is, when we died unprepared."""
+def start_guard(pid: int, traces: Sequence[Path]) -> subprocess.Popen[bytes]:
+    """Start a shell that waits until the pipe from us breaks, that is, until we died unprepared.
+
+    Then it kills the process `pid` and removes the files and directories in `traces`.
+    """
+    script = 'read -r _; kill -9 "$0"; rm -rf -- "$@"'
     return subprocess.Popen(
-        ["/bin/sh", "-c", 'read -r _; kill -9 "$0"', str(pid)], stdin=subprocess.PIPE, start_new_session=True
+        ["/bin/sh", "-c", script, str(pid), *map(str, traces)], stdin=subprocess.PIPE, start_new_session=True
     )
 
 
