@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 import logging
 import weakref
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from ws4channels import event_loops, settings
@@ -24,11 +24,16 @@ logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# After so many deliveries the hub lets the writers run, so that a burst does not fill the outboxes of clients that
-# would read it.
-_DELIVERIES_PER_TURN = 500
+# After so much the hub lets others run, and what it has put into outboxes be sent. Less than an outbox may hold, so
+# that a burst does not fill the outboxes of clients that would read it.
+_EVENTS_PER_TURN = 100
+_DELIVERIES_PER_TURN = 5000
+_BYTES_PER_TURN = 512 * 1024
 _RETRY_DELAY = 1.0
 _HEARTBEAT_SLICES = 8
+
+
+_NOBODY: Mapping[Any, None] = {}
 
 
 class Subscriber(Protocol):
@@ -39,6 +44,9 @@ class Subscriber(Protocol):
 
     def put_own(self, delivery: Delivery) -> None:
         """Take a heartbeat."""
+
+    def flush(self) -> None:
+        """Send what has been taken."""
 
 
 class SubscriberMap:
@@ -67,9 +75,9 @@ class SubscriberMap:
         if not wanting:
             self._subscribers.pop(key, None)
 
-    def wanting(self, key: str) -> Collection[Subscriber]:
-        """Return those who want `key`, first come first."""
-        return self._subscribers.get(key, {}).keys()
+    def wanting(self, key: str) -> Mapping[Subscriber, None]:
+        """Return those who want `key`, first come first, as the keys of a mapping."""
+        return self._subscribers.get(key, _NOBODY)
 
 
 class Batches(Generic[Item, Result]):
@@ -194,6 +202,7 @@ class HeartbeatClock:
         self._next = (self._next + 1) % _HEARTBEAT_SLICES
         for subscriber, heartbeat in self._slices[self._next].items():
             subscriber.put_own(heartbeat)
+            subscriber.flush()
 
 
 class Hub:
@@ -203,6 +212,7 @@ class Hub:
         self._transport = transport
         self._starting = asyncio.Lock()
         self._subscribers = SubscriberMap()
+        self._touched: dict[Subscriber, None] = {}
         self._heartbeats = HeartbeatClock()
         self._membership: Membership | None = None
         self._kept: KeptMessages | None = None
@@ -271,22 +281,32 @@ class Hub:
             await publishing.aclose()
 
     async def _receive(self, subscription: LayerSubscription) -> None:
-        since_turn = 0
+        events = deliveries = size = 0
         while True:
-            event = await subscription.receive()
-            since_turn += self._deliver(event)
-            if since_turn >= _DELIVERIES_PER_TURN:
-                since_turn = 0
+            delivery, wanting = self._deliver(await subscription.receive())
+            events += 1
+            deliveries += wanting
+            size += delivery.size
+            if events >= _EVENTS_PER_TURN or deliveries >= _DELIVERIES_PER_TURN or size >= _BYTES_PER_TURN:
+                events = deliveries = size = 0
                 await asyncio.sleep(0)
 
-    def _deliver(self, event: dict[str, Any]) -> int:
-        """Put one event into the outbox of each socket that wants it; return how many there are."""
-        wanting = self._subscribers.wanting(event["key"])
-        if wanting:
-            delivery = Delivery.from_event(event)
-            for subscriber in wanting:
-                subscriber.put(delivery)
-        return len(wanting)
+    def _deliver(self, event: dict[str, Any]) -> tuple[Delivery, int]:
+        """Put one event into the outbox of each socket that wants it; return the delivery and how many do."""
+        delivery = Delivery.from_event(event)
+        wanting = self._subscribers.wanting(delivery.key)
+        for subscriber in wanting:
+            subscriber.put(delivery)
+        if wanting and not self._touched:
+            # Runs when there is no event left or this turn ends: then what has come for a socket goes out together.
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._touched.update(wanting)
+        return delivery, len(wanting)
+
+    def _flush(self) -> None:
+        touched, self._touched = self._touched, {}
+        for subscriber in touched:
+            subscriber.flush()
 
 
 # A hub lives as long as its event loop; nothing here outlives that loop or crosses a fork, where loops are new.

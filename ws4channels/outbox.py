@@ -1,8 +1,8 @@
 """The outbox of one socket: what it has still to be sent, in order, bounded in messages and bytes.
 
-The hub puts deliveries in without waiting; one writer per socket takes them out and awaits the server's ``send``. So
-a client that reads slowly delays nobody, and one that does not keep up at all is closed instead of piling up.
-``servers`` has outboxes that know a server better and need no writer.
+The hub puts deliveries in without waiting, and calls `flush` when it has no more for now; one writer per socket takes
+them out and awaits the server's ``send``. So a client that reads slowly delays nobody, and one that does not keep up
+at all is closed instead of piling up. ``servers`` has outboxes that know a server better and need no writer.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Outbox:
     """
 
     __slots__ = (
+        "_accepts",
         "_bytes",
         "_closer",
         "_is_closing",
@@ -50,7 +51,6 @@ class Outbox:
         "_writer",
         "echo",
         "is_abandoned",
-        "is_closed",
         "last_received",
     )
 
@@ -61,6 +61,7 @@ class Outbox:
         self._max_bytes: int = settings.WS4CHANNELS_OUTBOX_BYTES
         self._queue: deque[Delivery] = deque()
         self._bytes = 0
+        self._accepts = True
         self._is_closing = False
         self._owner = asyncio.current_task()
         self._closer: asyncio.Task[None] | None = None
@@ -68,7 +69,6 @@ class Outbox:
         self._wakeup: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self.echo = echo
-        self.is_closed = False
         self.is_abandoned = False
         """Whether the server cannot be made to close the socket, so that its consumer was cancelled instead."""
         self.last_received: Payload | None = None
@@ -80,29 +80,36 @@ class Outbox:
 
     def put_own(self, delivery: Delivery) -> None:
         """Add a message that is for this socket in any case, such as a heartbeat."""
-        if self.is_closed or self._is_closing:
+        if not self._accepts:
             return
         if self._is_full(delivery):
             self._give_up()
             return
         self._queue.append(delivery)
         self._bytes += delivery.size
-        self._wake_writer()
+
+    def flush(self) -> None:
+        """Begin to send what has been put in."""
+        if self._wakeup is not None:
+            _resolve(self._wakeup)
+            self._wakeup = None
 
     async def put_waiting(self, delivery: Delivery) -> None:
-        """Add a message that the site's own consumer sends, when there is room for it."""
-        while self._is_full(delivery) and not self.is_closed:
+        """Add and send a message of the site's own consumer, when there is room for it."""
+        while self._is_full(delivery) and self._accepts:
             if self._room is None:
                 self._room = asyncio.get_running_loop().create_future()
             await asyncio.wait([self._room])
         self.put_own(delivery)
+        self.flush()
 
     def put_last(self, closing: Delivery) -> None:
-        """Add the closing of the socket, after all that waits; what is put in later is not sent."""
-        if not (self.is_closed or self._is_closing):
-            self._queue.append(closing)
+        """Close the socket after all that waits; what is put in later is not sent."""
+        if self._accepts:
+            self._accepts = False
             self._is_closing = True
-            self._wake_writer()
+            self._queue.append(closing)
+            self.flush()
 
     def open(self, kept: Iterable[Delivery] = ()) -> None:
         """Begin to send: the kept messages, then what has been published since the keys were joined.
@@ -117,31 +124,24 @@ class Outbox:
 
     def close_now(self, code: int, reason: str | None = None) -> None:
         """Close the socket without regard to what waits."""
-        self.is_closed = True
-        self._queue.clear()
+        self._forget()
         message = {"type": "websocket.close", "code": code, "reason": reason or ""}
         self._closer = contextvars.Context().run(asyncio.create_task, self._close_now(message))
 
     async def aclose(self) -> None:
         """Stop the writer and forget what waits, except for a closing that is under way."""
-        self.is_closed = True
+        self._accepts = False
         for task in (self._writer, self._closer):
             if task is not None:
                 if self._is_closing or task is self._closer:
                     await asyncio.wait([task], timeout=CLOSE_TIMEOUT)
                 task.cancel()
                 await asyncio.wait([task])
-        self._queue.clear()
-        self._make_room()
+        self._forget()
 
     def _start(self) -> None:
         # In a context of its own: the handshake's would keep its request alive as long as the socket.
         self._writer = contextvars.Context().run(asyncio.create_task, self._write())
-
-    def _wake_writer(self) -> None:
-        if self._wakeup is not None:
-            _resolve(self._wakeup)
-            self._wakeup = None
 
     def _is_full(self, delivery: Delivery) -> bool:
         # One message may wait whatever its size: the bound is for what piles up behind it.
@@ -150,15 +150,17 @@ class Outbox:
 
     def _give_up(self) -> None:
         dropped = len(self._queue) + 1
-        self.is_closed = True
+        self._forget()
+        self._on_overflow(dropped)
+
+    def _forget(self) -> None:
+        self._accepts = False
         self._queue.clear()
         self._make_room()
-        self._on_overflow(dropped)
 
     def _take(self) -> Delivery:
         delivery = self._queue.popleft()
         self._bytes -= delivery.size
-        self._make_room()
         return delivery
 
     def _make_room(self) -> None:
@@ -176,11 +178,12 @@ class Outbox:
                         await self._send_closing(delivery.message)
                         return
                     await self._send(delivery.message)
+                self._make_room()
                 self._wakeup = loop.create_future()
                 await self._wakeup
         except Exception:
             # The server's send fails when the client has gone; the consumer learns of it by "websocket.disconnect".
-            self.is_closed = True
+            self._forget()
             logger.debug("A websocket's send failed.", exc_info=True)
 
     async def _send_closing(self, message: dict[str, Any]) -> None:

@@ -23,6 +23,8 @@ from ws4channels.messages import Delivery
 from ws4channels.outbox import CLOSE_TIMEOUT, Outbox, Send
 
 _TEXT, _BINARY = 0x81, 0x82  # opcode with the FIN bit
+_PATIENCE = 0.01  # seconds
+_PIECE = 64 * 1024  # bytes; as much as either transport buffers before it says that it is full
 
 _DAPHNE_STATE_OPEN = 3
 _DAPHNE_ATTRIBUTES = (
@@ -58,54 +60,48 @@ def build_frame(delivery: Delivery) -> bytes:
 
 
 class DirectOutbox(Outbox):
-    """An outbox that writes frames to a transport; its queue holds what waits for a client to read on."""
+    """An outbox that writes frames to a transport as long as that takes them; then they wait in its queue."""
 
-    __slots__ = ("_is_flowing", "_transport")
+    __slots__ = ("_is_flowing", "_protocol", "_transport")
 
-    def __init__(self, send: Send, transport: Any, **kwargs: Any) -> None:
+    def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
         super().__init__(send, **kwargs)
-        self._transport = transport
+        self._protocol = protocol
+        self._transport = protocol.transport
         self._is_flowing = False
 
-    def put(self, delivery: Delivery) -> None:
-        """Write a published message, or queue it; not if it is this client's own and it asked for no echo."""
-        if self.echo or delivery.payload != self.last_received:
-            if self._is_flowing:
-                self._write_frame(delivery)
-            else:
-                super().put_own(delivery)
-
-    def put_own(self, delivery: Delivery) -> None:
-        """Write a message that is for this socket in any case, or queue it."""
-        if self._is_flowing:
-            self._write_frame(delivery)
-        else:
-            super().put_own(delivery)
-
-    def put_last(self, closing: Delivery) -> None:
-        """Close the socket after all that waits."""
-        super().put_last(closing)
-        if self._is_flowing:
-            self._drain()
+    def flush(self) -> None:
+        """Write what has been put in, in few and not too large pieces."""
+        queue = self._queue
+        if queue and self._is_flowing and not self._may_write():
+            asyncio.get_running_loop().call_later(_PATIENCE, self.flush)
+            return
+        while queue and self._is_flowing:
+            frames: list[bytes] = []
+            size = 0
+            while queue and size < _PIECE and not queue[0].is_closing:
+                delivery = self._take()
+                frame = delivery.frame or build_frame(delivery)
+                frames.append(frame)
+                size += len(frame)
+            if frames:
+                self._write_frames(frames[0] if len(frames) == 1 else b"".join(frames))
+            elif queue:
+                self._is_flowing = False
+                message = self._take().message
+                self._write_closing(message.get("code", 1000), message.get("reason"))
+        if not queue:
+            self._make_room()
 
     def _start(self) -> None:
-        self._flow()
-
-    def _flow(self) -> None:
-        """Write what waits, and from then on what comes."""
         self._is_flowing = True
-        self._drain()
+        self.flush()
 
-    def _drain(self) -> None:
-        while self._queue and self._is_flowing:
-            delivery = self._take()
-            if delivery.is_closing:
-                self._is_flowing = False
-                self._write_closing(delivery.message.get("code", 1000), delivery.message.get("reason"))
-            else:
-                self._write_frame(delivery)
+    def _may_write(self) -> bool:
+        """Tell whether a whole frame may be written now."""
+        return True
 
-    def _write_frame(self, delivery: Delivery) -> None:
+    def _write_frames(self, frames: bytes) -> None:
         raise NotImplementedError
 
     def _write_closing(self, code: int, reason: str | None) -> None:
@@ -119,20 +115,18 @@ class DaphneOutbox(DirectOutbox):
     IPushProducer): ASGI on Daphne never says so, and a client that stops reading would grow the process without end.
     """
 
-    __slots__ = ("_is_compressing", "_is_producer", "_protocol", "_write_at_once")
+    __slots__ = ("_is_compressing", "_is_producer", "_write_at_once")
 
     def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
-        super().__init__(send, protocol.transport, **kwargs)
-        self._protocol = protocol
+        super().__init__(send, protocol, **kwargs)
         self._is_compressing = False
         self._is_producer = False
         self._write_at_once: Callable[[bytes], int] | None = None
 
     def close_now(self, code: int, reason: str | None = None) -> None:
         """Close the socket; the client has ten seconds to read why."""
-        self.is_closed = True
         self._is_flowing = False
-        self._queue.clear()
+        self._forget()
         self._write_closing(code, reason)
 
     async def aclose(self) -> None:
@@ -142,24 +136,15 @@ class DaphneOutbox(DirectOutbox):
         if self._is_producer:
             self._transport.unregisterProducer()
 
-    def _start(self) -> None:
-        # After the upgrade the HTTP channel is still registered here, with nothing more to produce.
-        self._transport.unregisterProducer()
-        self._transport.registerProducer(self, True)
-        self._is_producer = True
-        self._is_compressing = self._protocol._perMessageCompress is not None
-        if hasattr(self._transport, "getHandle") and hasattr(self._transport, "dataBuffer"):
-            self._write_at_once = self._transport.getHandle().send
-        super()._start()
-
     def pauseProducing(self) -> None:
         """Is called by the transport when its buffer is full."""
         self._is_flowing = False
 
     def resumeProducing(self) -> None:
         """Is called by the transport when its buffer has emptied."""
-        if self._protocol.state == _DAPHNE_STATE_OPEN and not self.is_closed:
-            self._flow()
+        if self._protocol.state == _DAPHNE_STATE_OPEN:
+            self._is_flowing = True
+            self.flush()
         else:
             # Twisted does not finish closing while a producer that was paused is registered.
             self._transport.unregisterProducer()
@@ -168,31 +153,50 @@ class DaphneOutbox(DirectOutbox):
         """Is called by the transport when the connection is lost."""
         self._is_flowing = False
 
-    def _write_frame(self, delivery: Delivery) -> None:
-        protocol = self._protocol
+    def flush(self) -> None:
+        """Write what has been put in; or have the plain writer do so, where frames are not ours to build."""
+        if self._is_compressing:
+            Outbox.flush(self)
+        else:
+            super().flush()
+
+    def _start(self) -> None:
+        if self._protocol._perMessageCompress is not None:
+            self._is_compressing = True
+            Outbox._start(self)
+            return
+        # After the upgrade the HTTP channel is still registered here, with nothing more to produce.
+        self._transport.unregisterProducer()
+        self._transport.registerProducer(self, True)
+        self._is_producer = True
+        if hasattr(self._transport, "getHandle") and hasattr(self._transport, "dataBuffer"):
+            self._write_at_once = self._transport.getHandle().send
+        super()._start()
+
+    def _may_write(self) -> bool:
+        # Not in the middle of a message that somebody sends in pieces through autobahn's own interface.
+        return not self._protocol.send_state
+
+    def _write_frames(self, frames: bytes) -> None:
+        protocol, transport = self._protocol, self._transport
         if protocol.state != _DAPHNE_STATE_OPEN:
             self._is_flowing = False
             return
-        if self._is_compressing or protocol.send_queue or protocol.send_state:
-            # Frames are not to be ours, or something of autobahn's own is on its way in pieces.
-            if isinstance(delivery.payload, str):
-                protocol.sendMessage(delivery.payload.encode("utf-8"))
-            else:
-                protocol.sendMessage(delivery.payload, isBinary=True)
+        if protocol.send_queue:
+            # Something of autobahn's own waits there for its turn; ours is after that.
+            protocol.sendData(frames)
             return
-        frame = delivery.frame or build_frame(delivery)
-        transport = self._transport
         if self._write_at_once is not None and not transport.dataBuffer and not transport._tempDataBuffer:
             # Twisted's write() only notes the data and has the reactor watch the socket, write, and stop watching:
             # three system calls where one does. With nothing buffered, writing at once keeps the order.
             try:
-                sent = self._write_at_once(frame)
+                sent = self._write_at_once(frames)
             except OSError:
                 sent = 0  # The socket's buffer is full, or the connection lost: for Twisted to find out.
-            if sent == len(frame):
+            if sent == len(frames):
                 return
-            frame = frame[sent:]
-        transport.write(frame)
+            frames = frames[sent:]
+        transport.write(frames)
 
     def _write_closing(self, code: int, reason: str | None) -> None:
         protocol = self._protocol
@@ -205,11 +209,7 @@ class DaphneOutbox(DirectOutbox):
 class UvicornOutbox(DirectOutbox):
     """Writes to the asyncio transport of uvicorn's ``websockets-sansio`` protocol; waits while that is full."""
 
-    __slots__ = ("_protocol",)
-
-    def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
-        super().__init__(send, protocol.transport, **kwargs)
-        self._protocol = protocol
+    __slots__ = ()
 
     def close_now(self, code: int, reason: str | None = None) -> None:
         """Close the socket; the client has ten seconds to read why."""
@@ -224,20 +224,20 @@ class UvicornOutbox(DirectOutbox):
         self._is_flowing = False
         await super().aclose()
 
-    def _write_frame(self, delivery: Delivery) -> None:
+    def _write_frames(self, frames: bytes) -> None:
         protocol = self._protocol
         if protocol.close_sent or protocol.disconnected:
             self._is_flowing = False
             return
-        self._transport.write(delivery.frame or build_frame(delivery))
+        self._transport.write(frames)
         if not protocol.writable.is_set():
             self._is_flowing = False
             self._writer = asyncio.get_running_loop().create_task(self._wait_until_writable())
 
     async def _wait_until_writable(self) -> None:
         await self._protocol.writable.wait()
-        if not self.is_closed:
-            self._flow()
+        self._is_flowing = True
+        self.flush()
 
     def _write_closing(self, code: int, reason: str | None) -> None:
         super().close_now(code, reason)
