@@ -22,6 +22,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
@@ -200,7 +201,7 @@ class Pool:
         transport, listener = await ws_connect(
             lambda: Socket(self),
             url,
-            extra_headers=headers,
+            extra_headers={**headers, "Origin": _origin_of(url)},
             websocket_handshake_timeout=HANDSHAKE_TIMEOUT,
             # Small, because 5,000 of them are held; it grows where frames are larger.
             read_buffer_init_size=2048,
@@ -260,6 +261,11 @@ async def _small_socket(url: Any, receive_buffer: int) -> socket.socket:
     one.setblocking(False)
     await asyncio.get_running_loop().sock_connect(one, (url.host, url.port))
     return one
+
+
+def _origin_of(url: str) -> str:
+    """Return what a browser would send that shows a page of the same server."""
+    return f"http://{urlsplit(url).netloc}"
 
 
 def _latencies(nanoseconds: list[int] | None) -> dict[str, float] | None:

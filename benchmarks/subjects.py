@@ -30,13 +30,13 @@ def _ceiling(port: int) -> list[str]:
     return [sys.executable, "-m", "benchmarks.ceiling", str(port), "broadcast:ceiling"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subject:
     """One server under test.
 
-    ``way`` names the function of `publisher.Ways` that reaches it. ``name`` is also the facility of its sockets, so that
-    no server gets what was meant for another. ``is_ours`` decides what may be lost: nothing. ``patience`` is how many
-    seconds without a delivery end a run that is not complete.
+    ``way`` names the function of `publisher.Ways` that reaches it. ``name`` is also the facility of its sockets, so
+    that no server gets what was meant for another. ``is_ours`` decides what may be lost: nothing. ``patience`` is how
+    many seconds without a delivery end a run that is not complete.
     """
 
     name: str

@@ -1,0 +1,130 @@
+"""Run the benchmark: ``python -m benchmarks``, or ``python -m benchmarks --short`` to see in a minute that it works.
+
+Prints tables and writes ``benchmark.md``, ``benchmark.json`` and ``benchmark.png``. The exit status is 0 even if a
+target was missed; it is 1 if something could not be measured, or a server of ours lost or damaged a message.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks import machine, original, plot, report, targets
+from benchmarks import subjects as of
+from benchmarks.plan import FULL, SHORT, Plan
+from benchmarks.scenarios import connects, growth, idle, publish_cost, stalled, throughput
+from benchmarks.subjects import Subject
+from benchmarks.targets import Results
+from benchmarks.workbench import Workbench
+from tests.against_original.environment import ensure_environment
+
+OUTPUT = Path(__file__).resolve().parent / "results" / "local"
+
+DELIVERING = (
+    of.CEILING,
+    of.ORIGINAL,
+    of.DAPHNE_STOCK,
+    of.DAPHNE_PLAIN,
+    of.DAPHNE_SHARED,
+    of.UVICORN_STOCK,
+    of.UVICORN_PLAIN,
+    of.UVICORN_SHARED,
+)
+IDLE = (
+    of.DAPHNE_BARE,
+    of.DAPHNE_SHARED,
+    of.DAPHNE_STOCK,
+    of.UVICORN_BARE,
+    of.UVICORN_SHARED,
+    of.UVICORN_STOCK,
+    of.ORIGINAL,
+)
+CONNECTING = (of.DAPHNE_STOCK, of.DAPHNE_SHARED, of.UVICORN_STOCK, of.UVICORN_SHARED)
+OURS = (of.DAPHNE_SHARED, of.UVICORN_SHARED)
+FLOODED = (of.DAPHNE_SHARED, of.UVICORN_SHARED, of.DAPHNE_STOCK)
+
+Scenario = Callable[[Workbench, Callable[[Sequence[Subject]], list[Subject]]], Results]
+
+SCENARIOS: dict[str, Scenario] = {
+    "throughput": lambda bench, chosen: throughput.run(bench, chosen(DELIVERING)),
+    "memory": lambda bench, chosen: idle.memory(bench, chosen(IDLE)),
+    "connects": lambda bench, chosen: connects.run(bench, chosen(CONNECTING)),
+    "publish_cost": lambda bench, chosen: publish_cost.run(bench),
+    "growth_sockets": lambda bench, chosen: growth.sockets(bench, chosen(OURS)),
+    "growth_keys": lambda bench, chosen: growth.keys(bench, of.DAPHNE_SHARED),
+    "heartbeat": lambda bench, chosen: idle.heartbeat(bench, chosen(OURS)),
+    "processes": lambda bench, chosen: growth.processes(bench, of.DAPHNE_SHARED),
+    "neighbours": lambda bench, chosen: stalled.neighbours(bench, chosen(OURS)),
+    "flood": lambda bench, chosen: stalled.flood(bench, chosen(FLOODED)),
+}
+
+
+def main() -> int:
+    options = _options()
+    plan = SHORT if options.short else FULL
+    with_original = not options.without_original and (plan is FULL or original.is_installed())
+    if with_original:
+        ensure_environment()
+    machine.raise_descriptor_limit(max(plan.levels))
+    left_out = set() if with_original else {of.ORIGINAL}
+
+    def chosen(subjects: Sequence[Subject]) -> list[Subject]:
+        return [subject for subject in subjects if subject not in left_out]
+
+    with Workbench(plan) as bench:
+        description = machine.describe(bench.redis_version, with_original)
+        results = {name: _measure(name, bench, chosen) for name in options.only or SCENARIOS}
+        losses = bench.losses
+    _write(options.output, description, plan, results)
+    for loss in losses:
+        print(loss, file=sys.stderr)
+    return int(bool(losses) or any("error" in one for one in results.values()))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
+    parser.add_argument("--short", action="store_true", help="a minute instead of ten; shows that all of it works")
+    parser.add_argument("--without-original", action="store_true", help="leave django-websocket-redis out")
+    parser.add_argument("--only", action="append", choices=SCENARIOS, help="one measurement; may be repeated")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="directory of the results (default: %(default)s)")
+    return parser.parse_args()
+
+
+def _measure(name: str, bench: Workbench, chosen: Callable[[Sequence[Subject]], list[Subject]]) -> Results:
+    """Return what a scenario measured, or its error: one that fails shall not cost the results of the others."""
+    before = time.monotonic()
+    try:
+        return SCENARIOS[name](bench, chosen)
+    except Exception as error:
+        traceback.print_exc()
+        return {"error": f"{type(error).__name__}: {error}"}
+    finally:
+        print(f"{name}: {time.monotonic() - before:.0f} s", file=sys.stderr, flush=True)
+
+
+def _write(directory: Path, description: Results, plan: Plan, results: Results) -> None:
+    rows = targets.judge(results, plan)
+    text = report.render(description, plan, results, rows)
+    print(text)
+    directory.mkdir(parents=True, exist_ok=True)
+    content = {
+        "machine": description,
+        "plan": dataclasses.asdict(plan),
+        "targets": [dataclasses.asdict(row) for row in rows],
+        "results": results,
+    }
+    (directory / "benchmark.md").write_text(text, "utf-8")
+    (directory / "benchmark.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    caption = f"{description['cpu']}, {description['cores']} cores; Python {description['python']}; {plan.name} form"
+    plot.draw(results, directory / "benchmark.png", caption)
+    print(f"Written to {directory}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
