@@ -44,12 +44,6 @@ class Publication:
         payload = to_payload(self.raw)
         return [(key, build_event(key, payload)) for key in self.keys]
 
-    def enqueue_kept(self, pipeline: Any) -> None:
-        """Add the commands that keep the message to a sync or async pipeline."""
-        if self.expire > 0:
-            for key in self.keys:
-                pipeline.set(key, self.raw, ex=self.expire)
-
 
 class Delivery:
     """One message on its way to sockets, as the ASGI event that the server is given. All sockets share the object.

@@ -128,9 +128,12 @@ class ChannelLayerTransport:
         """Open the subscription of a hub on the running loop."""
         return await self.subscription_class.open(self._layer)
 
-    def enqueue(self, pipeline: Any, publication: Publication) -> bool:
-        """Add the publishing to a pipeline, if that is how this transport publishes; tell whether it is."""
-        return False
+    def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]] | None:
+        """Return channel and body of each PUBLISH that publishes `publication` at the Redis of `pool`.
+
+        None where this transport does not publish through that Redis, or not by PUBLISH: then `publish` does it.
+        """
+        return None
 
     def publish(self, publication: Publication) -> None:
         """Publish from a thread that runs no event loop."""
@@ -170,21 +173,19 @@ class PubSubLayerTransport(ChannelLayerTransport):
         """What the layer speaks to, for log lines."""
         return connections.describe_server(self._client.connection_pool)
 
-    def enqueue(self, pipeline: Any, publication: Publication) -> bool:
-        """Add one PUBLISH a key, if `pipeline` leads to the layer's own Redis."""
-        if connections.server_of(pipeline.connection_pool) != self._server:
-            return False
-        self._enqueue(pipeline, publication)
-        return True
+    def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]] | None:
+        """Return one PUBLISH a key, if `pool` leads to the layer's own Redis."""
+        return self._outgoing(publication) if connections.server_of(pool) == self._server else None
 
-    def _enqueue(self, pipeline: Any, publication: Publication) -> None:
-        for key, event in publication.events():
-            pipeline.publish(self._channel_prefix + group_of(key), self._layer.serialize(event))
+    def _outgoing(self, publication: Publication) -> list[tuple[str, bytes]]:
+        prefix, serialize = self._channel_prefix, self._layer.serialize
+        return [(prefix + group_of(key), serialize(event)) for key, event in publication.events()]
 
     def publish(self, publication: Publication) -> None:
         """Publish in one pipeline to the layer's Redis."""
         with self._client.pipeline(transaction=False) as pipeline:
-            self._enqueue(pipeline, publication)
+            for channel, body in self._outgoing(publication):
+                pipeline.publish(channel, body)
             pipeline.execute()
 
 
