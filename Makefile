@@ -1,0 +1,55 @@
+# Every target makes what it needs. `make PYTHON=python3.12 …` chooses another Python (3.10 or newer).
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: demo test test-python test-js lint types docs bench test-original clean
+
+# One stamp a requirements file: it is installed again when that file, or what it includes, has changed.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "Python 3.10 or newer is needed; choose one with: make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/%.stamp: requirements/%.txt requirements/base.txt requirements/demo.txt requirements/test.txt setup.py | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $< -e .
+	@touch $@
+
+## Start the example project with a Redis of its own, and print its address.
+demo: $(VENV)/demo.stamp
+	@exec $(BIN)/python manage.py demo
+
+## Run all tests: Python (unit, communicator, live servers, Chromium) and JavaScript.
+test: test-js test-python
+
+test-python: $(VENV)/test.stamp
+	PYTHONDEVMODE=1 $(BIN)/python -m pytest --cov $(PYTEST_ARGS)
+
+test-js:
+	@if command -v node >/dev/null; then node --test tests/js/*.test.mjs; \
+	elif [ -n "$${CI:-}" ]; then echo "node is missing: install Node.js 18 or newer."; exit 1; \
+	else echo "SKIPPED: the browser client's tests need Node.js 18 or newer, which is not installed."; fi
+
+lint: $(VENV)/lint.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/lint.stamp
+	$(BIN)/mypy
+
+docs: $(VENV)/docs.stamp
+	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b html docs docs/_build/html
+
+## Compare with others, under ten minutes; `make bench ARGS=--short` in a minute or two.
+bench: $(VENV)/bench.stamp
+	$(BIN)/python -m benchmarks $(ARGS)
+
+## Compare with django-websocket-redis 0.6.0 over HTTP, WebSocket and Redis.
+test-original: $(VENV)/test.stamp
+	$(BIN)/python -m tests.against_original $(ARGS)
+
+clean:
+	rm -rf $(VENV) .venv-original build dist *.egg-info docs/_build .coverage* .pytest_cache .mypy_cache .ruff_cache
