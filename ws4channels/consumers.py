@@ -111,13 +111,13 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Negotiate, join, accept; then send the kept messages."""
         self._hub = hub = get_hub(get_transport())
         try:
-            agreement = await negotiate(self.scope, hub.handshake_slots, self.load_user)
+            agreement, request = await negotiate(self.scope, hub.handshake_slots, self.load_user)
         except (PermissionDenied, SuspiciousOperation) as error:
             await self._refuse(error)
             return
         self.agreement = agreement
         if type(self) is not FacilityConsumer:
-            self.scope = {**self.scope, "session": agreement.session, "user": agreement.user}
+            self.scope = {**self.scope, "session": request.session, "user": request.user}
         outbox = make_outbox(self.base_send, echo=agreement.echo, on_overflow=self._close_slow_client)
         self._outbox = outbox
         try:

@@ -101,6 +101,9 @@ class _Registry:
         with self._lock:
             self._attached = [other for other in self._attached if other is not publishing]
 
+    def is_attached(self) -> bool:
+        return any(publishing.is_usable() for publishing in self._attached)
+
     def current(self) -> PublishingLoop:
         with self._lock:
             for publishing in reversed(self._attached):
@@ -117,6 +120,7 @@ class _Registry:
 _registry = _Registry()
 attach = _registry.attach
 detach = _registry.detach
+is_attached = _registry.is_attached
 
 
 async def run(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]]) -> T:
@@ -144,4 +148,4 @@ def run_from_thread(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]]
         raise RedisConnectionError(f"Publishing did not finish within {CALL_TIMEOUT} s.") from error
 
 
-__all__ = ["PublishingLoop", "attach", "detach", "run", "run_from_thread"]
+__all__ = ["PublishingLoop", "attach", "detach", "is_attached", "run", "run_from_thread"]

@@ -32,17 +32,15 @@ T = TypeVar("T")
 _SCHEMES = {"ws": "http", "wss": "https"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Agreement:
-    """What one socket agreed to at its handshake."""
+    """What one socket agreed to at its handshake. Lives as long as the socket, so it holds nothing large."""
 
     facility: str
     publish_keys: tuple[str, ...]
     subscribe_keys: tuple[str, ...]
     echo: bool
     heartbeat: str | None
-    session: Any
-    user: Any
     subscriber: RedisSubscriber | None
     """The site's own subscriber, or None where it is not customised and so has no more to say."""
 
@@ -110,17 +108,19 @@ async def run_in_thread(function: Callable[..., T], *args: Any) -> T:
         return await database_sync_to_async(function)(*args)  # type: ignore[no-any-return]
 
 
-async def negotiate(scope: Mapping[str, Any], slots: asyncio.Semaphore, load_user: bool = False) -> Agreement:
-    """Run the handshake of one websocket, hooks included.
+async def negotiate(
+    scope: Mapping[str, Any], slots: asyncio.Semaphore, load_user: bool = False
+) -> tuple[Agreement, Any]:
+    """Run the handshake of one websocket, hooks included; return what was agreed, and the request.
 
     `slots` bounds how many threads do so at once; `load_user` looks up the user even if no channel needs it. Raises
     PermissionDenied or whatever else the site's hooks raise, and ConfigurationError.
     """
     negotiation = _Negotiation(scope, load_user)
     if not negotiation.needs_thread():
-        return negotiation.run()
+        return negotiation.run(), negotiation.request
     async with slots:
-        return await run_in_thread(negotiation.run)
+        return await run_in_thread(negotiation.run), negotiation.request
 
 
 class _Negotiation:
@@ -161,8 +161,6 @@ class _Negotiation:
             subscribe_keys=tuple(map(str, subscriber._subscription.channels)),
             echo=self.echo,
             heartbeat=settings.WS4REDIS_HEARTBEAT,
-            session=self.request.session,
-            user=self.request.user,
             subscriber=subscriber if custom else None,
         )
 
@@ -183,8 +181,8 @@ class _Negotiation:
         key = self._session_key()
         lazy = Absent if key is None else SimpleLazyObject
         engine = import_module(django_settings.SESSION_ENGINE)
-        request.session = self.scope.get("session") or lazy(lambda: engine.SessionStore(key))
-        request.user = self.scope.get("user") or lazy(lambda: get_user(request))
+        request.session = self.scope["session"] if "session" in self.scope else lazy(lambda: engine.SessionStore(key))
+        request.user = self.scope["user"] if "user" in self.scope else lazy(lambda: get_user(request))
 
     def _session_key(self) -> str | None:
         key: str | None = self.request.COOKIES.get(django_settings.SESSION_COOKIE_NAME)

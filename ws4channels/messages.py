@@ -52,12 +52,13 @@ class Delivery:
     to bound queues.
     """
 
-    __slots__ = ("frame", "key", "message", "payload", "size")
+    __slots__ = ("frame", "is_closing", "key", "message", "payload", "size")
 
     def __init__(self, payload: Payload, key: str = "") -> None:
         self.key = key
         self.payload = payload
         self.frame: bytes | None = None  # built and remembered by ``servers``
+        self.is_closing = False
         self.message: dict[str, Any]
         if isinstance(payload, str):
             self.message = {"type": "websocket.send", "text": payload}
@@ -71,12 +72,8 @@ class Delivery:
         """Build the last delivery of a socket out of a ``websocket.close`` event."""
         delivery = cls("")
         delivery.message = message
+        delivery.is_closing = True
         return delivery
-
-    @property
-    def is_closing(self) -> bool:
-        """Tell whether nothing is sent after this one."""
-        return bool(self.message["type"] == "websocket.close")
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Delivery:

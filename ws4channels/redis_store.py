@@ -190,16 +190,17 @@ async def apublish(publication: Publication, transaction: bool = True) -> None:
         return
     transport = transports.get_transport()
 
-    async def on_publishing_loop(publishing: PublishingLoop) -> None:
+    async def on_publishing_loop(publishing: PublishingLoop) -> bool:
         with connections.one_kind_of_failure():
             async with publishing.client.pipeline(transaction=transaction) as pipeline:
                 outgoing = transport.outgoing(pipeline.connection_pool, publication)
                 _enqueue(pipeline, publication, outgoing)
                 await pipeline.execute()
-            if outgoing is None:
-                await transport.apublish(publication)
+            return outgoing is not None
 
-    await event_loops.run(on_publishing_loop)
+    if not await event_loops.run(on_publishing_loop):
+        with connections.one_kind_of_failure():
+            await transport.apublish(publication)
 
 
 def _enqueue(pipeline: Any, publication: Publication, outgoing: list[tuple[str, bytes]] | None) -> None:

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from channels.layers import get_channel_layer
+from asgiref.sync import async_to_sync
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from channels_redis.utils import decode_hosts
 
 from ws4channels import connections, event_loops, settings
 from ws4channels.audience import group_of
-from ws4channels.event_loops import PublishingLoop
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.messages import Publication
 
@@ -137,19 +137,37 @@ class ChannelLayerTransport:
 
     def publish(self, publication: Publication) -> None:
         """Publish from a thread that runs no event loop."""
-
-        async def send(_: PublishingLoop) -> None:
-            await self._send(publication)
-
-        event_loops.run_from_thread(send)
+        event_loops.run_from_thread(lambda _: self._send(publication))
 
     async def apublish(self, publication: Publication) -> None:
-        """Publish on the loop for publishing, which the caller has made sure this is."""
-        await self._send(publication)
+        """Publish from any event loop."""
+        await event_loops.run(lambda _: self._send(publication))
 
     async def _send(self, publication: Publication) -> None:
         for key, event in publication.events():
             await self._layer.group_send(group_of(key), event)
+
+
+class InMemoryTransport(ChannelLayerTransport):
+    """Publishes to Channels' in-memory layer, whose queues belong to the loop of those who listen.
+
+    That is the hub's loop. In a process without a hub it is the caller's, or, for sync code, the one that asgiref knows
+    as the caller's caller: so a site's tests of its own consumers work.
+    """
+
+    def publish(self, publication: Publication) -> None:
+        """Publish from a thread that runs no event loop."""
+        if event_loops.is_attached():
+            super().publish(publication)
+        else:
+            async_to_sync(self._send)(publication)
+
+    async def apublish(self, publication: Publication) -> None:
+        """Publish from any event loop."""
+        if event_loops.is_attached():
+            await super().apublish(publication)
+        else:
+            await self._send(publication)
 
 
 class PubSubLayerTransport(ChannelLayerTransport):
@@ -220,6 +238,8 @@ def _build_transport(layer: Any) -> ChannelLayerTransport:
     host = _single_plain_host(layer)
     if host is not None:
         return PubSubLayerTransport(layer, host)
+    if isinstance(layer, InMemoryChannelLayer):
+        return InMemoryTransport(layer)
     transport = ChannelLayerTransport(layer)
     if isinstance(layer, RedisPubSubChannelLayer):
         transport.subscription_class = PubSubLayerSubscription
