@@ -62,6 +62,7 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "broadcast_chat"
 LOGOUT_REDIRECT_URL = "broadcast_chat"
 
+TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = os.environ.get("STATIC_ROOT") or BASE_DIR / ".static"

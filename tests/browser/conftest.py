@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from example_project.redis_server import RedisServer
 from tests.example.site import ROOT, Site
@@ -31,6 +31,9 @@ MISSING = (
     "NO CHROMIUM: the browser tests did not run. Install it (`apt install chromium`, `brew install --cask chromium`), "
     "or name the program in the environment variable CHROMIUM."
 )
+
+VIOLATION = "Content Security Policy"
+"""What Chromium's console says when a page does what the policy forbids."""
 
 OpenWindow = Callable[..., Page]
 
@@ -65,7 +68,7 @@ def site_redis() -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="module")
 def running_site(site_redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    site = Site(tmp_path_factory.mktemp("site"), site_redis.url)
+    site = Site(tmp_path_factory.mktemp("site"), site_redis.url, settings="tests.browser.settings")
     site.prepare()
     site.start()
     yield site
@@ -81,20 +84,29 @@ def site(running_site: Site, site_redis: RedisServer) -> Site:
 
 
 @pytest.fixture
-def open_window(browser: Browser, site: Site) -> Iterator[OpenWindow]:
-    """Open a page of the site in a window of its own, with its own cookies; sign in first if a username is given.
+def complaints() -> Iterator[list[str]]:
+    """What the windows' browsers complained of; after the test, anything in it fails the test."""
+    complaints: list[str] = []
+    yield complaints
+    assert complaints == []
 
-    After the test, an error that any window's script did not catch fails it.
-    """
+
+@pytest.fixture
+def open_window(browser: Browser, site: Site, complaints: list[str]) -> Iterator[OpenWindow]:
+    """Open a page of the site in a window of its own, with its own cookies; sign in first if a username is given."""
     contexts = []
-    errors: list[str] = []
+
+    def note_violation(message: ConsoleMessage) -> None:
+        if VIOLATION in message.text:
+            complaints.append(message.text)
 
     def open_window(path: str = "/", username: str | None = None, **context_options: Any) -> Page:
         context = browser.new_context(base_url=site.url, **context_options)
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(f"{page.url}: {error}"))
+        page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+        page.on("console", note_violation)
         if username is None:
             page.goto(path)
         else:
@@ -104,7 +116,6 @@ def open_window(browser: Browser, site: Site) -> Iterator[OpenWindow]:
     yield open_window
     for context in contexts:
         context.close()
-    assert errors == []
 
 
 def sign_in(page: Page, username: str, path: str) -> None:

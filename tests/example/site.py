@@ -41,9 +41,9 @@ def manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[
 class Site:
     """The example site behind Daphne, on a port of its own that stays the same over restarts."""
 
-    def __init__(self, directory: Path, redis_url: str) -> None:
+    def __init__(self, directory: Path, redis_url: str, settings: str = "example_project.settings") -> None:
         self.directory = directory
-        self.env = environment(DEMO_DIR=str(directory), REDIS_URL=redis_url)
+        self.env = environment(DEMO_DIR=str(directory), REDIS_URL=redis_url, DJANGO_SETTINGS_MODULE=settings)
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None

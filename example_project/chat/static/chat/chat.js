@@ -96,18 +96,17 @@
 
     form.addEventListener('submit', async (event) => {
         event.preventDefault();
-        const button = form.querySelector('button');
-        button.disabled = true;
+        const fields = new FormData(form);
+        const input = form.elements.text;
+        input.value = ''; // at once, so that the next message can be typed while this one is under way
+        input.focus();
         problem.hidden = true;
         try {
-            await (publishesItself ? publish : post)(new FormData(form));
-            form.elements.text.value = '';
+            await (publishesItself ? publish : post)(fields);
         } catch (error) {
             problem.textContent = `Not sent. ${error.message}`;
             problem.hidden = false;
-        } finally {
-            button.disabled = false;
-            form.elements.text.focus();
+            input.value ||= fields.get('text');
         }
     });
 })();
