@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import machine, original, plot, report, targets
+from benchmarks import machine, plot, report, targets
 from benchmarks import subjects as of
 from benchmarks.plan import FULL, SHORT, Plan
 from benchmarks.scenarios import connects, growth, idle, publish_cost, stalled, throughput
@@ -68,7 +68,7 @@ SCENARIOS: dict[str, Scenario] = {
 def main() -> int:
     options = _options()
     plan = SHORT if options.short else FULL
-    with_original = not options.without_original and (plan is FULL or original.is_installed())
+    with_original = plan is FULL and not options.without_original
     if with_original:
         ensure_environment()
     machine.raise_descriptor_limit(max(plan.levels))

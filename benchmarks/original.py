@@ -8,14 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.against_original.environment import COMPLETE, ensure_environment
+from tests.against_original.environment import ensure_environment
 
 SITE = Path(__file__).resolve().parent / "original_site"
-
-
-def is_installed() -> bool:
-    """Return whether its environment has been made already."""
-    return COMPLETE.exists()
 
 
 def command(port: int) -> list[str]:

@@ -23,6 +23,7 @@ class Plan:
     publish_calls: int
     many_sockets: int  # of `growth` and of the idle heartbeat
     many_keys: tuple[int, ...]
+    growth_messages: int
     heartbeat_seconds: float
     stalled_readers: int
     stalled_clients: int
@@ -41,12 +42,13 @@ FULL = Plan(
     latency_sockets=100,
     latency_rate=20,
     latency_messages=60,
-    idle_sockets=2000,
+    idle_sockets=1000,
     connect_rounds=3,
     connects=300,
     publish_calls=300,
     many_sockets=5000,
     many_keys=(1, 10, 100, 1000, 10_000),
+    growth_messages=25,
     heartbeat_seconds=12,
     stalled_readers=500,
     stalled_clients=50,
@@ -70,6 +72,7 @@ SHORT = Plan(
     publish_calls=50,
     many_sockets=300,
     many_keys=(1, 10, 100, 1000),
+    growth_messages=5,
     heartbeat_seconds=4.5,
     stalled_readers=50,
     stalled_clients=10,

@@ -32,7 +32,7 @@ OTHER_COLOUR = "#b0b0b0"
 
 def draw(results: Results, path: Path, caption: str) -> None:
     """Write the plot of ``results`` to ``path`` as PNG; panels whose measurement is missing stay empty."""
-    figure, axes = plt.subplots(2, 2, figsize=(13, 9.5))
+    figure, axes = plt.subplots(2, 2, figsize=(13, 10), layout="constrained")
     panels = (
         (_deliveries, axes[0][0], "throughput"),
         (_costs, axes[0][1], "throughput"),
@@ -42,9 +42,8 @@ def draw(results: Results, path: Path, caption: str) -> None:
     for panel, where, name in panels:
         if "error" not in results.get(name, {"error": ""}):
             panel(where, results[name])
-    figure.suptitle("ws4channels: what a delivery, a socket and a publish cost", fontsize=14)
-    figure.text(0.5, 0.01, caption, ha="center", fontsize=8, color="#555555")
-    figure.tight_layout(rect=(0, 0.03, 1, 0.98))
+    figure.suptitle(f"ws4channels: what a delivery, a socket and a publish cost\n{caption}", fontsize=12)
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
@@ -52,7 +51,6 @@ def draw(results: Results, path: Path, caption: str) -> None:
 def _deliveries(axes: Axes, result: Results) -> None:
     _lines(axes, result, "deliveries_per_s")
     axes.set_title("Deliveries per second (higher is better)")
-    axes.legend(fontsize=8)
 
 
 def _costs(axes: Axes, result: Results) -> None:

@@ -36,7 +36,8 @@ class Subject:
 
     ``way`` names the function of `publisher.Ways` that reaches it. ``name`` is also the facility of its sockets, so
     that no server gets what was meant for another. ``is_ours`` decides what may be lost: nothing. ``patience`` is how
-    many seconds without a delivery end a run that is not complete.
+    many seconds without a delivery end a run that is not complete, ``connect_patience`` after how many no further
+    connect is begun: a server that breaks shall not use up the time of the others.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Subject:
     environment: dict[str, str] = field(default_factory=dict)
     is_ours: bool = False
     patience: float = 8.0
+    connect_patience: float = 60.0
 
 
 PLAIN = {"BENCH_DIRECT_WRITES": "0"}
@@ -59,5 +61,7 @@ UVICORN_BARE = Subject("uvicorn-bare", "bare socket, uvicorn", _uvicorn("asgi_ba
 UVICORN_STOCK = Subject("uvicorn-stock", "stock Channels, uvicorn", _uvicorn("asgi_stock"), "layer")
 UVICORN_PLAIN = Subject("uvicorn-plain", "ours, plain send, uvicorn", _uvicorn("asgi_ours"), "ours", PLAIN, True)
 UVICORN_SHARED = Subject("uvicorn-shared", "ours, shared frame, uvicorn", _uvicorn("asgi_ours"), "ours", SHARED, True)
-ORIGINAL = Subject("original", "django-websocket-redis 0.6.0, uWSGI and gevent", original.command, "raw", patience=2.0)
+ORIGINAL = Subject(
+    "original", "original, uWSGI and gevent", original.command, "raw", patience=1.5, connect_patience=15.0
+)
 CEILING = Subject("ceiling", "ceiling: picows on Redis", _ceiling, "raw")

@@ -17,13 +17,13 @@ import psutil
 
 from benchmarks import meters
 from benchmarks.children import ROOT, Answer, Child
+from benchmarks.client import HANDSHAKE_TIMEOUT
 from benchmarks.plan import Plan
 from benchmarks.statistics import median
 from benchmarks.subjects import Subject
 from example_project.redis_server import RedisServer, free_port
 
 START_TIMEOUT = 30.0
-CONNECT_PATIENCE = 45.0
 CONCURRENT_CONNECTS = 64
 FIRST_BURST = 4000  # deliveries
 
@@ -81,8 +81,8 @@ class Server:
             headers={"Cookie": cookie} if cookie else {},
             receive_buffer=receive_buffer,
             paused=paused,
-            patience=CONNECT_PATIENCE,
-            timeout=2 * CONNECT_PATIENCE,
+            patience=self.subject.connect_patience,
+            timeout=2 * self.subject.connect_patience + HANDSHAKE_TIMEOUT,
         )
         if answer["opened"] < count and self.subject.is_ours:
             raise MeasurementError(f"{self.subject.name}: {answer}; {self.log_end()}")

@@ -9,7 +9,6 @@ from benchmarks.subjects import Subject
 from benchmarks.workbench import Server, Workbench
 
 RATE = 5.0  # messages per second: slow enough for one to be delivered everywhere before the next
-MESSAGES = 25
 
 
 def sockets(bench: Workbench, subjects: Sequence[Subject]) -> Answer:
@@ -22,9 +21,9 @@ def _sockets_of(bench: Workbench, subject: Subject) -> Answer:
     with bench.serve(subject) as server:
         server.connect(1)
         bench.burst(server, 1)  # so that the first publish's connections are not part of it
-        one = bench.steady(server, 1, messages=MESSAGES, rate=RATE)
+        one = bench.steady(server, 1, messages=bench.plan.growth_messages, rate=RATE)
         server.connect(many - 1)
-        return {"1": one, str(many): bench.steady(server, many, messages=MESSAGES, rate=RATE)}
+        return {"1": one, str(many): bench.steady(server, many, messages=bench.plan.growth_messages, rate=RATE)}
 
 
 def keys(bench: Workbench, subject: Subject) -> Answer:
@@ -33,11 +32,11 @@ def keys(bench: Workbench, subject: Subject) -> Answer:
     with bench.serve(subject) as server:
         _connect_to_own_keys(bench, server, 1, first=0)
         bench.burst(server, 1, facility="own-0")
-        few = bench.steady(server, 1, messages=MESSAGES, rate=RATE, facility="own-0")
+        few = bench.steady(server, 1, messages=bench.plan.growth_messages, rate=RATE, facility="own-0")
         connected = _connect_to_own_keys(bench, server, many - 1, first=1)
         return {
             "2": few,
-            str(2 * many): bench.steady(server, 1, messages=MESSAGES, rate=RATE, facility="own-0"),
+            str(2 * many): bench.steady(server, 1, messages=bench.plan.growth_messages, rate=RATE, facility="own-0"),
             "connect": connected,
         }
 
