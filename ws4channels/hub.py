@@ -132,6 +132,11 @@ class Membership:
         if any((key in self._wanted) != (key in self._joined) for key in keys):
             await self._batches.submit(keys)
 
+    async def renew(self) -> None:
+        """Join all keys again, for layers that forget members after a time."""
+        if self._joined:
+            await self._subscription.join(list(self._joined))
+
     async def _settle(self, batch: list[tuple[str, ...]]) -> list[None]:
         keys = dict.fromkeys(key for keys in batch for key in keys)
         missing = [key for key in keys if key in self._wanted and key not in self._joined]
@@ -266,6 +271,7 @@ class Hub:
 
     async def _run(self, subscription: LayerSubscription, publishing: PublishingLoop) -> None:
         event_loops.attach(publishing)
+        renewing = asyncio.create_task(self._renew(subscription.renewal_interval))
         try:
             while True:
                 try:
@@ -275,10 +281,20 @@ class Hub:
                     await asyncio.sleep(_RETRY_DELAY)
         finally:
             # Cancelled: the event loop ends, and nothing may keep it alive.
+            renewing.cancel()
             event_loops.detach(publishing)
             _hubs.pop(publishing.loop, None)
             self._heartbeats.stop()
             await publishing.aclose()
+
+    async def _renew(self, interval: float | None) -> None:
+        while interval is not None:
+            await asyncio.sleep(interval)
+            try:
+                assert self._membership is not None
+                await self._membership.renew()
+            except (*UNREACHABLE, RedisError) as error:
+                logger.warning("Could not renew the membership in groups at %s: %s", self.server, error)
 
     async def _receive(self, subscription: LayerSubscription) -> None:
         events = deliveries = size = 0

@@ -39,7 +39,9 @@ class Outbox:
         "_accepts",
         "_bytes",
         "_closer",
+        "_dropped",
         "_is_closing",
+        "_is_open",
         "_max_bytes",
         "_max_messages",
         "_on_overflow",
@@ -62,7 +64,9 @@ class Outbox:
         self._queue: deque[Delivery] = deque()
         self._bytes = 0
         self._accepts = True
+        self._dropped = 0
         self._is_closing = False
+        self._is_open = False
         self._owner = asyncio.current_task()
         self._closer: asyncio.Task[None] | None = None
         self._room: asyncio.Future[None] | None = None
@@ -116,6 +120,10 @@ class Outbox:
 
         A kept message that has been published since then as well is sent once, in its place among the others.
         """
+        self._is_open = True
+        if self._dropped:
+            self._on_overflow(self._dropped)
+            return
         held = {(delivery.key, delivery.payload) for delivery in self._queue}
         first = [delivery for delivery in kept if (delivery.key, delivery.payload) not in held]
         self._queue.extendleft(reversed(first))
@@ -149,9 +157,11 @@ class Outbox:
         return bool(queue) and (len(queue) >= self._max_messages or self._bytes + delivery.size > self._max_bytes)
 
     def _give_up(self) -> None:
-        dropped = len(self._queue) + 1
+        self._dropped = len(self._queue) + 1
         self._forget()
-        self._on_overflow(dropped)
+        # Before it is open there is nothing yet that could be closed.
+        if self._is_open:
+            self._on_overflow(self._dropped)
 
     def _forget(self) -> None:
         self._accepts = False

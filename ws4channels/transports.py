@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from asgiref.sync import async_to_sync
+from channels.exceptions import ChannelFull
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from channels_redis.utils import decode_hosts
@@ -39,6 +40,12 @@ class LayerSubscription:
         self.channel_name = channel_name
         self._probes: dict[int, asyncio.Future[None]] = {}
         self._numbers = itertools.count()
+
+    @property
+    def renewal_interval(self) -> float | None:
+        """Seconds after which `join` has to be repeated, before the layer forgets a member; None if it never does."""
+        expiry = getattr(self.layer, "group_expiry", None)
+        return expiry / 2 if expiry else None
 
     @classmethod
     async def open(cls, layer: Any) -> LayerSubscription:
@@ -71,8 +78,18 @@ class LayerSubscription:
         one channel. Raises asyncio.TimeoutError if it does not come back.
         """
         with self._probe() as (event, arrival):
-            await self.layer.send(self.channel_name, event)
+            await asyncio.wait_for(self._send_when_possible(event), _PROBE_TIMEOUT)
             await asyncio.wait_for(arrival, _PROBE_TIMEOUT)
+
+    async def _send_when_possible(self, event: dict[str, Any]) -> None:
+        """Send to our own channel, as soon as its layer's capacity allows."""
+        while True:
+            try:
+                await self.layer.send(self.channel_name, event)
+            except ChannelFull:
+                await asyncio.sleep(_PROBE_INTERVAL)
+            else:
+                return
 
     @contextmanager
     def _probe(self) -> Iterator[tuple[dict[str, Any], asyncio.Future[None]]]:
@@ -86,6 +103,8 @@ class LayerSubscription:
 
 class PubSubLayerSubscription(LayerSubscription):
     """On ``channels_redis.pubsub``, whose ``group_add`` returns before Redis has seen the subscription."""
+
+    renewal_interval = None
 
     async def join(self, keys: Iterable[str]) -> None:
         """Subscribe to `keys` and wait until Redis has done it.
