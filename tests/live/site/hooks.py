@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+
 from ws4channels.publisher import RedisPublisher
 from ws4channels.subscriber import RedisSubscriber, facility_of
 
@@ -15,7 +16,7 @@ SECRET = "the database password is hunter2"
 
 
 def allow_channels(request: Any, channels: Iterable[str]) -> list[str]:
-    """Refuse ``forbidden…``, fail for ``broken…``, and tell the sockets of ``whoami…`` what their request looks like."""
+    """Refuse ``forbidden…``, fail for ``broken…``, and tell sockets of ``whoami…`` what their request looks like."""
     facility = facility_of(request)
     if facility.startswith("forbidden"):
         raise PermissionDenied(SECRET)

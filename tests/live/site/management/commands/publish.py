@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 from django.core.management import BaseCommand, CommandParser
+
 from ws4channels.publisher import RedisPublisher
 
 

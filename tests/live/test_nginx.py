@@ -1,0 +1,211 @@
+"""The site behind a real nginx, as docs/deployment/nginx.conf and daphne@.service have it: TLS, unix socket, files."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from example_project.redis_server import HOST, free_port
+from tests.live.certificates import make_certificate
+from tests.live.client import Site, Socket, shown, told
+from tests.live.processes import ServerProcess
+from tests.live.recipes import command_of_unit, render
+from tests.live.servers import APPLICATION, RunningSite, find_program, on_unix_socket
+from tests.waiting import SCALE
+
+pytestmark = pytest.mark.live
+
+HEARTBEAT = "--heartbeat--"
+INTERVAL = 0.5 * SCALE
+READ_TIMEOUT = 3 * INTERVAL
+SETTINGS = {
+    "WS4REDIS_ALLOWED_CHANNELS": "tests.live.site.hooks.allow_channels",
+    "WS4REDIS_HEARTBEAT": HEARTBEAT,
+    "WS4CHANNELS_HEARTBEAT_INTERVAL": INTERVAL,
+    "SECURE_PROXY_SSL_HEADER": ["HTTP_X_FORWARDED_PROTO", "https"],
+    "ALLOWED_HOSTS": [HOST],
+}
+# What a distribution's /etc/nginx/nginx.conf has around the recipe, here with every path inside the prefix.
+NGINX_CONF = """\
+{user}daemon off;
+pid nginx.pid;
+error_log stderr;
+worker_processes 1;
+events {{ worker_connections 256; }}
+http {{
+    types {{ text/css css; text/javascript js; }}
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    include example.conf;
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Proxied(Site):
+    """The site behind nginx: reached by TLS, on a port of its own."""
+
+    plain: Site = field(kw_only=True)
+
+
+@pytest.fixture(scope="module")
+def backend(surroundings) -> Iterator[RunningSite]:
+    """Daphne as the systemd unit starts it."""
+    path = surroundings.new_path(".sock")
+    values = {"/run/example-%i/daphne.sock": path, "example.asgi:application": APPLICATION}
+    words = command_of_unit("daphne@.service", values)
+    assert words[0] == "/srv/example/venv/bin/daphne"
+    with on_unix_socket(surroundings, [sys.executable, "-m", "daphne", *words[1:]], path, SETTINGS) as site:
+        yield site
+        assert "Traceback" not in site.output()
+
+
+@pytest.fixture(scope="module")
+def site(surroundings, backend) -> Iterator[Proxied]:
+    """The site behind nginx."""
+    program = find_program("nginx", package="nginx-light")
+    prefix = surroundings.new_path("-nginx")
+    prefix.mkdir()
+    certificate, key = make_certificate(prefix)
+    port, plain_port = free_port(), free_port()
+    values = {
+        "listen 80;": f"listen {HOST}:{plain_port};",
+        "listen 443 ssl;": f"listen {HOST}:{port} ssl;",
+        "server_name example.com;": f"server_name {HOST};",
+        "/etc/ssl/example.pem": certificate,
+        "/etc/ssl/example.key": key,
+        "/run/example-1/daphne.sock": backend.unix_socket,
+        "/srv/example/static/": f"{surroundings.directory}/static/",
+        "proxy_read_timeout 60s;": f"proxy_read_timeout {READ_TIMEOUT * 1000:.0f}ms;",
+    }
+    (prefix / "example.conf").write_text(render("nginx.conf", values), "utf-8")
+    # Started by root, nginx would leave root's directories to a user who may not read them.
+    user = "user root;\n" if os.geteuid() == 0 else ""
+    (prefix / "nginx.conf").write_text(NGINX_CONF.format(user=user), "utf-8")
+    command = [program, "-p", f"{prefix}/", "-c", "nginx.conf"]
+    with ServerProcess(command, surroundings.environment(), surroundings.new_path(".log"), lambda _: answers(port)):
+        tls = ssl.create_default_context(cafile=certificate)
+        yield Proxied(f"{HOST}:{port}", tls=tls, plain=Site(f"{HOST}:{plain_port}"))
+
+
+def answers(port: int) -> bool:
+    """Tell whether somebody accepts connections on a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def receive(socket: Socket) -> str | bytes:
+    """Return the next message that is no heartbeat."""
+    while True:
+        message = socket.receive()
+        if message != HEARTBEAT:
+            return message
+
+
+def test_page_sends_browsers_to_secure_websockets(site):
+    """By X-Forwarded-Proto and Host, Django knows how the browser reaches it; by X-Forwarded-For, who that is."""
+    page = shown(site.get("/"))
+    assert page["uri"] == f"wss://{site.host}/ws/"
+    assert page["heartbeat"] == f'"{HEARTBEAT}"'
+    assert page["address"] == HOST
+
+
+def test_plain_http_is_redirected(site):
+    """Port 80 leads to TLS, path and query kept."""
+    answer = site.plain.get("/news/?page=2")
+    assert answer.status_code == 301
+    assert answer.headers["Location"] == f"https://{HOST}/news/?page=2"
+
+
+def test_client_cannot_choose_its_address(site, facility):
+    """What a client writes into X-Forwarded-For itself is not believed."""
+    forged = {"X-Forwarded-For": "203.0.113.9"}
+    assert shown(site.get("/", headers=forged))["address"] == HOST
+    with site.connect(f"whoami{facility}", "subscribe-broadcast", additional_headers=forged) as socket:
+        assert told(socket)["address"] == HOST
+
+
+@pytest.mark.parametrize("path", ["/static/js/ws4redis.js", "/static/live/live.css"])
+def test_nginx_serves_collected_static_files(site, backend, path):
+    """Static files come from STATIC_ROOT; Daphne does not have them."""
+    assert backend.get(path).status_code == 404
+    answer = site.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["Server"].startswith("nginx")
+    assert answer.headers["Content-Type"].startswith("text/")
+    assert answer.text
+
+
+def test_browsers_talk_through_nginx(site, facility):
+    """A page's own origin is let in; what one browser sends comes to the other."""
+    with (
+        site.connect(facility, "subscribe-broadcast", origin=site.origin) as receiver,
+        site.connect(facility, "publish-broadcast", origin=site.origin) as sender,
+    ):
+        sender.send("hello")
+        assert receive(receiver) == "hello"
+        sender.send(b"\xff" * 70_000)
+        assert receive(receiver) == b"\xff" * 70_000
+
+
+def test_foreign_origin_is_refused(site, facility):
+    """nginx passes on Origin and Host, port included, so the check compares what the browser wrote."""
+    answer = site.refusal(facility, "subscribe-broadcast", origin="https://evil.example")
+    assert answer.status_code == 403
+
+
+def test_rules_see_what_the_browser_sees(site, facility):
+    """Hooks get address, host, scheme and user of the browser, not those of nginx."""
+    cookie = site.signed_in()
+    with site.connect(f"whoami{facility}", "subscribe-broadcast", additional_headers=cookie) as socket:
+        assert told(socket) == {"address": HOST, "host": site.host, "is_secure": True, "user": "mary"}
+
+
+@pytest.mark.parametrize(
+    ("quoted", "name"),
+    [
+        ("US~CA%23General", "US~CA#General"),
+        ("a%2Fb", "a/b"),
+        ("a/b//c/", "a/b//c/"),
+        ("what%3F", "what?"),
+        ("50%25", "50%"),
+        ("%C3%9F-%E6%97%A5", "ß-日"),
+        ("a:b", "a:b"),
+        ("a%20b", "a b"),
+    ],
+)
+def test_facility_passes_nginx_as_it_was_quoted(site, facility, quoted, name):
+    """What is quoted, doubled or trailing in the URL is the same facility behind nginx as without it."""
+    with site.connect("", "subscribe-broadcast", quoted=f"{facility}{quoted}") as socket, site.pages() as pages:
+        pages.get("/publish/", params={"facility": f"{facility}{name}"}).raise_for_status()
+        assert receive(socket) == "0"
+
+
+def test_heartbeats_keep_an_idle_socket_open(site, facility):
+    """Heartbeats come at their interval, and nginx, whose patience is three of them, keeps the socket."""
+    with site.connect(facility, "subscribe-broadcast") as socket:
+        arrivals = []
+        for _ in range(8):
+            assert socket.receive() == HEARTBEAT
+            arrivals.append(time.monotonic())
+        assert arrivals[-1] - arrivals[0] > READ_TIMEOUT
+        assert (arrivals[-1] - arrivals[0]) / 7 == pytest.approx(INTERVAL, rel=0.2)
+        socket.send(HEARTBEAT)
+        site.get(f"/publish/?facility={facility}").raise_for_status()
+        assert receive(socket) == "0"
+
+
+def test_plain_request_is_told_to_upgrade(site):
+    """nginx adds no "Upgrade" where the client has none."""
+    assert site.get("/ws/news").status_code == 400
