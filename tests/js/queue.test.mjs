@@ -32,7 +32,7 @@ test('messages sent while waiting to reconnect go out on the next connection, on
     world.socket.open();
     assert.deepEqual(world.socket.sent, ['a']);
     world.socket.end();
-    world.seconds(1);
+    world.seconds(3);
     world.socket.open();
     assert.deepEqual(world.socket.sent, []);
 });

@@ -46,7 +46,7 @@ test('a thousand attempts later the bound is still 30 seconds', () => {
     assert_reconnects_after(world, 15000);
 });
 
-test('a connection that opens starts the delays anew', () => {
+test('a connection that stays open for five seconds starts the delays anew', () => {
     const world = new World();
     world.client();
     for (let attempt = 0; attempt < 5; attempt++) {
@@ -54,8 +54,22 @@ test('a connection that opens starts the delays anew', () => {
         world.seconds(30);
     }
     world.socket.open();
+    world.seconds(5);
     world.socket.end();
     assert_reconnects_after(world, 500);
+});
+
+test('a connection that is accepted and closed at once counts as a failed attempt', () => {
+    const world = new World();
+    world.client();
+    for (let attempt = 0; attempt < 5; attempt++) {
+        world.socket.open();
+        world.socket.end();
+        world.seconds(30);
+    }
+    world.socket.open();
+    world.socket.end();
+    assert_reconnects_after(world, 15000);
 });
 
 test('each attempt calls connecting, and each end disconnected', () => {

@@ -145,6 +145,7 @@ export class World {
                     world.log.push(`sent ${data}`);
                 }
             },
+            Date: {now: () => this.clock.now},
             setTimeout: this.clock.setTimeout,
             clearTimeout: this.clock.clearTimeout,
             addEventListener: this.window.addEventListener,

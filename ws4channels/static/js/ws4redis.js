@@ -17,6 +17,7 @@
     const MISSED_HEARTBEATS_ALLOWED = 3;
     const CLOSE_PATIENCE = 2000;  // how long a dying socket may take for its close handshake
     const LONGEST_DELAY = 30000;  // between two attempts to connect
+    const STABLE_AFTER = 5000;  // a connection that ends sooner counts as one more failed attempt
     const QUEUE_SIZE = 100;  // messages
 
     /** Can be called with or without `new`. A second argument (jQuery, in the original) is ignored. */
@@ -37,7 +38,8 @@
 
         let socket = null;  // null while there is none: before, between and after connections
         let timer;  // the only one: the next heartbeat, the end of patience or the next attempt to connect
-        let attempts = 0;  // to connect again since the last connection was open
+        let attempts = 0;  // to connect again since the last stable connection
+        let opened_at = Infinity;
         let missed_heartbeats = 0;
         let is_over = false;  // close() was called
 
@@ -73,7 +75,7 @@
         }
 
         function on_open() {
-            attempts = 0;
+            opened_at = Date.now();
             missed_heartbeats = 0;
             if (heartbeat) {
                 schedule(send_heartbeat, HEARTBEAT_INTERVAL);
@@ -128,7 +130,10 @@
 
         /** Full jitter: when a server restarts, its clients come back spread over time and not as one crowd. */
         function wait() {
-            attempts += 1;
+            // A server that accepts a client and closes it at once, because it may not or cannot serve it, is left alone
+            // for longer and longer, too.
+            attempts = Date.now() - opened_at >= STABLE_AFTER ? 1 : attempts + 1;
+            opened_at = Infinity;
             schedule(reconnect, Math.random() * Math.min(LONGEST_DELAY, (2 ** attempts - 1) * 1000));
             each_wake_up_call('addEventListener');
         }
