@@ -44,14 +44,20 @@ def find_chromium() -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
+def skip_without_chromium() -> None:
+    """Skip the module that calls this at its top, with one line, unless there is a Chromium or CI=1 promises one."""
+    if find_chromium() is None and os.environ.get("CI") != "1":
+        pytest.skip(MISSING, allow_module_level=True)
+
+
 # Playwright runs an event loop in the main thread for as long as it lives. So it lives for one module of sync tests:
 # a loop that outlived it would be in the way of other modules' async tests.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A running Chromium; without one the test is skipped, and fails where CI=1 promises that there is one."""
+    """A running Chromium."""
     executable = find_chromium()
     if executable is None:
-        (pytest.fail if os.environ.get("CI") == "1" else pytest.skip)(MISSING)
+        pytest.fail(MISSING)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         expect.set_options(timeout=PATIENCE)

@@ -5,9 +5,10 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import VIOLATION, sign_in
+from .conftest import VIOLATION, sign_in, skip_without_chromium
 from .policy import POLICY
 
+skip_without_chromium()
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
 CHATS = {"broadcast": "/", "user": "/user/", "group": "/group/"}

@@ -1,5 +1,6 @@
 """The command that a newcomer runs first."""
 
+import errno
 import os
 import signal
 import socket
@@ -133,7 +134,7 @@ def test_busy_port_is_told_before_anything_starts(directory, told_by):
         done = manage("demo", *arguments, env=environment(DEMO_DIR=str(directory), PORT=port))
     assert done.returncode == 1
     assert done.stderr == (
-        f"CommandError: Can't serve on port {port} ({os.strerror(98 if os.name == 'posix' else 0)}): choose another, "
+        f"CommandError: Can't serve on port {port} ({os.strerror(errno.EADDRINUSE)}): choose another, "
         "for example `make demo PORT=8001` or `python manage.py demo --port 8001`.\n"
     )
     assert done.stdout == ""
