@@ -14,8 +14,8 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
-$(VENV)/%.stamp: requirements/%.txt requirements/base.txt requirements/demo.txt requirements/test.txt setup.py | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $< -e .
+$(VENV)/%.stamp: requirements/%.txt requirements/base.txt requirements/demo.txt requirements/test.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 ## Start the example project with a Redis of its own, and print its address.
