@@ -1,25 +1,48 @@
 """Tests of `ws4channels.audience`."""
 
+from __future__ import annotations
+
+import re
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ws4channels.audience import build_key, encode_name, group_of
+from ws4channels.audience import AUDIENCES, BROADCAST, build_key, encode_name, group_name, group_of
+from ws4channels.exceptions import AudienceValueError
 
-names = st.text() | st.text(alphabet="a:%253A", max_size=12)
+# Any text, and texts made of what keys are made of: these are where two triples would share a key.
+telling = st.lists(
+    st.sampled_from(["a", ":", "%", "25", "3A", "3a", "broadcast", "user", "group", "session", "\ud800", "ü"]),
+    max_size=6,
+).map("".join)
+texts = st.text() | telling
+prefixes = st.none() | telling
+addresses = st.tuples(st.sampled_from(AUDIENCES), texts, texts).map(
+    # Everybody has no name.
+    lambda triple: (triple[0], "" if triple[0] == BROADCAST else triple[1], triple[2])
+)
 
 
 @pytest.mark.parametrize(
     ("prefix", "audience", "name", "facility", "key"),
     [
         (None, "broadcast", "", "news", "broadcast:news"),
+        (None, "broadcast", "ignored", "news", "broadcast:news"),
         ("", "broadcast", "", "news", "broadcast:news"),
         ("ws", "broadcast", "", "a:b/c#d", "ws:broadcast:a:b/c#d"),
+        ("a:b", "broadcast", "", "news", "a:b:broadcast:news"),
         (None, "user", "john@example.com", "news", "user:john@example.com:news"),
+        (None, "user", "ünï cöde", "news", "user:ünï cöde:news"),
+        (None, "user", "", "news", "user::news"),
         ("ws", "group", "50%", "", "ws:group:50%:"),
+        (None, "group", "100%25", "f", "group:100%25:f"),
+        (None, "group", "a%3ab", "c", "group:a%3ab:c"),
         (None, "session", "abc", "ünï", "session:abc:ünï"),
         (None, "group", "a:b", "c", "group:a%3Ab:c"),
         (None, "group", "a%3Ab", "c", "group:a%253Ab:c"),
+        (None, "group", "a%253Ab", "c", "group:a%25253Ab:c"),
     ],
 )
 def test_key_is_the_originals(prefix: str | None, audience: str, name: str, facility: str, key: str) -> None:
@@ -27,14 +50,61 @@ def test_key_is_the_originals(prefix: str | None, audience: str, name: str, faci
     assert build_key(prefix, audience, name, facility) == key
 
 
-@given(names, names)
+@given(texts, texts)
 def test_different_names_are_encoded_differently(one: str, other: str) -> None:
     """Encoding is injective, and leaves no colon."""
     assert (encode_name(one) == encode_name(other)) == (one == other)
     assert ":" not in encode_name(one)
 
 
-def test_group_is_valid_for_channels() -> None:
+@given(st.text().filter(lambda name: ":" not in name and "%" not in name))
+def test_ordinary_name_is_left_alone(name: str) -> None:
+    """A name without colon and percent sign stands in the key as it is."""
+    assert encode_name(name) == name
+
+
+@given(prefixes, addresses, addresses)
+def test_different_addresses_have_different_keys_and_groups(
+    prefix: str | None, one: tuple[str, str, str], other: tuple[str, str, str]
+) -> None:
+    """Two different triples of audience, name and facility share neither key nor group, whatever the prefix."""
+    keys = build_key(prefix, *one), build_key(prefix, *other)
+    assert (keys[0] == keys[1]) == (one == other)
+    assert (group_of(keys[0]) == group_of(keys[1])) == (one == other)
+
+
+@given(telling, addresses)
+def test_prefix_changes_nothing_else(prefix: str, address: tuple[str, str, str]) -> None:
+    """A prefix and its colon stand before the key that there would be without it."""
+    lead = f"{prefix}:" if prefix else ""
+    assert build_key(prefix, *address) == lead + build_key(None, *address)
+
+
+@given(texts)
+def test_group_is_valid_for_channels(key: str) -> None:
     """A group has fewer than 100 characters that Channels allows, whatever the key."""
-    assert group_of("x" * 10_000) == group_of("x" * 10_000)
+    assert re.fullmatch(r"[a-zA-Z0-9\-_.]{1,99}", group_of(key))
+
+
+def test_group_of_a_long_key_is_short() -> None:
+    """The length of a key does not matter, nor do characters that UTF-8 lacks."""
     assert len(group_of("x" * 10_000 + "\ud800")) == len(group_of("")) < 100
+
+
+def test_group_stays_the_same_between_versions() -> None:
+    """Servers of two versions understand each other during a rolling upgrade, so groups are fixed for good."""
+    assert group_of("broadcast:news") == "ws4channels.9b2430355b14b1fcfa98b4d45c96ec011305e04d"
+
+
+def test_unknown_audience_is_refused() -> None:
+    """An audience that there is not gets a text that lists those that there are."""
+    with pytest.raises(AudienceValueError) as refused:
+        build_key(None, "everyone", "", "news")
+    assert str(refused.value) == ("audience is 'everyone'; it must be one of 'session', 'user', 'group', 'broadcast'.")
+
+
+def test_group_name_is_that_of_the_sites_key(settings: Any) -> None:
+    """A site's own consumers find the group of an audience, with the site's prefix."""
+    settings.WS4REDIS_PREFIX = "site"
+    assert group_name("user", "mary", facility="chat") == group_of("site:user:mary:chat")
+    assert group_name("broadcast", facility="chat") == group_of("site:broadcast:chat")
