@@ -11,6 +11,7 @@ from types import TracebackType
 
 import psutil
 
+from example_project.redis_server import start_guard
 from tests.waiting import SCALE, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,7 @@ class ServerProcess:
         self.log = log
         self.is_up = is_up
         self.process: subprocess.Popen[bytes] | None = None
+        self.guard: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the server and wait until it is up. Fails with its output if it ends instead, or takes too long."""
@@ -44,6 +46,8 @@ class ServerProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        # Should the test run be killed, the whole process group (that is what the minus means) goes with it.
+        self.guard = start_guard(-self.process.pid, ())
         try:
             wait_until(self._is_up_or_ended, f"{self.command} did not come up", timeout=30 * SCALE)
             assert self.process.poll() is None, f"{self.command} ended at once"
@@ -67,7 +71,7 @@ class ServerProcess:
 
     def stop(self) -> None:
         """End the server and every process that it started."""
-        if self.process is None:
+        if self.process is None or self.guard is None:
             return
         group = self._group()
         for process in group:
@@ -76,7 +80,9 @@ class ServerProcess:
         for process in alive:
             _send(process, signal.SIGKILL)
         self.process.wait(STOP_TIMEOUT)
-        self.process = None
+        self.guard.kill()
+        self.guard.communicate()
+        self.process = self.guard = None
         assert not alive, f"{alive} did not end at SIGTERM:\n{self.output()}"
 
     def _group(self) -> list[psutil.Process]:

@@ -8,7 +8,9 @@ import ssl
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -17,21 +19,14 @@ from tests.live.certificates import make_certificate
 from tests.live.client import Site, Socket, shown, told
 from tests.live.processes import ServerProcess
 from tests.live.recipes import command_of_unit, render
-from tests.live.servers import APPLICATION, RunningSite, find_program, on_unix_socket
-from tests.waiting import SCALE
+from tests.live.servers import APPLICATION, RunningSite, Surroundings, find_program, on_unix_socket
+from tests.waiting import SCALE, TIMEOUT
 
 pytestmark = pytest.mark.live
 
 HEARTBEAT = "--heartbeat--"
 INTERVAL = 0.5 * SCALE
 READ_TIMEOUT = 3 * INTERVAL
-SETTINGS = {
-    "WS4REDIS_ALLOWED_CHANNELS": "tests.live.site.hooks.allow_channels",
-    "WS4REDIS_HEARTBEAT": HEARTBEAT,
-    "WS4CHANNELS_HEARTBEAT_INTERVAL": INTERVAL,
-    "SECURE_PROXY_SSL_HEADER": ["HTTP_X_FORWARDED_PROTO", "https"],
-    "ALLOWED_HOSTS": [HOST],
-}
 # What a distribution's /etc/nginx/nginx.conf has around the recipe, here with every path inside the prefix.
 NGINX_CONF = """\
 {user}daemon off;
@@ -59,20 +54,47 @@ class Proxied(Site):
     plain: Site = field(kw_only=True)
 
 
-@pytest.fixture(scope="module")
-def backend(surroundings) -> Iterator[RunningSite]:
-    """Daphne as the systemd unit starts it."""
+def settings(surroundings: Surroundings) -> dict[str, Any]:
+    """Return what docs/deployment.md says a site behind a proxy sets, with sessions in the same Redis."""
+    return {
+        "WS4REDIS_ALLOWED_CHANNELS": "tests.live.site.hooks.allow_channels",
+        "WS4REDIS_HEARTBEAT": HEARTBEAT,
+        "WS4CHANNELS_HEARTBEAT_INTERVAL": INTERVAL,
+        "SECURE_PROXY_SSL_HEADER": ["HTTP_X_FORWARDED_PROTO", "https"],
+        "ALLOWED_HOSTS": [HOST],
+        "CACHES": {
+            "default": {
+                "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                "LOCATION": f"{surroundings.redis_url}/1",
+            }
+        },
+        "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
+    }
+
+
+@contextmanager
+def daphne_of_unit(surroundings: Surroundings) -> Iterator[RunningSite]:
+    """Run Daphne as the systemd unit starts it."""
     path = surroundings.new_path(".sock")
-    values = {"/run/example-%i/daphne.sock": path, "example.asgi:application": APPLICATION}
-    words = command_of_unit("daphne@.service", values)
+    words = command_of_unit(
+        "daphne@.service", {"/run/example-%i/daphne.sock": path, "example.asgi:application": APPLICATION}
+    )
     assert words[0] == "/srv/example/venv/bin/daphne"
-    with on_unix_socket(surroundings, [sys.executable, "-m", "daphne", *words[1:]], path, SETTINGS) as site:
+    command = [sys.executable, "-m", "daphne", *words[1:]]
+    with on_unix_socket(surroundings, command, path, settings(surroundings)) as site:
         yield site
         assert "Traceback" not in site.output()
 
 
 @pytest.fixture(scope="module")
-def site(surroundings, backend) -> Iterator[Proxied]:
+def backends(surroundings) -> Iterator[list[RunningSite]]:
+    """Two processes, between which nginx chooses."""
+    with daphne_of_unit(surroundings) as first, daphne_of_unit(surroundings) as second:
+        yield [first, second]
+
+
+@pytest.fixture(scope="module")
+def site(surroundings, backends) -> Iterator[Proxied]:
     """The site behind nginx."""
     program = find_program("nginx", package="nginx-light")
     prefix = surroundings.new_path("-nginx")
@@ -85,7 +107,7 @@ def site(surroundings, backend) -> Iterator[Proxied]:
         "server_name example.com;": f"server_name {HOST};",
         "/etc/ssl/example.pem": certificate,
         "/etc/ssl/example.key": key,
-        "/run/example-1/daphne.sock": backend.unix_socket,
+        "/run/example-1/daphne.sock;": ";\n    server unix:".join(str(each.unix_socket) for each in backends) + ";",
         "/srv/example/static/": f"{surroundings.directory}/static/",
         "proxy_read_timeout 60s;": f"proxy_read_timeout {READ_TIMEOUT * 1000:.0f}ms;",
     }
@@ -107,10 +129,12 @@ def answers(port: int) -> bool:
 
 def receive(socket: Socket) -> str | bytes:
     """Return the next message that is no heartbeat."""
-    while True:
+    deadline = time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline:
         message = socket.receive()
         if message != HEARTBEAT:
             return message
+    raise AssertionError(f"After {TIMEOUT} s: nothing but heartbeats")
 
 
 def test_page_sends_browsers_to_secure_websockets(site):
@@ -137,9 +161,9 @@ def test_client_cannot_choose_its_address(site, facility):
 
 
 @pytest.mark.parametrize("path", ["/static/js/ws4redis.js", "/static/live/live.css"])
-def test_nginx_serves_collected_static_files(site, backend, path):
+def test_nginx_serves_collected_static_files(site, backends, path):
     """Static files come from STATIC_ROOT; Daphne does not have them."""
-    assert backend.get(path).status_code == 404
+    assert backends[0].get(path).status_code == 404
     answer = site.get(path)
     assert answer.status_code == 200
     assert answer.headers["Server"].startswith("nginx")
@@ -157,6 +181,21 @@ def test_browsers_talk_through_nginx(site, facility):
         assert receive(receiver) == "hello"
         sender.send(b"\xff" * 70_000)
         assert receive(receiver) == b"\xff" * 70_000
+
+
+def test_any_process_serves_any_client(site, live_redis, facility):
+    """Two processes behind one name need no sticky sessions: each request may be answered by either."""
+    cookie = site.signed_in()
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(site.connect(facility, "subscribe-user", "publish-user", additional_headers=cookie))
+            for _ in range(6)
+        ]
+        assert len([each for each in live_redis.client_list() if int(each["sub"]) > 0]) == 2
+        for number, sender in enumerate(sockets):
+            sender.send(f"from window {number}")
+            others = [socket for socket in sockets if socket is not sender]
+            assert [receive(socket) for socket in others] == 5 * [f"from window {number}"]
 
 
 def test_foreign_origin_is_refused(site, facility):
