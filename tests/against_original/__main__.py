@@ -1,0 +1,135 @@
+"""
+Run the same site on the original and on ours, and print where the two differ.
+
+python -m tests.against_original [--only NAME]… [--quick] [--list] [--ask-original]
+
+Exit status 0: every difference is an agreed one. 1: some is not. 2: the original can't be run here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+from example_project.redis_server import RedisServer, RedisServerError
+from tests.against_original import checks, report
+from tests.against_original.client import Side
+from tests.against_original.comparison import Result, observe
+from tests.against_original.environment import ROOT, EnvironmentMissing, ensure_environment
+from tests.against_original.registry import CHECKS, Check, Configuration, Observation
+from tests.against_original.servers import Installation, ServerFailed, Workshop, original, ours
+
+ARTIFACTS = ROOT / ".test-artifacts" / "against_original"
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.against_original", description=checks.__doc__)
+    parser.add_argument("--only", action="append", metavar="NAME", help="only checks whose name holds this; repeatable")
+    parser.add_argument("--quick", action="store_true", help="the subset that takes about a minute")
+    parser.add_argument("--list", action="store_true", help="print the names and sentences of the checks")
+    parser.add_argument("--ask-original", action="store_true", help="run the original alone and print what it does")
+    return parser.parse_args(arguments)
+
+
+def choose(options: argparse.Namespace) -> list[Check]:
+    """Return the checks that the command line asks for."""
+    chosen = [check for check in CHECKS.values() if check.quick or not options.quick]
+    if options.only:
+        chosen = [check for check in chosen if any(part in check.name for part in options.only)]
+    return chosen
+
+
+def by_configuration(chosen: Iterable[Check]) -> dict[str, list[Check]]:
+    """Group checks by what servers they need."""
+    groups: dict[str, list[Check]] = {}
+    for check in chosen:
+        groups.setdefault(check.configuration.name, []).append(check)
+    return groups
+
+
+@contextmanager
+def running(workshops: Sequence[Workshop], configuration: Configuration) -> Iterator[list[Side]]:
+    """Run the servers of all sides, started at the same time."""
+    with ExitStack() as stack:
+        servers = []
+        for workshop in workshops:
+            servers.append(workshop.start(configuration.settings))
+            stack.callback(servers[-1].stop)
+        for server in servers:
+            server.wait_until_ready()
+        sides = [Side(server.workshop, configuration.settings, server.port) for server in servers]
+        for side in sides:
+            stack.callback(side.close)
+        yield sides
+
+
+def run_checks(chosen: Sequence[Check], workshops: Sequence[Workshop]) -> Iterator[tuple[Check, list[Observation]]]:
+    """Run the checks, all sides of a check at the same time, and yield what each side did."""
+    with ThreadPoolExecutor(len(workshops)) as pool:
+        list(pool.map(lambda workshop: workshop.run_script("prepare", None), workshops))
+        for group in by_configuration(chosen).values():
+            with running(workshops, group[0].configuration) as sides:
+                for check in group:
+                    yield check, list(pool.map(partial(observe, check), sides))
+
+
+@contextmanager
+def make_workshops(installations: Iterable[Installation]) -> Iterator[list[Workshop]]:
+    """Prepare a directory and a Redis for each side."""
+    shutil.rmtree(ARTIFACTS, ignore_errors=True)
+    with ExitStack() as stack:
+        workshops = []
+        for installation in installations:
+            directory = ARTIFACTS / installation.name
+            directory.mkdir(parents=True)
+            workshops.append(Workshop(installation, directory, stack.enter_context(RedisServer())))
+        yield workshops
+
+
+def compare(chosen: Sequence[Check]) -> bool:
+    """Run the checks on both sides and print the table; return whether all is fine."""
+    results = []
+    with make_workshops([original(ensure_environment()), ours()]) as workshops:
+        print(report.header())
+        for check, (of_original, of_ours) in run_checks(chosen, workshops):
+            results.append(Result(check, of_original, of_ours))
+            print(report.line(results[-1]), flush=True)
+    print(report.summary(results))
+    return all(result.passed for result in results)
+
+
+def ask_original(chosen: Sequence[Check]) -> bool:
+    """Run the checks on the original alone and print what it does; return whether that is what is known of it."""
+    as_known = True
+    with make_workshops([original(ensure_environment())]) as workshops:
+        for check, (observation,) in run_checks(chosen, workshops):
+            print(report.answer(check, observation), flush=True)
+            as_known &= observation == check.known_of_original
+    return as_known
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for; return the exit status."""
+    options = parse(arguments)
+    chosen = choose(options)
+    if not chosen:
+        print(f"No check is named like {options.only}; see --list.", file=sys.stderr)
+        return 2
+    if options.list:
+        print("\n".join(f"{check.name}\n    {check.sentence}" for check in chosen))
+        return 0
+    try:
+        return 0 if (ask_original if options.ask_original else compare)(chosen) else 1
+    except (EnvironmentMissing, RedisServerError, ServerFailed) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""Black-box checks of one site on the original and on ours; importing this package registers them all."""
+
+from tests.against_original.checks import addresses, channels, keys, messages
+
+__all__ = ["addresses", "channels", "keys", "messages"]
