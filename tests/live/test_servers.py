@@ -30,7 +30,8 @@ def uvicorn_on_unix_socket(surroundings: Surroundings, settings: dict[str, str])
 
 
 def uvicorn_sansio(surroundings: Surroundings, settings: dict[str, str]):
-    return uvicorn_on_port(surroundings, "--ws", "websockets-sansio", settings=settings)
+    options = ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false"]
+    return uvicorn_on_port(surroundings, *options, settings=settings)
 
 
 SERVERS = {
@@ -118,6 +119,18 @@ def test_unicode_arrives_as_text(site, facility):
         socket.send(text)
         socket.send(text.encode())
         assert socket.receive_many(2) == [text, text]
+
+
+def test_compressing_client_gets_what_was_sent(site, facility):
+    """Browsers offer compression; whether the server takes the offer or not, the messages are the same."""
+    texts = [f"{number} " * 1000 for number in range(20)]
+    with (
+        site.connect(facility, "subscribe-broadcast", compression="deflate") as receiver,
+        site.connect(facility, "publish-broadcast", compression="deflate") as sender,
+    ):
+        for text in texts:
+            sender.send(text)
+        assert receiver.receive_many(20) == texts
 
 
 @pytest.mark.parametrize("name", ["US~CA#General", "a/b//c", "what?", "50% off", "ß-日本", "a:b", "trailing/", "a+b&c"])
