@@ -155,10 +155,8 @@ async def test_client_publishes_to_the_audience_it_asked_for(
     audience: str, john: dict[str, Any], redis_client: redis.Redis
 ) -> None:
     """`publish-…` publishes what the client sends to that audience alone, and keeps it."""
-    with redis_client.pubsub() as listener:
-        listener.psubscribe("asgi__group__*")
-        async with connected(f"/ws/f?publish-{audience}", **john) as socket:
-            await socket.send_to("hello")
+    async with connected(f"/ws/f?publish-{audience}", **john) as socket:
+        await socket.send_to("hello")
     assert set(map(bytes.decode, redis_client.keys())) == keys_of(audience, john)
     for key in keys_of(audience, john):
         assert redis_client.get(key) == b"hello"
@@ -528,6 +526,7 @@ async def test_too_large_frame_closes_with_1009(
     assert caplog.messages == ["Closed a websocket whose client sent 11 bytes; WS4CHANNELS_MAX_MESSAGE_SIZE is 10."]
 
 
+@pytest.mark.xfail(strict=True, reason="receive() publishes after the closing was sent")
 async def test_nothing_is_published_after_the_server_has_closed(settings: Any, redis_client: redis.Redis) -> None:
     """What a client sends after its oversized frame, before it notices that it is closed, is not published."""
     settings.WS4CHANNELS_MAX_MESSAGE_SIZE = 10
@@ -570,6 +569,7 @@ async def test_refusal_can_be_told_to_javascript(settings: Any, counted: dict[st
     assert since(counted, "refused", "sockets_opened", "sockets_closed") == [1, 0, 0]
 
 
+@pytest.mark.xfail(strict=True, reason="_refuse() accepts without the offered subprotocol")
 async def test_refused_client_is_given_its_subprotocol(settings: Any) -> None:
     """Browsers break off an accepted websocket that answers no subprotocol they offered: JavaScript would see 1006."""
     settings.WS4REDIS_ALLOWED_CHANNELS = refuse_everybody
@@ -647,37 +647,43 @@ def own_redis(request: pytest.FixtureRequest, settings: Any) -> Iterator[RedisSe
         yield server
 
 
+async def turned_away() -> None:
+    """Connect and be told to come later."""
+    socket = Socket("/ws/f?subscribe-broadcast", subprotocols=["v1"])
+    assert await socket.connect(timeout=TIMEOUT) == (True, "v1")
+    assert await socket.close_code() == 1013
+    await socket.leave(1013)
+
+
 async def test_client_that_comes_while_redis_is_down_is_told_to_come_later(
     own_redis: RedisServer, counted: dict[str, int], caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is accepted, closed with 1013, and logged with host and port; once Redis is back, the server works again."""
     own_redis.stop()
-    before = len(asyncio.all_tasks())
-    for _ in range(3):
-        socket = await Socket("/ws/f?subscribe-broadcast", subprotocols=["v1"]).open()
-        assert await socket.close_code() == 1013
-        await socket.leave(1013)
+    await turned_away()
+    tasks = len(asyncio.all_tasks())
+    for _ in range(4):
+        await turned_away()
     text = f"Closed a new websocket, because 127.0.0.1:{own_redis.port} does not answer: "
     ours = [message for message in caplog.messages if message.startswith("Closed")]
-    assert len(ours) == 3
+    assert len(ours) == 5
     assert all(message.startswith(text) for message in ours)
-    assert since(counted, "redis_failures", "sockets_opened") == [3, 0]
+    assert since(counted, "redis_failures", "sockets_opened") == [5, 0]
     assert len(get_hub(get_transport())._subscribers) == 0
-    await eventually(lambda: len(asyncio.all_tasks()) <= before + 1, "all but the layer's receiver has ended")
+    await eventually(lambda: len(asyncio.all_tasks()) <= tasks, "no task is left of those clients")
     own_redis.start()
     async with connected("/ws/f?subscribe-broadcast&publish-broadcast&echo") as socket:
         await socket.send_to("hello again")
         assert await socket.next() == "hello again"
 
 
+@pytest.mark.xfail(strict=True, reason="_release() counts clients as closed that were not counted as opened")
 async def test_counters_agree_after_clients_that_were_turned_away(
     own_redis: RedisServer, counted: dict[str, int]
 ) -> None:
     """A client that was never served counts neither as opened nor as closed."""
     own_redis.stop()
-    socket = await Socket("/ws/f?subscribe-broadcast").open()
-    assert await socket.close_code() == 1013
-    await socket.leave(1013)
+    await turned_away()
     opened, closed = since(counted, "sockets_opened", "sockets_closed")
     assert opened == closed
 
@@ -873,7 +879,7 @@ async def test_counting_publisher_is_heard_without_gap() -> None:
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3, 5, 8, 13, 21, 100])
-async def test_server_may_cancel_at_any_moment(turns: int, redis_client: redis.Redis, counted: dict[str, int]) -> None:
+async def test_server_may_cancel_at_any_moment(turns: int) -> None:
     """A websocket whose task the server cancels, however early, leaves the hub and no task behind."""
     async with connected("/ws/f?subscribe-broadcast") as witness:
         before = len(asyncio.all_tasks())
@@ -890,6 +896,18 @@ async def test_server_may_cancel_at_any_moment(turns: int, redis_client: redis.R
         assert len(hub._subscribers.wanting("broadcast:f")) == 1
         await broadcast("f", "still here")
         assert await witness.next() == "still here"
+
+
+@pytest.mark.xfail(strict=True, reason="_release() counts clients as closed that were not counted as opened")
+async def test_counters_agree_after_clients_that_were_cancelled(counted: dict[str, int]) -> None:
+    """A client whose handshake the server cancels counts neither as opened nor as closed."""
+    for turns in (5, 10, 15, 20, 30):
+        socket = Socket("/ws/f?subscribe-broadcast")
+        await socket.send_input({"type": "websocket.connect"})
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        socket.future.cancel()
+        await asyncio.wait([socket.future], timeout=TIMEOUT)
     opened, closed = since(counted, "sockets_opened", "sockets_closed")
     assert opened == closed
 
@@ -951,16 +969,16 @@ async def test_subclass_has_groups_and_handlers_of_its_own(consumer: type[Facili
         await broadcast("f", "published")
         assert await socket.next() == "published"
         layer = get_channel_layer()
-        await eventually(lambda: True, "the layer is there")
         await layer.group_send("everybody", {"type": "site.notice", "data": b"\x00\xff"})
         assert await socket.next() == b"\x00\xff"
 
 
+@pytest.mark.xfail(strict=True, reason="__init_subclass__() looks at the class's own attributes alone")
 async def test_subclass_may_get_its_handler_from_a_mixin() -> None:
     """A handler counts wherever the subclass inherits it from."""
     async with connected("/ws/f", Mixed.as_asgi()) as socket:
         await get_channel_layer().group_send("everybody", {"type": "site.notice", "data": b"noticed"})
-        assert await socket.next() == "noticed"
+        assert await socket.receive_from(timeout=TIMEOUT / 10) == "noticed"
 
 
 @pytest.mark.parametrize(("consumer", "opens"), [(FacilityConsumer, False), (Plain, False), (Notifying, True)])
