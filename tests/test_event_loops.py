@@ -210,7 +210,6 @@ def test_a_call_that_does_not_end_is_a_connection_error(monkeypatch: pytest.Monk
     assert cancelled.wait(TIMEOUT)
 
 
-@pytest.mark.xfail(strict=True, raises=asyncio.TimeoutError, reason="Nothing limits how long an async caller waits.")
 async def test_an_async_call_that_does_not_end_is_a_connection_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A task waits no longer than a thread does: a layer's client may have no timeout of its own."""
     monkeypatch.setattr(event_loops, "CALL_TIMEOUT", 0.05)

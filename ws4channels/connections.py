@@ -7,10 +7,10 @@ serves a whole process and its forks; an async client belongs to one event loop 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import redis
 import redis.asyncio
@@ -34,6 +34,9 @@ _DEFAULTS: dict[str, Any] = {
     "socket_connect_timeout": 5,
     "health_check_interval": 30,
     "client_name": CLIENT_NAME,
+    # With 3, redis-py 8 listens for maintenance notifications, and its async pool then hands out connections that the
+    # server has closed.
+    "protocol": 2,
 }
 _MAX_CONNECTIONS = 50
 _POOL_TIMEOUT = 5
@@ -42,7 +45,7 @@ _SERVER_ARGUMENTS = ("path", "host", "port", "username", "password")
 
 def _pool_arguments(connection: Mapping[str, Any]) -> tuple[str | None, dict[str, Any], str]:
     """Split `connection` into a URL or None, the arguments of one connection, and its kind (tcp, tls or unix)."""
-    arguments = {**_DEFAULTS, **connection}
+    arguments: dict[str, Any] = {**_DEFAULTS, **connection}
     url = arguments.pop("url", None)
     # Keys and kept messages are bytes to us, whatever else the site does with these arguments.
     for name in ("decode_responses", "connection_pool"):
@@ -50,7 +53,9 @@ def _pool_arguments(connection: Mapping[str, Any]) -> tuple[str | None, dict[str
     kind = "tls" if arguments.pop("ssl", False) else "tcp"
     unix_socket_path = arguments.pop("unix_socket_path", None)
     if url is not None:
-        return str(url), arguments, kind
+        if kind == "tls":
+            url = re.sub("^redis://", "rediss://", url)
+        return url, arguments, kind
     if unix_socket_path is not None:
         for name in ("host", "port", "socket_connect_timeout"):
             arguments.pop(name, None)
@@ -60,28 +65,37 @@ def _pool_arguments(connection: Mapping[str, Any]) -> tuple[str | None, dict[str
 
 def _build_pool(module: Any, retry: Any, connection: Mapping[str, Any]) -> Any:
     url, arguments, kind = _pool_arguments(connection)
-    size = {"max_connections": arguments.pop("max_connections", _MAX_CONNECTIONS), "timeout": _POOL_TIMEOUT}
+    # 0 and None, as empty environment variables give, mean the default: redis-py 5 would hang.
+    size = {"max_connections": arguments.pop("max_connections", None) or _MAX_CONNECTIONS, "timeout": _POOL_TIMEOUT}
     # A retry would hide for seconds that Redis is gone, and might publish twice. Connections that died while
     # they lay in the pool are noticed and replaced by the pool itself.
     arguments.setdefault("retry", retry)
     pool_class = module.BlockingConnectionPool
     if url is not None:
-        return pool_class.from_url(url, **size, **arguments)
-    connection_class = {
-        "tcp": module.Connection,
-        "tls": module.SSLConnection,
-        "unix": module.UnixDomainSocketConnection,
-    }[kind]
-    connection_class(**arguments)
-    return pool_class(connection_class=connection_class, **size, **arguments)
+        pool = pool_class.from_url(url, **size, **arguments)
+    else:
+        connection_class = {
+            "tcp": module.Connection,
+            "tls": module.SSLConnection,
+            "unix": module.UnixDomainSocketConnection,
+        }[kind]
+        pool = pool_class(connection_class=connection_class, **size, **arguments)
+    # Made to see whether its arguments fit; it does not connect.
+    pool.connection_class(**pool.connection_kwargs)
+    return pool
 
 
 @contextmanager
 def _blaming(setting: str, connection: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"{setting} is {redacted(connection)!r}, which redis-py refuses: {error}.") from error
+    except (AttributeError, TypeError, ValueError, RedisError) as error:
+        shown = redacted(connection)
+        # What redis-py says of a URL may quote any part of it.
+        reason = str(error) if shown == connection else type(error).__name__
+        raise ConfigurationError(f"{setting} is {shown!r}, which redis-py refuses: {reason}.") from (
+            error if shown == connection else None
+        )
 
 
 def build_sync_client(connection: Mapping[str, Any], setting: str = "WS4REDIS_CONNECTION") -> redis.Redis:
@@ -128,6 +142,8 @@ def sync_client() -> redis.Redis:
 def server_of(pool: Any) -> tuple[object, ...]:
     """Return what tells two pools' servers and logins apart, whatever database they select."""
     arguments = pool.connection_kwargs
+    if "path" not in arguments:
+        arguments = {"host": "localhost", "port": 6379, **arguments}
     return tuple(arguments.get(name) for name in _SERVER_ARGUMENTS)
 
 
@@ -139,11 +155,11 @@ def describe_server(pool: Any) -> str:
 
 def redacted(connection: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of `connection` that may be shown: without passwords."""
-    shown = {name: "…" if "password" in name and value else value for name, value in connection.items()}
+    shown = {name: "…" if "password" in str(name) and value else value for name, value in connection.items()}
     if isinstance(shown.get("url"), str):
-        parts = urlsplit(shown["url"])
-        if parts.password:
-            shown["url"] = urlunsplit(parts._replace(netloc=f"…@{parts.netloc.rpartition('@')[2]}"))
+        # Up to the last "@", for a password may hold what should have been percent-encoded.
+        url = re.sub("://.*@", "://…@", shown["url"])
+        shown["url"] = re.sub("([?&][^=]*password=)[^&]*", r"\1…", url)
     return shown
 
 

@@ -124,12 +124,22 @@ is_attached = _registry.is_attached
 
 
 async def run(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]]) -> T:
-    """Await ``function(publishing_loop)`` on the loop for publishing, from whatever loop this is."""
+    """Await ``function(publishing_loop)`` on the loop for publishing, from whatever loop this is.
+
+    Raises redis-py's ConnectionError if another loop does not finish it within `CALL_TIMEOUT` seconds.
+    """
     own = _registry.on_this_loop(asyncio.get_running_loop())
     if own is not None:
         return await function(own)
     publishing = _registry.current()
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(function(publishing), publishing.loop))
+    future = asyncio.run_coroutine_threadsafe(function(publishing), publishing.loop)
+    try:
+        done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=CALL_TIMEOUT)
+    finally:
+        future.cancel()
+    if not done:
+        raise _timed_out()
+    return future.result()
 
 
 def run_from_thread(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]]) -> T:
@@ -145,7 +155,11 @@ def run_from_thread(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]]
         if future.done():
             raise
         future.cancel()
-        raise RedisConnectionError(f"Publishing did not finish within {CALL_TIMEOUT} s.") from error
+        raise _timed_out() from error
+
+
+def _timed_out() -> RedisConnectionError:
+    return RedisConnectionError(f"Publishing did not finish within {CALL_TIMEOUT} s.")
 
 
 __all__ = ["PublishingLoop", "attach", "detach", "is_attached", "run", "run_from_thread"]

@@ -55,7 +55,8 @@ class RedisPublisher(RedisStore):
         if not keys:
             return None
         if self._own_connection is not None:
-            return _first(await sync_to_async(self._own_connection.mget, thread_sensitive=False)(keys))
+            with connections.one_kind_of_failure():
+                return _first(await sync_to_async(self._own_connection.mget, thread_sensitive=False)(keys))
 
         async def on_publishing_loop(publishing: PublishingLoop) -> bytes | None:
             with connections.one_kind_of_failure():

@@ -50,6 +50,10 @@ class _Self:
     def __repr__(self) -> str:
         return "SELF"
 
+    def __reduce__(self) -> str:
+        # Copied or pickled, it is still the one SELF of this module.
+        return "SELF"
+
 
 SELF: Final = _Self()
 """Stands in ``users``, ``groups`` or ``sessions`` for those of the request given to the publisher."""
@@ -77,6 +81,15 @@ def session_of(request: Any) -> list[str]:
     """Return the session's key in a list, or an empty list where there is no stored session."""
     session = getattr(request, "session", None)
     return [session.session_key] if session and session.session_key else []
+
+
+def _require_encodable(key: str) -> None:
+    try:
+        key.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise AudienceValueError(
+            f"The facility or a name makes the key {key!r}, which UTF-8 cannot encode: {error.reason}."
+        ) from error
 
 
 _SELF_OF = {"users": user_of, "groups": groups_of, "sessions": session_of}
@@ -111,7 +124,7 @@ def _names_of_member(argument: str, member: Any, request: Any) -> list[str]:
         # What the original made of it, a key with the word "None", reached nobody or a user of that name.
         warnings.warn(f"{argument} holds None, which addresses nobody.", RuntimeWarning, stacklevel=5)
         return []
-    return [str(member)]
+    return [member.decode("utf-8") if isinstance(member, bytes) else str(member)]
 
 
 class RedisMessage(bytes):
@@ -133,7 +146,10 @@ class RedisMessage(bytes):
 def encode_message(message: Any) -> bytes:
     """Return the bytes of a message; raise MessageTypeError if it is neither text nor bytes."""
     if isinstance(message, str):
-        return message.encode("utf-8")
+        try:
+            return message.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise MessageValueError(f"message is {message!r}, which UTF-8 cannot encode: {error.reason}.") from error
     if isinstance(message, (bytes, bytearray, memoryview)):
         return bytes(message)
     problem = f"message is {message!r}; it must be a str, bytes or RedisMessage."
@@ -324,4 +340,6 @@ class RedisStore:
             raise AudienceValueError(
                 "facility is missing; it names what the message is about, such as facility='news'."
             )
+        for key in keys:
+            _require_encodable(key)
         return keys
