@@ -7,7 +7,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection, connect, unix_connect
 
 from tests.waiting import QUIET, TIMEOUT
 
@@ -55,10 +55,18 @@ class Site:
         options = {"compression": None, "open_timeout": TIMEOUT, "max_size": None, "max_queue": 1000, **options}
         if self.tls is not None:
             options["ssl"] = self.tls
-        # A socket of our own making: the environment's proxies have no say.
         uri = f"{'wss' if self.tls else 'ws'}://{self.host}{target}"
-        with connect(uri, sock=self._socket(), **options) as connection:
+        with self._connecting(uri, options) as connection:
             yield Socket(connection)
+
+    def _connecting(self, uri: str, options: dict[str, Any]) -> AbstractContextManager[ClientConnection]:
+        if self.unix_socket is not None:
+            return unix_connect(str(self.unix_socket), uri, **options)
+        # A socket of our own making: the environment's proxies have no say.
+        name, _, port = self.host.rpartition(":")
+        connection = socket.create_connection((name, int(port)), TIMEOUT)
+        connection.settimeout(None)
+        return connect(uri, sock=connection, **options)
 
     def refusal(self, facility: str, *channels: str, **options: Any) -> Response:
         """Return the response that refuses a websocket."""
@@ -74,17 +82,6 @@ class Site:
             answer = client.post("/login/", data=fields, headers={"Referer": f"{self.origin}/login/"})
             assert answer.status_code == 302, answer.text
             return {"Cookie": f"sessionid={client.cookies['sessionid']}"}
-
-    def _socket(self) -> socket.socket:
-        if self.unix_socket is not None:
-            connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(TIMEOUT)
-            connection.connect(str(self.unix_socket))
-        else:
-            name, _, port = self.host.rpartition(":")
-            connection = socket.create_connection((name, int(port)), TIMEOUT)
-        connection.settimeout(None)
-        return connection
 
 
 @dataclass(frozen=True)
