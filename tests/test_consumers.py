@@ -526,7 +526,6 @@ async def test_too_large_frame_closes_with_1009(
     assert caplog.messages == ["Closed a websocket whose client sent 11 bytes; WS4CHANNELS_MAX_MESSAGE_SIZE is 10."]
 
 
-@pytest.mark.xfail(strict=True, reason="receive() publishes after the closing was sent")
 async def test_nothing_is_published_after_the_server_has_closed(settings: Any, redis_client: redis.Redis) -> None:
     """What a client sends after its oversized frame, before it notices that it is closed, is not published."""
     settings.WS4CHANNELS_MAX_MESSAGE_SIZE = 10
@@ -569,7 +568,6 @@ async def test_refusal_can_be_told_to_javascript(settings: Any, counted: dict[st
     assert since(counted, "refused", "sockets_opened", "sockets_closed") == [1, 0, 0]
 
 
-@pytest.mark.xfail(strict=True, reason="_refuse() accepts without the offered subprotocol")
 async def test_refused_client_is_given_its_subprotocol(settings: Any) -> None:
     """Browsers break off an accepted websocket that answers no subprotocol they offered: JavaScript would see 1006."""
     settings.WS4REDIS_ALLOWED_CHANNELS = refuse_everybody
@@ -677,7 +675,6 @@ async def test_client_that_comes_while_redis_is_down_is_told_to_come_later(
         assert await socket.next() == "hello again"
 
 
-@pytest.mark.xfail(strict=True, reason="_release() counts clients as closed that were not counted as opened")
 async def test_counters_agree_after_clients_that_were_turned_away(
     own_redis: RedisServer, counted: dict[str, int]
 ) -> None:
@@ -898,7 +895,6 @@ async def test_server_may_cancel_at_any_moment(turns: int) -> None:
         assert await witness.next() == "still here"
 
 
-@pytest.mark.xfail(strict=True, reason="_release() counts clients as closed that were not counted as opened")
 async def test_counters_agree_after_clients_that_were_cancelled(counted: dict[str, int]) -> None:
     """A client whose handshake the server cancels counts neither as opened nor as closed."""
     for turns in (5, 10, 15, 20, 30):
@@ -973,7 +969,6 @@ async def test_subclass_has_groups_and_handlers_of_its_own(consumer: type[Facili
         assert await socket.next() == b"\x00\xff"
 
 
-@pytest.mark.xfail(strict=True, reason="__init_subclass__() looks at the class's own attributes alone")
 async def test_subclass_may_get_its_handler_from_a_mixin() -> None:
     """A handler counts wherever the subclass inherits it from."""
     async with connected("/ws/f", Mixed.as_asgi()) as socket:

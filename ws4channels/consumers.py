@@ -57,13 +57,14 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     agreement: Agreement | None = None
     _hub: Hub | None = None
     _outbox: Outbox | None = None
+    _is_counted = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         has_handlers = any(
-            asyncio.iscoroutinefunction(value) and name not in _KNOWN for name, value in vars(cls).items()
+            asyncio.iscoroutinefunction(getattr(cls, name, None)) for name in dir(cls) if name not in _KNOWN
         )
-        cls._opens_channel = cls._opens_channel or bool(cls.groups) or has_handlers
+        cls._opens_channel = bool(cls.groups) or has_handlers
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve the websocket until it is closed."""
@@ -129,6 +130,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         await self._accept_offered()
         counts["sockets_opened"] += 1
+        self._is_counted = True
         outbox.open(kept)
         if agreement.heartbeat is not None:
             hub.add_heartbeat(outbox, agreement.heartbeat)
@@ -136,7 +138,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Publish what the client sent: not if it is empty, the heartbeat, or too large."""
         agreement, outbox = self.agreement, self._outbox
-        if agreement is None or outbox is None:
+        if agreement is None or outbox is None or outbox.is_closed:
             return
         raw = text_data.encode("utf-8") if text_data is not None else bytes_data or b""
         if len(raw) > settings.WS4CHANNELS_MAX_MESSAGE_SIZE:
@@ -199,7 +201,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         counts["refused"] += 1
         logger.warning("Refused a websocket to %s: %s: %s", self.scope["path"], type(error).__name__, error)
         if settings.WS4CHANNELS_CLOSE_CODE_ON_REFUSAL:
-            await self.accept()
+            await self._accept_offered()
             await self.close(CLOSE_REFUSED)
         else:
             await self.close()
@@ -239,7 +241,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         if outbox is not None:
             await outbox.aclose()
-            counts["sockets_closed"] += 1
+            counts["sockets_closed"] += self._is_counted
             assert self._hub is not None
             await self._hub.leave(outbox, agreement.subscribe_keys)
         if agreement.subscriber is not None:

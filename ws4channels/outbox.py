@@ -77,6 +77,11 @@ class Outbox:
         """Whether the server cannot be made to close the socket, so that its consumer was cancelled instead."""
         self.last_received: Payload | None = None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the socket is closed or about to be, so that nothing more is taken."""
+        return not self._accepts
+
     def put(self, delivery: Delivery) -> None:
         """Add a published message, unless it is this client's own and it did not ask for an echo."""
         if self.echo or delivery.payload != self.last_received:
