@@ -1,0 +1,174 @@
+"""Tests of what is nobody's in particular: which module may import which, and that each has its tests."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ws4channels
+
+PACKAGE = Path(ws4channels.__file__).parent
+TESTS = Path(__file__).parent
+
+ORDER = [
+    "exceptions",
+    "settings",
+    "audience",
+    "counters",
+    "connections",
+    "messages",
+    "event_loops",
+    "transports",
+    "redis_store",
+    "publisher",
+    "subscriber",
+    "handshake",
+    "outbox",
+    "servers",
+    "hub",
+    "consumers",
+    "origins",
+    "routing",
+    "asgi",
+    "context_processors",
+    "models",
+    "checks",
+    "apps",
+    "testing",
+]
+"""The modules from bottom to top: each imports only what stands before it. The same as in docs/architecture."""
+
+MAX_LINES = 300
+LONGER = {"redis_store": 350, "hub": 350}
+"""Modules that hold one idea all the same, with the lines that each may have."""
+
+
+def tree_of(module: str) -> ast.Module:
+    """Return the syntax of one of our modules."""
+    return ast.parse((PACKAGE / f"{module}.py").read_text("utf-8"))
+
+
+def imports_of(tree: ast.AST) -> Iterator[str]:
+    """Yield the dotted name of every module, or thing in a module, that is imported anywhere in `tree`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "Imports are absolute."
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own_imports_of(module: str) -> set[str]:
+    """Return which of our modules a module imports."""
+    names = (name.split(".") for name in imports_of(tree_of(module)))
+    return {parts[1] for parts in names if parts[0] == "ws4channels" and len(parts) > 1}
+
+
+def packages_imported_by(module: str) -> set[str]:
+    """Return the names of the packages that a module imports itself."""
+    return {name.partition(".")[0] for name in imports_of(tree_of(module))}
+
+
+def test_every_module_has_its_place() -> None:
+    """The list names the modules that there are, each once."""
+    there = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    assert there == set(ORDER)
+    assert len(ORDER) == len(set(ORDER))
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_module_imports_only_what_stands_before_it(module: str) -> None:
+    """Imports point one way, so that there is no cycle."""
+    unknown_or_above = own_imports_of(module) - set(ORDER[: ORDER.index(module)])
+    assert unknown_or_above == set()
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_module_has_its_tests(module: str) -> None:
+    """Each module has a partner among the tests."""
+    assert (TESTS / f"test_{module}.py").is_file()
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_module_imports_at_its_top(module: str) -> None:
+    """No import hides in a function, a class or a condition, other than for types."""
+    statements = tree_of(module).body
+    hidden = [
+        f"line {node.lineno}"
+        for statement in statements
+        if not isinstance(statement, (ast.Import, ast.ImportFrom))
+        for node in ast.walk(statement)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
+    assert hidden == []
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_module_says_what_it_is(module: str) -> None:
+    """Each module begins with a docstring whose first line is a sentence of its own."""
+    docstring = ast.get_docstring(tree_of(module)) or ""
+    first, _, rest = docstring.partition("\n")
+    assert first.endswith((".", ":")) or "." in first
+    assert not rest or rest.startswith("\n")
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_module_holds_one_idea(module: str) -> None:
+    """No module grows without notice."""
+    lines = len((PACKAGE / f"{module}.py").read_text("utf-8").splitlines())
+    assert lines <= LONGER.get(module, MAX_LINES)
+
+
+@pytest.mark.parametrize("module", ["exceptions", "settings", "audience", "counters", "messages"])
+def test_core_knows_neither_redis_nor_channels(module: str) -> None:
+    """The pure core imports no client of anything."""
+    assert (
+        packages_imported_by(module) & {"redis", "channels", "channels_redis", "asyncio", "daphne", "twisted"} == set()
+    )
+
+
+def test_clients_of_redis_are_built_in_one_place() -> None:
+    """Only `connections` makes Redis clients; others name redis for its types at most."""
+    builders = set()
+    for module in ORDER:
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.Call) and _builds_a_client(ast.unparse(node.func)):
+                builders.add(module)
+    assert builders == {"connections"}
+
+
+def _builds_a_client(called: str) -> bool:
+    return called.startswith("redis.") and called.rpartition(".")[2] in {
+        "Redis",
+        "StrictRedis",
+        "from_url",
+        "from_pool",
+    }
+
+
+def test_subscriber_map_does_no_io() -> None:
+    """The hub's map of who wants what is plain data: it awaits nothing and calls no module."""
+    [subscriber_map] = [
+        node for node in tree_of("hub").body if isinstance(node, ast.ClassDef) and node.name == "SubscriberMap"
+    ]
+    modules = {name.partition(".")[0] for name in imports_of(tree_of("hub"))} | {"event_loops", "settings", "logger"}
+    asynchronous = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
+    used = {node.id for node in ast.walk(subscriber_map) if isinstance(node, ast.Name)}
+    assert not [node for node in ast.walk(subscriber_map) if isinstance(node, asynchronous)]
+    assert used & modules == set()
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_module_needs_no_clean_up_by_the_garbage_collector(module: str) -> None:
+    """State has an owner that ends it: there is no `__del__`, and no `except: pass`."""
+    tree = tree_of(module)
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "__del__"]
+    silent = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler) and all(isinstance(each, ast.Pass) for each in node.body)
+    ]
+    assert silent == []
