@@ -270,9 +270,7 @@ class Side:
     def visitor(self, username: str | None = None) -> Visitor:
         """Return a new browser, signed in if a name is given."""
         # Without `verify=False` each client would load the certificates of the world first.
-        pages = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE, trust_env=False, verify=False
-        )
+        pages = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE, trust_env=False, verify=False)
         visitor = Visitor(self, pages)
         self.visitors.append(visitor)
         if username is not None:
@@ -283,9 +281,13 @@ class Side:
         """Open a websocket of somebody anonymous."""
         return self.visitor().connect(facility, query, **options)
 
-    def publish(self, facility: str, message: str = "", *, audience: Audience = BROADCAST, **order: Any) -> dict[str, Any]:
+    def publish(
+        self, facility: str, message: str = "", *, audience: Audience = BROADCAST, **order: Any
+    ) -> dict[str, Any]:
         """Publish through a page of the site; see `site/audiences.py` for what an order may hold."""
-        return self._publishing.post("/publish/", {"facility": facility, "message": message, "audience": audience, **order})
+        return self._publishing.post(
+            "/publish/", {"facility": facility, "message": message, "audience": audience, **order}
+        )
 
     def keys(self) -> dict[str, str]:
         """Return the string keys in Redis with their values (in hex if they are no text), without the site's own."""

@@ -71,7 +71,9 @@ def summary(results: Sequence[Result]) -> str:
     better = [result for result in results if result.verdict is Verdict.BETTER]
     lines = [explanation(result) for result in failed]
     lines.append("\nWhere the two differ as the reference says:")
-    lines += [f"  {result.check.name}\n      {result.check.original.reason}" for result in better if result.check.original]
+    lines += [
+        f"  {result.check.name}\n      {result.check.original.reason}" for result in better if result.check.original
+    ]
     lines.append(f"\n{len(results) - len(failed)} passed, {len(failed)} failed")
     lines += [f"  failed: {result.check.name}" for result in failed]
     return "\n".join(lines)

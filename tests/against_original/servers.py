@@ -152,4 +152,3 @@ def answers(port: int) -> bool:
         return httpx.get(f"http://127.0.0.1:{port}/ready/", timeout=5).text == "ready"
     except httpx.TransportError:
         return False
-

@@ -1,5 +1,25 @@
 """Black-box checks of one site on the original and on ours; importing this package registers them all."""
 
-from tests.against_original.checks import addresses, channels, keys, messages
+from tests.against_original.checks import (
+    addresses,
+    channels,
+    heartbeats,
+    hooks,
+    keys,
+    messages,
+    pages,
+    publishing,
+    subscribers,
+)
 
-__all__ = ["addresses", "channels", "keys", "messages"]
+__all__ = [
+    "addresses",
+    "channels",
+    "heartbeats",
+    "hooks",
+    "keys",
+    "messages",
+    "pages",
+    "publishing",
+    "subscribers",
+]

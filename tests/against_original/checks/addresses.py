@@ -26,7 +26,7 @@ FACILITIES = [
     "{curly}",
     "a+b",
     "again/ws/inside",
-    "Mixed.Case_and-signs~!$'()*,;=@",
+    "Mixed.Case_and-signs~!$'()*,=@",
 ]
 
 
@@ -53,6 +53,14 @@ def facilities_of_every_shape_receive_what_a_page_publishes(side: Side) -> Any:
     return seen
 
 
+@check(PLAIN, {"broadcast:a;b/c;d=e": "hi"})
+def a_semicolon_in_the_path_belongs_to_the_facility(side: Side) -> Any:
+    """What some libraries take for parameters of the path is part of the facility."""
+    side.connect("a;b/c;d=e", "publish-broadcast").send("hi")
+    side.wait_for_keys(1)
+    return side.keys()
+
+
 @check(PLAIN, {"a": ["one"], "A": [], "a/": [], "a:b": []})
 def a_facility_hears_only_its_own_messages(side: Side) -> Any:
     """Facilities that look alike are different."""
@@ -61,11 +69,14 @@ def a_facility_hears_only_its_own_messages(side: Side) -> Any:
     return {name: socket.frames() for name, socket in sockets.items()}
 
 
-@check(STREAM_URL, {"/stream/room": "broadcast:/room", "/stream": "broadcast:", "/stream/a/stream": "broadcast:/a/stream"})
+STREAMS = {"/stream/room": "broadcast:/room", "/stream": "broadcast:", "/stream/a/stream": "broadcast:/a/stream"}
+
+
+@check(STREAM_URL, STREAMS)
 def a_websocket_url_without_a_slash_at_its_end_leaves_the_slash_to_the_facility(side: Side) -> Any:
     """Whatever stands behind WEBSOCKET_URL is the facility; it is removed once."""
     seen = {}
-    for path in ["/stream/room", "/stream", "/stream/a/stream"]:
+    for path in STREAMS:
         side.redis.flushall()
         side.connect("", "publish-broadcast", path=path).send("hello")
         side.wait_for_keys(1)
@@ -113,7 +124,16 @@ def names_in_the_query_count_and_values_do_not(side: Side) -> Any:
     return {query: heard(side, query) for query in LISTENING_QUERIES}
 
 
-DEAF_QUERIES = ["", "echo", "unknown", "publish-broadcast", "subscribe_broadcast", "subscribe", "broadcast", "x=subscribe-broadcast"]
+DEAF_QUERIES = [
+    "",
+    "echo",
+    "unknown",
+    "publish-broadcast",
+    "subscribe_broadcast",
+    "subscribe",
+    "broadcast",
+    "x=subscribe-broadcast",
+]
 
 
 @check(PLAIN, {query: "open, heard 0" for query in DEAF_QUERIES}, quick=True)

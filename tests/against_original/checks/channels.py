@@ -110,7 +110,9 @@ def session_messages_reach_one_browser_of_a_user(side: Side) -> Any:
     this, other = side.visitor("john"), side.visitor("john")
     here = this.connect("room", "subscribe-session", audience=audience_of("session", this))
     there = other.connect("room", "subscribe-session", audience=audience_of("session", other))
-    this.post("/publish/", {"facility": "room", "message": "here", "audience": {"sessions": [SELF]}, "with_request": True})
+    this.post(
+        "/publish/", {"facility": "room", "message": "here", "audience": {"sessions": [SELF]}, "with_request": True}
+    )
     return {"this": here.frames(), "other": there.frames()}
 
 
