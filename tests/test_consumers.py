@@ -910,6 +910,9 @@ async def test_counters_agree_after_clients_that_were_cancelled(counted: dict[st
 
 # --- subclasses -------------------------------------------------------------------------------------------------------
 
+# Before each event of a subclass, Channels visits a thread to close database connections that have gone stale.
+subclass = pytest.mark.django_db(transaction=True)
+
 
 class Notifying(FacilityConsumer):
     """A site's consumer: greets, has a group and a handler of its own, and closes on demand."""
@@ -957,6 +960,7 @@ class Inheriting(Notifying):
     """A subclass of a subclass."""
 
 
+@subclass
 @pytest.mark.parametrize("consumer", [Notifying, Inheriting])
 async def test_subclass_has_groups_and_handlers_of_its_own(consumer: type[FacilityConsumer]) -> None:
     """Events of the site's own groups reach the subclass's handlers, between the published messages."""
@@ -969,6 +973,7 @@ async def test_subclass_has_groups_and_handlers_of_its_own(consumer: type[Facili
         assert await socket.next() == b"\x00\xff"
 
 
+@subclass
 async def test_subclass_may_get_its_handler_from_a_mixin() -> None:
     """A handler counts wherever the subclass inherits it from."""
     async with connected("/ws/f", Mixed.as_asgi()) as socket:
@@ -976,6 +981,7 @@ async def test_subclass_may_get_its_handler_from_a_mixin() -> None:
         assert await socket.receive_from(timeout=TIMEOUT / 10) == "noticed"
 
 
+@subclass
 @pytest.mark.parametrize(("consumer", "opens"), [(FacilityConsumer, False), (Plain, False), (Notifying, True)])
 async def test_own_channel_is_opened_when_it_is_needed(consumer: type[FacilityConsumer], opens: bool) -> None:
     """A channel in the layer belongs to a socket only where a subclass has groups or handlers; the hub has its own."""
@@ -987,6 +993,7 @@ async def test_own_channel_is_opened_when_it_is_needed(consumer: type[FacilityCo
         await eventually(lambda: len(layer.channels) == before, "the channel is closed with its socket")
 
 
+@subclass
 async def test_own_messages_and_published_ones_keep_their_order() -> None:
     """What a subclass sends goes after what was published before, and its close after both."""
     await broadcast("f", "kept", expire=60)
@@ -1008,6 +1015,7 @@ class Looking(FacilityConsumer):
         await self.send(f"{self.scope['user'].get_username()} {self.scope['session'].session_key}")
 
 
+@subclass
 async def test_subclass_finds_user_and_session_in_its_scope() -> None:
     """After the handshake a subclass has the client's user and session at hand, as under Channels' middleware."""
     mary = signed_in("mary")
@@ -1024,6 +1032,7 @@ class Listening(Plain):
         await self.send("over", close=True)
 
 
+@subclass
 async def test_send_may_close() -> None:
     """`send(…, close=True)` sends and closes, as with any consumer."""
     socket = await Socket("/ws/f", Listening.as_asgi()).open()
@@ -1033,6 +1042,7 @@ async def test_send_may_close() -> None:
     await socket.leave()
 
 
+@subclass
 async def test_send_without_a_message_is_an_error() -> None:
     """`send()` without text or bytes raises what Channels' own raises."""
 
@@ -1054,6 +1064,7 @@ class Refusing(FacilityConsumer):
         await self.close(4321, reason="not today")
 
 
+@subclass
 async def test_subclass_may_close_with_a_reason() -> None:
     """The code and the reason that a subclass gives reach the client."""
     socket = await Socket("/ws/f", Refusing.as_asgi()).open()
