@@ -26,7 +26,7 @@ from ws4channels.counters import counts
 from ws4channels.handshake import Agreement, negotiate, run_in_thread
 from ws4channels.hub import Hub, get_hub
 from ws4channels.messages import Delivery, Payload, Publication, to_payload
-from ws4channels.outbox import Outbox
+from ws4channels.outbox import CLOSE_RESTART, Outbox
 from ws4channels.redis_store import RedisMessage, apublish, expire_in_seconds
 from ws4channels.servers import make_outbox
 from ws4channels.subscriber import RedisSubscriber
@@ -80,10 +80,20 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except StopConsumer:
             return
         except asyncio.CancelledError:
-            if self._outbox is None or not self._outbox.is_abandoned:
-                raise
+            if self._outbox is not None and self._outbox.is_abandoned:
+                return
+            self._close_at_once(CLOSE_RESTART)
+            raise
+        except Exception:
+            self._close_at_once(CLOSE_ERROR)
+            raise
         finally:
             await self._release()
+
+    def _close_at_once(self, code: int) -> None:
+        """Tell the client why its websocket ends; Daphne and uvicorn do not, or late, when an application ends."""
+        if self._is_counted and self._outbox is not None and not self._outbox.is_closed:
+            self._outbox.close_now(code)
 
     async def _serve(self, sources: list[Callable[[], Awaitable[Any]]]) -> None:
         if len(sources) > 1:
@@ -215,8 +225,9 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.close(CLOSE_UNREACHABLE)
 
     async def _accept_offered(self) -> None:
-        subprotocols = self.scope.get("subprotocols") or [None]
-        await self.accept(subprotocols[0])
+        # Before 0.43, uvicorn hands several on as one.
+        offered = ",".join(self.scope.get("subprotocols") or ())
+        await self.accept(offered.split(",")[0].strip() or None)
 
     async def _refuse_large_message(self, size: int) -> None:
         counts["too_large"] += 1

@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+CLOSE_RESTART = 1012
+"""The close code of a server that ends, and may be back in a moment."""
+
 CLOSE_TIMEOUT = 10.0
 """Seconds in which a client that does not read may still take note of why it is closed."""
 

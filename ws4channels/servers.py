@@ -13,6 +13,7 @@ import asyncio
 import functools
 import struct
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -20,10 +21,11 @@ from channels.sessions import InstanceSessionWrapper
 
 from ws4channels import settings
 from ws4channels.messages import Delivery
-from ws4channels.outbox import CLOSE_TIMEOUT, Outbox, Send
+from ws4channels.outbox import CLOSE_RESTART, CLOSE_TIMEOUT, Outbox, Send
 
 _TEXT, _BINARY = 0x81, 0x82  # opcode with the FIN bit
 _PATIENCE = 0.01  # seconds
+_LAST_WRITES = 0.5  # seconds that a server which ends goes on writing
 _PIECE = 64 * 1024  # bytes; as much as either transport buffers before it says that it is full
 
 _DAPHNE_STATE_OPEN = 3
@@ -34,6 +36,7 @@ _DAPHNE_ATTRIBUTES = (
     "send_queue",
     "send_state",
     "state",
+    "server",
     "transport",
 )
 _UVICORN_CLASS = ("uvicorn.protocols.websockets.websockets_sansio_impl", "WebSocketsSansIOProtocol")
@@ -169,6 +172,9 @@ class DaphneOutbox(DirectOutbox):
         self._transport.unregisterProducer()
         self._transport.registerProducer(self, True)
         self._is_producer = True
+        # autobahn drops a client that sends too much without a word; this way it is told, with 1009.
+        self._protocol.failByDrop = False
+        _say_goodbye_at_shutdown(self._protocol.server)
         if hasattr(self._transport, "getHandle") and hasattr(self._transport, "dataBuffer"):
             self._write_at_once = self._transport.getHandle().send
         super()._start()
@@ -204,6 +210,31 @@ class DaphneOutbox(DirectOutbox):
             # Its sendClose() refuses the codes that RFC 6455 has for servers, such as 1009 and 1013.
             protocol.closeHandshakeTimeout = CLOSE_TIMEOUT
             protocol.sendCloseFrame(code=code, reasonUtf8=reason.encode("utf-8")[:123] if reason else None)
+
+
+_served: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def _say_goodbye_at_shutdown(server: Any) -> None:
+    """Have Twisted close all websockets of a Daphne server with 1012 before it stops, once per server.
+
+    Daphne itself cancels the applications then, but trips over any connection that began within the last second, and
+    gives up.
+    """
+    if server in _served:
+        return
+    _served.add(server)
+    internet = sys.modules["twisted.internet"]
+
+    def close_all() -> Any:
+        outboxes = [getattr(getattr(each, "transport", None), "producer", None) for each in list(server.connections)]
+        for outbox in outboxes:
+            if isinstance(outbox, DaphneOutbox):
+                outbox.close_now(CLOSE_RESTART)
+        # The reactor goes on until this fires: time to write.
+        return internet.task.deferLater(internet.reactor, _LAST_WRITES, lambda: None) if outboxes else None
+
+    internet.reactor.addSystemEventTrigger("before", "shutdown", close_all)
 
 
 class UvicornOutbox(DirectOutbox):

@@ -169,8 +169,6 @@ def test_failing_rule_means_500(site):
 
 def test_failure_while_open_means_1011(request, site, facility):
     """A failing override of RedisSubscriber ends its socket with 1011 and says no more; others go on."""
-    if "uvicorn" in request.node.name:
-        expect_failure(request, "the consumer leaves the closing to the server, and uvicorn closes without a code")
     with (
         site.connect(facility, "publish-broadcast") as victim,
         site.connect(facility, "subscribe-broadcast", "publish-broadcast", "echo") as other,
@@ -221,8 +219,6 @@ def test_any_close_code_is_taken(site, facility, code):
 
 def test_too_large_message_means_1009(request, site, facility):
     """A byte above WS4CHANNELS_MAX_MESSAGE_SIZE ends the socket; nobody receives the message."""
-    if "daphne" in request.node.name:
-        expect_failure(request, "Daphne's own limit, which is the same by default, drops the connection without a code")
     with (
         site.connect(facility, "publish-broadcast") as sender,
         site.connect(facility, "subscribe-broadcast") as receiver,
@@ -256,11 +252,6 @@ def test_rules_see_the_request(site, facility):
     assert seen["user"] == "mary"
     assert seen["is_secure"] is False
     assert seen["address"] == (None if site.unix_socket else "127.0.0.1")
-
-
-def expect_failure(request, reason: str) -> None:
-    """Mark the running test as one that fails as long as a known fault is there."""
-    request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
 
 
 def assert_secret_is_kept(answer) -> None:

@@ -50,11 +50,8 @@ def test_terminated_server_ends_promptly(site, live_redis, facility):
     wait_until(lambda: not subscribed(live_redis), "the server's subscription is still there")
 
 
-def test_terminated_server_says_that_it_restarts(request, site, facility):
+def test_terminated_server_says_that_it_restarts(site, facility):
     """Clients are told 1012, so that they know from a log that the network was not at fault."""
-    if "daphne" in request.node.name:
-        reason = "Daphne cancels the applications, and ours do not close their sockets before they end"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     with site.connect(facility, "subscribe-broadcast") as socket, prompt_end(site):
         assert socket.closing()[0] == 1012
 
