@@ -10,7 +10,6 @@ import argparse
 import dataclasses
 import json
 import sys
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -98,14 +97,12 @@ def _options() -> argparse.Namespace:
 
 def _measure(name: str, bench: Workbench, chosen: Callable[[Sequence[Subject]], list[Subject]]) -> Results:
     """Return what a scenario measured, or its error: one that fails shall not cost the results of the others."""
-    before = time.monotonic()
-    try:
-        return SCENARIOS[name](bench, chosen)
-    except Exception as error:
-        traceback.print_exc()
-        return {"error": f"{type(error).__name__}: {error}"}
-    finally:
-        print(f"{name}: {time.monotonic() - before:.0f} s", file=sys.stderr, flush=True)
+    with bench.noted(name):
+        try:
+            return SCENARIOS[name](bench, chosen)
+        except Exception as error:
+            traceback.print_exc()
+            return {"error": f"{type(error).__name__}: {error}"}
 
 
 def _write(directory: Path, description: Results, plan: Plan, results: Results) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -10,9 +11,8 @@ class Plan:
     """The sizes of all scenarios; every duration is in seconds."""
 
     name: str
-    levels: tuple[int, ...]  # sockets per server in `throughput`, growing
+    levels: Mapping[int, int]  # sockets per server in `throughput`, growing, and the rounds at each
     target_level: int  # the level at which ratios of deliveries are judged
-    rounds: int
     burst_seconds: float
     latency_sockets: int
     latency_rate: float  # messages per second
@@ -24,7 +24,7 @@ class Plan:
     many_sockets: int  # of `growth` and of the idle heartbeat
     many_keys: tuple[int, ...]
     growth_messages: int
-    heartbeat_seconds: float
+    heartbeat_seconds: float  # in full: one period of the pings that Daphne and uvicorn send by themselves
     stalled_readers: int
     stalled_clients: int
     stalled_rounds: int
@@ -35,10 +35,9 @@ class Plan:
 
 FULL = Plan(
     name="full",
-    levels=(100, 500, 1000, 5000),
+    levels={100: 3, 500: 5, 1000: 3, 5000: 2},
     target_level=500,
-    rounds=3,
-    burst_seconds=1.2,
+    burst_seconds=1.0,
     latency_sockets=100,
     latency_rate=20,
     latency_messages=60,
@@ -49,7 +48,7 @@ FULL = Plan(
     many_sockets=5000,
     many_keys=(1, 10, 100, 1000, 10_000),
     growth_messages=25,
-    heartbeat_seconds=12,
+    heartbeat_seconds=20,
     stalled_readers=500,
     stalled_clients=50,
     stalled_rounds=3,
@@ -59,9 +58,8 @@ FULL = Plan(
 
 SHORT = Plan(
     name="short",
-    levels=(50, 200),
+    levels={50: 1, 200: 1},
     target_level=200,
-    rounds=1,
     burst_seconds=0.3,
     latency_sockets=50,
     latency_rate=20,

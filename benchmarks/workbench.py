@@ -214,6 +214,16 @@ class Workbench:
         )
         return self._collect(server, sent, receivers, readings) | {"publish_us": median(sent["publish_us"])}
 
+    @staticmethod
+    @contextmanager
+    def noted(what: str) -> Iterator[None]:
+        """Tell on standard error how long the ``with`` block took: the benchmark is long, and its user is waiting."""
+        before = time.monotonic()
+        try:
+            yield
+        finally:
+            print(f"{what}: {time.monotonic() - before:.0f} s", file=sys.stderr, flush=True)
+
     @property
     def redis_version(self) -> str:
         with self.redis.client() as client:
@@ -234,7 +244,7 @@ class Workbench:
 
     def _messages_of_a_burst(self, server: Server, receivers: int) -> int:
         wanted = server.rate * self.plan.burst_seconds if server.rate else FIRST_BURST
-        return max(2, round(wanted / receivers))
+        return max(1, round(wanted / receivers))
 
     def _expect(self, server: Server, messages: int, receivers: int, timed: bool) -> int:
         run = next(self._runs)

@@ -54,7 +54,7 @@ def processes(bench: Workbench, subject: Subject) -> Answer:
         alone.connect(level, "alone")
         first.connect(level, urls=[first.url(), second.url()])
         results: Answer = {"1": [], "2": []}
-        for _ in range(bench.plan.rounds + 1):
+        for _ in range(bench.plan.levels[level] + 1):
             results["1"].append(bench.burst(alone, level, facility="alone"))
             results["2"].append(bench.burst(first, level, beside=[second]))
         return {name: rounds[1:] for name, rounds in results.items()}  # without the first, a warm-up

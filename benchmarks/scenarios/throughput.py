@@ -23,9 +23,11 @@ def run(bench: Workbench, subjects: Sequence[Subject]) -> Answer:
         servers = [stack.enter_context(bench.serve(subject)) for subject in subjects]
         open_sockets = 0
         for level in plan.levels:
-            connected = {server.subject.name: server.connect(level - open_sockets) for server in servers}
+            with bench.noted(f"throughput: connecting up to {level} sockets per server"):
+                connected = {server.subject.name: server.connect(level - open_sockets) for server in servers}
             open_sockets = level
-            levels[str(level)] = {"connect": connected, "rounds": _rounds(bench, servers, level)}
+            with bench.noted(f"throughput: bursts to {level} sockets"):
+                levels[str(level)] = {"connect": connected, "rounds": _rounds(bench, servers, level)}
             if level == plan.latency_sockets:
                 latency = _latencies(bench, servers, level)
     return {"levels": levels, "latency": latency}
@@ -35,7 +37,7 @@ def _rounds(bench: Workbench, servers: Sequence[Server], level: int) -> Answer:
     results: Answer = {server.subject.name: [] for server in servers}
     for server in servers:
         bench.burst(server, level)  # to warm up, and to learn how large the next one must be
-    for _ in range(bench.plan.rounds):
+    for _ in range(bench.plan.levels[level]):
         for server in servers:
             results[server.subject.name].append(bench.burst(server, level))
     return results
