@@ -10,7 +10,7 @@ from django.contrib.sessions.backends.cache import SessionStore
 from django.http import HttpRequest
 from django.test import RequestFactory
 
-from ws4channels.redis_store import MEMBEROF
+from ws4channels.names import MEMBEROF
 
 
 def request_of(

@@ -27,8 +27,8 @@ from ws4channels.handshake import (
     negotiate,
     run_in_thread,
 )
+from ws4channels.names import MEMBEROF
 from ws4channels.publisher import RedisPublisher
-from ws4channels.redis_store import MEMBEROF
 from ws4channels.subscriber import RedisSubscriber
 from ws4channels.testing import FacilityCommunicator
 

@@ -6,7 +6,6 @@ import copy
 import json
 import pickle
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,20 +14,10 @@ from django.conf import settings as django_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.monitor import recorded_commands
 from tests.people import request_of
 from ws4channels.exceptions import AudienceTypeError, AudienceValueError, MessageTypeError, MessageValueError
-from ws4channels.redis_store import (
-    SELF,
-    RedisMessage,
-    RedisStore,
-    encode_message,
-    expire_in_seconds,
-    groups_of,
-    is_authenticated,
-    session_of,
-    user_of,
-)
+from ws4channels.names import SELF
+from ws4channels.redis_store import RedisMessage, RedisStore, encode_message, expire_in_seconds
 
 HEARTBEAT = "--heartbeat--"
 
@@ -170,48 +159,6 @@ def test_expire_beyond_redis_is_refused() -> None:
     assert str(refused.value) == "expire is 1000000000000001; it must not be above 1000000000000000 seconds."
 
 
-def test_self_shows_its_name() -> None:
-    """SELF is readable in errors."""
-    assert repr(SELF) == "SELF"
-
-
-@pytest.mark.parametrize("travel", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
-def test_self_stays_itself(travel: Any) -> None:
-    """SELF in arguments that are copied or queued is still SELF, never a name in a key."""
-    assert travel(SELF) is SELF
-
-
-def test_who_somebody_is() -> None:
-    """A signed-in user has a name, groups and a session."""
-    request = request_of("john", ["chatters", 7])
-    assert is_authenticated(request)
-    assert user_of(request) == ["john"]
-    assert groups_of(request) == ["chatters", "7"]
-    assert session_of(request) == [request.session.session_key]
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        None,
-        SimpleNamespace(),
-        SimpleNamespace(user=None, session=None),
-        request_of(None, ["chatters"], session=False),
-    ],
-    ids=["no request", "no user and session", "neither", "anonymous"],
-)
-def test_who_nobody_is(request_: Any) -> None:
-    """Who is not signed in has no name, no groups (whatever the session says) and no session without a key."""
-    assert not is_authenticated(request_)
-    assert (user_of(request_), groups_of(request_), session_of(request_)) == ([], [], [])
-
-
-@pytest.mark.parametrize("groups", [None, [], ()])
-def test_session_may_remember_no_groups(groups: Any) -> None:
-    """A session without the list, or with an empty one, is of somebody without groups."""
-    assert groups_of(request_of("john", groups)) == []
-
-
 def test_connection_is_the_processes_or_ones_own(redis_client: redis.Redis) -> None:
     """Without a connection a store uses the process's; one that is given or assigned is used instead."""
     assert RedisStore()._connection.ping()
@@ -284,52 +231,6 @@ def store_with(connection: redis.Redis, *keys: str) -> RedisStore:
     store = RedisStore(connection)
     store._publishers.update(keys)
     return store
-
-
-@pytest.mark.parametrize("count", [1, 15, 16, 501])
-@pytest.mark.parametrize("expire", [60, 0])
-def test_message_is_kept_under_each_key(redis_client: redis.Redis, count: int, expire: int) -> None:
-    """However many keys there are, each keeps the message byte for byte for as long as asked, or none does."""
-    keys = [f"user:{number}:news" for number in range(count)]
-    store_with(redis_client, *keys).publish_message(b"\xff\x00\r\n", expire)
-    assert redis_client.mget(keys) == [b"\xff\x00\r\n" if expire else None] * count
-    if expire:
-        assert {50 < redis_client.ttl(key) <= 60 for key in keys} == {True}
-
-
-@pytest.mark.parametrize("count", [1, 20])
-def test_longest_expiry_is_within_what_redis_counts(redis_client: redis.Redis, count: int) -> None:
-    """The longest expiry that is accepted is one that Redis accepts, by command and by script."""
-    keys = [f"user:{number}:news" for number in range(count)]
-    store_with(redis_client, *keys).publish_message("hello", 10**15)
-    assert all(10**15 - 10 < redis_client.ttl(key) <= 10**15 for key in keys)
-
-
-def test_new_message_replaces_the_old_one_and_its_expiry(redis_client: redis.Redis) -> None:
-    """One key keeps one message, the newest, whatever type of value stood there."""
-    store = store_with(redis_client, "broadcast:news")
-    redis_client.rpush("broadcast:news", "a list")
-    store.publish_message("first", 1000)
-    store.publish_message("second", 10)
-    assert redis_client.get("broadcast:news") == b"second"
-    assert redis_client.ttl("broadcast:news") <= 10
-
-
-def test_message_that_is_not_kept_leaves_the_kept_one(redis_client: redis.Redis) -> None:
-    """``expire=0`` publishes without touching what an earlier message left."""
-    store = store_with(redis_client, "broadcast:news")
-    store.publish_message("kept")
-    store.publish_message("passing", 0)
-    assert redis_client.get("broadcast:news") == b"kept"
-
-
-@pytest.mark.parametrize("transaction", [True, False])
-def test_pipeline_is_a_transaction_or_not(redis_client: redis.Redis, transaction: bool) -> None:
-    """One round trip keeps and publishes, inside MULTI and EXEC unless the caller does not want that."""
-    with recorded_commands(redis_client) as recorded:
-        store_with(redis_client, "user:1:f", "user:2:f").pipeline_publish_message("hello", transaction=transaction)
-    commands = ["SET", "SET", "PUBLISH", "PUBLISH"]
-    assert [each.split(" ")[0] for each in recorded] == (["MULTI", *commands, "EXEC"] if transaction else commands)
 
 
 async def test_own_connection_is_used_by_the_async_twins(redis_client: redis.Redis) -> None:

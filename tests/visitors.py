@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.sessions.backends.cache import SessionStore
 
-from ws4channels.redis_store import MEMBEROF
+from ws4channels.names import MEMBEROF
 
 
 class Person:

@@ -27,7 +27,8 @@ from ws4channels.handshake import Agreement, negotiate, run_in_thread
 from ws4channels.hub import Hub, get_hub
 from ws4channels.messages import Delivery, Payload, Publication, to_payload
 from ws4channels.outbox import CLOSE_RESTART, Outbox
-from ws4channels.redis_store import RedisMessage, apublish, expire_in_seconds
+from ws4channels.publishing import apublish
+from ws4channels.redis_store import RedisMessage, expire_in_seconds
 from ws4channels.servers import make_outbox
 from ws4channels.subscriber import RedisSubscriber
 from ws4channels.transports import get_transport

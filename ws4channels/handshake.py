@@ -24,7 +24,7 @@ from django.utils.module_loading import import_string
 
 from ws4channels import connections, settings
 from ws4channels.exceptions import ConfigurationError
-from ws4channels.redis_store import is_authenticated
+from ws4channels.names import is_authenticated
 from ws4channels.subscriber import RedisSubscriber, SubscribingConnection, check_subscriber_class, facility_of
 
 T = TypeVar("T")

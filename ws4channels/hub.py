@@ -1,7 +1,7 @@
 """The hub: one per process and event loop. Joins each key once, however many sockets want it, and fans out.
 
-``SubscriberMap`` knows who wants what and does no I/O. ``Hub`` keeps the transport's subscription in step with it,
-hands each event to the sockets, reads kept messages for them, and has the one clock of all heartbeats.
+It keeps the transport's subscription in step with what its sockets want, hands each event to them, reads kept messages
+for them, and has the one clock of all heartbeats.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import asyncio
 import contextvars
 import logging
 import weakref
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
 
 from ws4channels import event_loops, settings
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.event_loops import PublishingLoop
 from ws4channels.messages import Delivery, to_payload
+from ws4channels.subscriber_map import Subscriber, SubscriberMap
 from ws4channels.transports import ChannelLayerTransport, LayerSubscription
 
 logger = logging.getLogger(__name__)
@@ -31,53 +32,6 @@ _DELIVERIES_PER_TURN = 5000
 _BYTES_PER_TURN = 512 * 1024
 _RETRY_DELAY = 1.0
 _HEARTBEAT_SLICES = 8
-
-
-_NOBODY: Mapping[Any, None] = {}
-
-
-class Subscriber(Protocol):
-    """What the hub needs of a socket."""
-
-    def put(self, delivery: Delivery) -> None:
-        """Take a published message."""
-
-    def put_own(self, delivery: Delivery) -> None:
-        """Take a heartbeat."""
-
-    def flush(self) -> None:
-        """Send what has been taken."""
-
-
-class SubscriberMap:
-    """Which subscribers want which keys."""
-
-    def __init__(self) -> None:
-        self._subscribers: dict[str, dict[Subscriber, None]] = {}
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._subscribers
-
-    def __iter__(self) -> Any:
-        return iter(self._subscribers)
-
-    def __len__(self) -> int:
-        return len(self._subscribers)
-
-    def add(self, key: str, subscriber: Subscriber) -> None:
-        """Note that `subscriber` wants `key`."""
-        self._subscribers.setdefault(key, {})[subscriber] = None
-
-    def remove(self, key: str, subscriber: Subscriber) -> None:
-        """Note that `subscriber` does not want `key` any more."""
-        wanting = self._subscribers.get(key, {})
-        wanting.pop(subscriber, None)
-        if not wanting:
-            self._subscribers.pop(key, None)
-
-    def wanting(self, key: str) -> Mapping[Subscriber, None]:
-        """Return those who want `key`, first come first, as the keys of a mapping."""
-        return self._subscribers.get(key, _NOBODY)
 
 
 class Batches(Generic[Item, Result]):
@@ -216,7 +170,8 @@ class Hub:
     def __init__(self, transport: ChannelLayerTransport) -> None:
         self._transport = transport
         self._starting = asyncio.Lock()
-        self._subscribers = SubscriberMap()
+        self._wanted = SubscriberMap()
+        self._listening = SubscriberMap()
         self._touched: dict[Subscriber, None] = {}
         self._heartbeats = HeartbeatClock()
         self._membership: Membership | None = None
@@ -237,16 +192,20 @@ class Hub:
         `leave`, also after an error.
         """
         for key in keys:
-            self._subscribers.add(key, subscriber)
+            self._wanted.add(key, subscriber)
         membership, kept = await self._start()
         await membership.settle(keys)
+        # Not before: until a key is joined there may come what is left of an earlier membership, out of date by now.
+        for key in keys:
+            self._listening.add(key, subscriber)
         return await kept.read(keys) if keys else []
 
     async def leave(self, subscriber: Subscriber, keys: tuple[str, ...]) -> None:
         """Deliver nothing more to `subscriber`. A transport that fails meanwhile is logged."""
         self._heartbeats.remove(subscriber)
         for key in keys:
-            self._subscribers.remove(key, subscriber)
+            self._listening.remove(key, subscriber)
+            self._wanted.remove(key, subscriber)
         if self._membership is None:
             return
         try:
@@ -263,7 +222,7 @@ class Hub:
             if self._membership is None or self._kept is None:
                 subscription = await self._transport.subscribe()
                 publishing = PublishingLoop(asyncio.get_running_loop())
-                self._membership = Membership(self._subscribers, subscription)
+                self._membership = Membership(self._wanted, subscription)
                 self._kept = KeptMessages(publishing, subscription)
                 # In a context of its own, not in that of the first socket, which it outlives.
                 self._receiver = contextvars.Context().run(asyncio.create_task, self._run(subscription, publishing))
@@ -310,7 +269,7 @@ class Hub:
     def _deliver(self, event: dict[str, Any]) -> tuple[Delivery, int]:
         """Put one event into the outbox of each socket that wants it; return the delivery and how many do."""
         delivery = Delivery.from_event(event)
-        wanting = self._subscribers.wanting(delivery.key)
+        wanting = self._listening.wanting(delivery.key)
         for subscriber in wanting:
             subscriber.put(delivery)
         if wanting and not self._touched:

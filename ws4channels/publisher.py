@@ -11,7 +11,8 @@ from ws4channels import connections, event_loops, settings
 from ws4channels.audience import AUDIENCES, build_key
 from ws4channels.event_loops import PublishingLoop
 from ws4channels.exceptions import AudienceValueError
-from ws4channels.redis_store import RedisStore, groups_of, session_of, user_of
+from ws4channels.names import groups_of, session_of, user_of
+from ws4channels.redis_store import RedisStore
 
 _NAMES_OF = {"session": session_of, "user": user_of, "group": groups_of}
 

@@ -1,22 +1,19 @@
-"""The keys of one publisher: who is addressed, and publishing to and reading from these keys.
+"""The keys of one publisher, and what is published to them.
 
 Keeps the names of the original's module: ``SELF``, ``RedisMessage``, ``RedisStore``.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 import redis
 from asgiref.sync import sync_to_async
 from django.utils.asyncio import async_unsafe
 
-from ws4channels import connections, event_loops, settings, transports
+from ws4channels import connections, settings
 from ws4channels.audience import BROADCAST, build_key
-from ws4channels.event_loops import PublishingLoop
 from ws4channels.exceptions import (
     AudienceTypeError,
     AudienceValueError,
@@ -24,107 +21,13 @@ from ws4channels.exceptions import (
     MessageValueError,
 )
 from ws4channels.messages import Publication
+from ws4channels.names import SELF, resolve_names
+from ws4channels.publishing import apublish, publish
 
-MEMBEROF = "ws4redis:memberof"
-"""The session entry with the names of the signed-in user's groups, as in the original."""
+__all__ = ["SELF", "RedisMessage", "RedisStore"]
 
 _VALID_ARGUMENTS = "request, facility, broadcast, groups, users, sessions"
 _MAX_EXPIRE = 10**15  # Redis counts milliseconds in 64 bits.
-
-# For many keys, one script instead of two commands a key: redis-py needs some 10 µs for each command of a pipeline,
-# Redis about 1. In pieces, so that no script keeps others waiting for long.
-_MANY_KEYS = 16
-_KEYS_PER_SCRIPT = 500
-_KEEP_AND_PUBLISH = """
-local raw, expire = ARGV[1], tonumber(ARGV[2])
-for i, key in ipairs(KEYS) do
-    if expire > 0 then redis.call('SET', key, raw, 'EX', expire) end
-    redis.call('PUBLISH', ARGV[2 + i], ARGV[2 + #KEYS + i])
-end
-"""
-
-
-class _Self:
-    """The type of SELF."""
-
-    def __repr__(self) -> str:
-        return "SELF"
-
-    def __reduce__(self) -> str:
-        # Copied or pickled, it is still the one SELF of this module.
-        return "SELF"
-
-
-SELF: Final = _Self()
-"""Stands in ``users``, ``groups`` or ``sessions`` for those of the request given to the publisher."""
-
-
-def is_authenticated(request: Any) -> bool:
-    """Tell whether `request` (or None) comes from a signed-in user."""
-    user = getattr(request, "user", None)
-    return bool(user and user.is_authenticated)
-
-
-def user_of(request: Any) -> list[str]:
-    """Return the signed-in user's name in a list, or an empty list."""
-    return [str(request.user.get_username())] if is_authenticated(request) else []
-
-
-def groups_of(request: Any) -> list[str]:
-    """Return the groups that the session remembers of a signed-in user."""
-    if not is_authenticated(request) or not getattr(request, "session", None):
-        return []
-    return [str(name) for name in request.session.get(MEMBEROF) or ()]
-
-
-def session_of(request: Any) -> list[str]:
-    """Return the session's key in a list, or an empty list where there is no stored session."""
-    session = getattr(request, "session", None)
-    return [session.session_key] if session and session.session_key else []
-
-
-def _require_encodable(key: str) -> None:
-    try:
-        key.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise AudienceValueError(
-            f"The facility or a name makes the key {key!r}, which UTF-8 cannot encode: {error.reason}."
-        ) from error
-
-
-_SELF_OF = {"users": user_of, "groups": groups_of, "sessions": session_of}
-
-
-def _resolve_names(argument: str, value: Any, request: Any) -> list[str]:
-    """Return the names meant by an audience argument; each one once, in the order given."""
-    if value is False:
-        return []
-    if value is True:
-        warnings.warn(f"{argument}=True is deprecated; write {argument}=[SELF].", DeprecationWarning, stacklevel=4)
-        value = [SELF]
-    elif isinstance(value, str):
-        warnings.warn(
-            f"{argument}={value!r} is deprecated; write {argument}=[{value!r}].", DeprecationWarning, stacklevel=4
-        )
-        value = [value]
-    elif value is SELF or isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable):
-        raise AudienceTypeError(
-            f"{argument} is {value!r}; it must be a list, tuple or other iterable of names, which may hold SELF."
-        )
-    names: dict[str, None] = {}
-    for member in value:
-        names.update(dict.fromkeys(_names_of_member(argument, member, request)))
-    return list(names)
-
-
-def _names_of_member(argument: str, member: Any, request: Any) -> list[str]:
-    if member is SELF:
-        return _SELF_OF[argument](request)
-    if member is None:
-        # What the original made of it, a key with the word "None", reached nobody or a user of that name.
-        warnings.warn(f"{argument} holds None, which addresses nobody.", RuntimeWarning, stacklevel=5)
-        return []
-    return [member.decode("utf-8") if isinstance(member, bytes) else str(member)]
 
 
 class RedisMessage(bytes):
@@ -178,65 +81,6 @@ def expire_in_seconds(expire: Any) -> int:
     if expire > _MAX_EXPIRE:
         raise MessageValueError(f"expire is {expire!r}; it must not be above {_MAX_EXPIRE} seconds.")
     return max(expire, 0)
-
-
-recorders: list[list[Publication]] = []
-"""While this is not empty, messages are recorded in its lists instead of published; see ``ws4channels.testing``."""
-
-
-def publish(publication: Publication, connection: Any, transaction: bool = True) -> None:
-    """Write the keys through `connection` and send to everybody who listens, from a thread without an event loop."""
-    if recorders:
-        _record(publication)
-        return
-    transport = transports.get_transport()
-    with connections.one_kind_of_failure():
-        with connection.pipeline(transaction=transaction) as pipeline:
-            outgoing = transport.outgoing(pipeline.connection_pool, publication)
-            _enqueue(pipeline, publication, outgoing)
-            pipeline.execute()
-        if outgoing is None:
-            transport.publish(publication)
-
-
-async def apublish(publication: Publication, transaction: bool = True) -> None:
-    """Do as `publish` with the process's own connection, from any event loop."""
-    if recorders:
-        _record(publication)
-        return
-    transport = transports.get_transport()
-
-    async def on_publishing_loop(publishing: PublishingLoop) -> bool:
-        with connections.one_kind_of_failure():
-            async with publishing.client.pipeline(transaction=transaction) as pipeline:
-                outgoing = transport.outgoing(pipeline.connection_pool, publication)
-                _enqueue(pipeline, publication, outgoing)
-                await pipeline.execute()
-            return outgoing is not None
-
-    if not await event_loops.run(on_publishing_loop):
-        with connections.one_kind_of_failure():
-            await transport.apublish(publication)
-
-
-def _enqueue(pipeline: Any, publication: Publication, outgoing: list[tuple[str, bytes]] | None) -> None:
-    """Add the commands that keep and, given `outgoing`, publish a message to a sync or async pipeline."""
-    keys, raw, expire = publication.keys, publication.raw, publication.expire
-    if outgoing is not None and len(keys) >= _MANY_KEYS:
-        for start in range(0, len(keys), _KEYS_PER_SCRIPT):
-            some = keys[start : start + _KEYS_PER_SCRIPT]
-            channels, bodies = zip(*outgoing[start : start + _KEYS_PER_SCRIPT], strict=True)
-            pipeline.eval(_KEEP_AND_PUBLISH, len(some), *some, raw, expire, *channels, *bodies)
-        return
-    for key in keys if expire > 0 else ():
-        pipeline.set(key, raw, ex=expire)
-    for channel, body in outgoing or ():
-        pipeline.publish(channel, body)
-
-
-def _record(publication: Publication) -> None:
-    for recorder in recorders:
-        recorder.append(publication)
 
 
 class RedisStore:
@@ -334,7 +178,7 @@ class RedisStore:
         prefix = settings.WS4REDIS_PREFIX
         keys = [build_key(prefix, BROADCAST, "", str(facility))] if broadcast else []
         for argument, value in (("groups", groups), ("users", users), ("sessions", sessions)):
-            for name in _resolve_names(argument, value, request):
+            for name in resolve_names(argument, value, request):
                 keys.append(build_key(prefix, argument.removesuffix("s"), name, str(facility)))
         if keys and facility is None:
             raise AudienceValueError(
@@ -343,3 +187,12 @@ class RedisStore:
         for key in keys:
             _require_encodable(key)
         return keys
+
+
+def _require_encodable(key: str) -> None:
+    try:
+        key.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise AudienceValueError(
+            f"The facility or a name makes the key {key!r}, which UTF-8 cannot encode: {error.reason}."
+        ) from error

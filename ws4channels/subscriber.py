@@ -11,7 +11,8 @@ from typing import Any
 
 from ws4channels import connections, settings
 from ws4channels.exceptions import ConfigurationError
-from ws4channels.redis_store import SELF, RedisStore
+from ws4channels.names import SELF
+from ws4channels.redis_store import RedisStore
 
 
 class ChannelName(str):

@@ -13,11 +13,11 @@ from channels.testing import WebsocketCommunicator
 from django.conf import settings as django_settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
-from ws4channels import redis_store, settings
+from ws4channels import publishing, settings
 from ws4channels.asgi import get_asgi_application
 from ws4channels.audience import build_key
 from ws4channels.messages import Publication
-from ws4channels.redis_store import MEMBEROF
+from ws4channels.names import MEMBEROF
 
 
 class Published(list[Publication]):
@@ -42,11 +42,11 @@ def capture_published() -> Iterator[Published]:
     >>> assert published.messages("broadcast", facility="chat") == [b"hello"]
     """
     published = Published()
-    redis_store.recorders.append(published)
+    publishing.recorders.append(published)
     try:
         yield published
     finally:
-        redis_store.recorders.remove(published)
+        publishing.recorders.remove(published)
 
 
 class FacilityCommunicator(WebsocketCommunicator):  # type: ignore[misc]
