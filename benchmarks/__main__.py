@@ -46,6 +46,7 @@ IDLE = (
 )
 CONNECTING = (of.DAPHNE_STOCK, of.DAPHNE_SHARED, of.UVICORN_STOCK, of.UVICORN_SHARED)
 OURS = (of.DAPHNE_SHARED, of.UVICORN_SHARED)
+LEFT_OUT_OF_SHORT = {of.UVICORN_BARE, of.UVICORN_STOCK, of.UVICORN_PLAIN}
 FLOODED = (of.DAPHNE_SHARED, of.UVICORN_SHARED, of.DAPHNE_STOCK)
 
 Scenario = Callable[[Workbench, Callable[[Sequence[Subject]], list[Subject]]], Results]
@@ -71,7 +72,7 @@ def main() -> int:
     if with_original:
         ensure_environment()
     machine.raise_descriptor_limit(max(plan.levels))
-    left_out = set() if with_original else {of.ORIGINAL}
+    left_out = (LEFT_OUT_OF_SHORT if plan is SHORT else set()) | (set() if with_original else {of.ORIGINAL})
 
     def chosen(subjects: Sequence[Subject]) -> list[Subject]:
         return [subject for subject in subjects if subject not in left_out]
