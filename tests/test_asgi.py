@@ -55,6 +55,7 @@ async def test_pages_are_django_s(application: Any) -> None:
     """All else is answered by Django; the tests' site has no page, so that is Django's 404."""
     communicator = HttpCommunicator(application, "GET", "/no-such-page/", headers=[(b"host", b"testserver")])
     response = await communicator.get_response(timeout=TIMEOUT)
+    await communicator.wait(timeout=TIMEOUT)
     assert (response["status"], b"Not Found" in response["body"]) == (404, True)
 
 
