@@ -1,1 +1,1 @@
-"""Black-box checks that run the same site on django-websocket-redis and on ws4channels, and print where the two differ."""
+"""Black-box checks that run one site on django-websocket-redis and on ws4channels, and print where the two differ."""

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import httpx
 import redis
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.against_original.servers import Workshop
@@ -167,6 +167,13 @@ class Visitor:
         """Fetch a page."""
         return self.pages.get(path, params=query)
 
+    def status(self, path: str) -> int | str:
+        """Return the status of a page, or say that the server hung up."""
+        try:
+            return self.pages.get(path).status_code
+        except httpx.RemoteProtocolError:
+            return "no answer"
+
     def post(self, path: str, body: Any = None, **form: str) -> Any:
         """Send a form, or a JSON body if there is one, and return the JSON answer."""
         # Nothing for views that read nothing: uWSGI resets a connection on which something is left to read.
@@ -178,6 +185,11 @@ class Visitor:
     def sign_in(self, username: str) -> dict[str, Any]:
         """Sign in and tell who that is."""
         return self.post("/login/", username=username, password=PASSWORD)
+
+    def publish_as_oneself(self, facility: str, message: str, *, audience: Audience) -> dict[str, Any]:
+        """Publish through a page that gives its request to the publisher."""
+        order = {"facility": facility, "message": message, "audience": audience, "with_request": True}
+        return self.post("/publish/", order)
 
     def cookies(self) -> str:
         """Return the value of the Cookie header."""
@@ -225,14 +237,16 @@ class Visitor:
         """
         Try to open a websocket and say in a few words what became of it.
 
-        `open`, `refused with 403`, `refused without an answer`, `closed at once with 1006`.
+        `open`, `refused with 403`, `refused without an answer`, `refused by the client`, `closed at once with 1006`.
         """
         try:
             socket = self.connect(facility, query, settled=False, **options)
         except InvalidMessage:
             return "refused without an answer"
-        except InvalidHandshake as error:
-            return f"refused with {error.response.status_code}"  # type: ignore[attr-defined]
+        except InvalidStatus as error:
+            return f"refused with {error.response.status_code}"
+        except InvalidHandshake:
+            return "refused by the client"
         code = socket.wait_for_close(QUIET)
         return "open" if code is None else f"closed at once with {code}"
 
@@ -282,24 +296,23 @@ class Side:
         return self.visitor().connect(facility, query, **options)
 
     def publish(
-        self, facility: str, message: str = "", *, audience: Audience = BROADCAST, **order: Any
+        self, facility: str, message: str = "", *, audience: Audience = BROADCAST, **options: Any
     ) -> dict[str, Any]:
         """Publish through a page of the site; see `site/audiences.py` for what an order may hold."""
-        return self._publishing.post(
-            "/publish/", {"facility": facility, "message": message, "audience": audience, **order}
-        )
+        order = {"facility": facility, "message": message, "audience": audience, **options}
+        return self._publishing.post("/publish/", order)
 
-    def keys(self) -> dict[str, str]:
+    def kept(self) -> dict[str, str]:
         """Return the string keys in Redis with their values (in hex if they are no text), without the site's own."""
         names = (name for name in self.redis.keys("*") if self.redis.type(name) == b"string")
         return {name.decode(): readable(self.redis.get(name) or b"") for name in sorted(names)}
 
     def lifetimes(self) -> dict[str, str]:
         """Return the string keys with what is left of their lives."""
-        return {name: self.lifetime(name) for name in self.keys()}
+        return {name: self.lifetime(name) for name in self.kept()}
 
     def value(self, key: str) -> str | None:
-        """Return the value of a key as `keys` shows it."""
+        """Return the value of a key as `kept` shows it."""
         value = self.redis.get(key)
         return None if value is None else readable(value)
 
@@ -316,7 +329,7 @@ class Side:
 
     def wait_for_keys(self, count: int) -> None:
         """Wait until Redis holds that many string keys."""
-        wait_until(lambda: len(self.keys()) >= count, f"{count} keys; there are {self.keys()}")
+        wait_until(lambda: len(self.kept()) >= count, f"{count} keys; there are {self.kept()}")
 
     def records(self, name: str, count: int = 1) -> list[Any]:
         """Return what hooks recorded under that name, once there are `count` records."""

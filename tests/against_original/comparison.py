@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tests.against_original.client import Side
+from tests.against_original.reasons import Reason
 from tests.against_original.registry import Check, Observation
 
 
@@ -15,6 +16,7 @@ class Verdict(Enum):
 
     SAME = "same"
     BETTER = "better"
+    PENDING = "pending"
     DIFFERENT = "DIFFERENT"
     UNEXPECTED = "UNEXPECTED"
 
@@ -39,17 +41,24 @@ class Result:
     ours: Observation | Failure
 
     @property
+    def reason(self) -> Reason | None:
+        """Why the two may differ, if they may."""
+        return self.check.original and self.check.original.reason
+
+    @property
     def verdict(self) -> Verdict:
-        """SAME or BETTER where both sides do what is known of them; else whether they differ or agree on a surprise."""
+        """SAME, BETTER or PENDING where both do what is known of them, else DIFFERENT or UNEXPECTED."""
         as_known = self.original == self.check.known_of_original and self.ours == self.check.expected
-        if as_known:
-            return Verdict.SAME if self.check.original is None else Verdict.BETTER
+        if as_known and self.reason is None:
+            return Verdict.SAME
+        if as_known and self.reason:
+            return Verdict.PENDING if self.reason.pending else Verdict.BETTER
         return Verdict.UNEXPECTED if self.original == self.ours else Verdict.DIFFERENT
 
     @property
     def passed(self) -> bool:
         """Whether this is fine."""
-        return self.verdict in (Verdict.SAME, Verdict.BETTER)
+        return self.verdict in (Verdict.SAME, Verdict.BETTER, Verdict.PENDING)
 
 
 def observe(check: Check, side: Side) -> Observation | Failure:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".venv-original"
 COMPLETE = HOME / "complete"
 
-# The original's `setup.py` and `ws4redis` itself need these ages: Django 4.2 dropped what it imports, setuptools 66 rejects its metadata.
+# The original needs these ages: Django 4.2 and redis 5 dropped what it uses, and newer setuptools do not build it.
 FOUNDATION = ["wheel", "setuptools==65.5.0", "Django<4.2", "redis<5", "gevent", "greenlet", "uwsgi"]
 ORIGINAL = "django-websocket-redis==0.6.0"
 

@@ -9,6 +9,7 @@ class Reason:
 
     where: str
     what: str
+    pending: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
@@ -34,10 +35,18 @@ COLLIDING_NAMES = defect(7, "names that hold a colon collided with other keys")
 NO_ORIGIN_CHECK = defect(8, "no Origin check")
 
 EQUALS_FORM = text("The URL is the protocol", "subscribe=broadcast is a second spelling")
+ONE_SUBPROTOCOL = text("The URL is the protocol", "an offered subprotocol is returned, not the list of all offered")
 EXPIRE_NONE_IS_NOT_KEPT = text("Where messages live", "WS4REDIS_EXPIRE = None means not kept")
 BINARY_FRAMES = text("Where messages live", "bytes that are no UTF-8 go out as a binary frame")
 EMPTY_MESSAGES = text("Where messages live", "empty messages are not published, where the original kept an empty value")
 ANY_ITERABLE = text("RedisPublisher", "any iterable of names works, and the deprecated forms work")
 ANY_MESSAGE = text("RedisPublisher", "str, bytes and RedisMessage all work")
 PIPELINE = text("RedisPublisher", "pipeline_publish_message is not in 0.6.0")
+TURNED_AWAY = text(
+    "RedisSubscriber", "a hook that raises refuses the handshake; the original broke the socket after it"
+)
 HEARTBEAT_ERROR = text("RedisMessage", "publishing None that came from a heartbeat is a clear error")
+
+REDIS_TRANSPORT = Reason(
+    "not built yet", "messages on Redis channels named like the keys: the redis transport", pending=True
+)

@@ -1,4 +1,4 @@
-"""The two sides: the same site on the original under uWSGI, and on ws4channels under Daphne, each with a Redis of its own."""
+"""The two sides: the same site on the original under uWSGI, and on ours under Daphne, each with a Redis of its own."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from tests.against_original.environment import ROOT
 SITE = "tests.against_original.site"
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 15.0
+# One for each socket that a check opens at the same time.
+GREENLETS = "1200"
 POLL_INTERVAL = 0.05
 
 
@@ -45,7 +47,7 @@ class Installation:
         if self.package == "ws4redis":
             return [
                 *[str(self.home / "bin" / "uwsgi"), "--http-socket", f"127.0.0.1:{port}", "--http-websockets"],
-                *["--gevent", "100", "--processes", "1", "--virtualenv", str(self.home), "--pythonpath", str(ROOT)],
+                *["--gevent", GREENLETS, "--processes", "1", "--virtualenv", str(self.home), "--pythonpath", str(ROOT)],
                 *["--module", f"{SITE}.wsgi", "--need-app", "--die-on-term", "--disable-logging"],
             ]
         return [str(self.python), "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), f"{SITE}.asgi:application"]

@@ -22,7 +22,7 @@ KEYS_OF_EVERYBODY = ["broadcast:room", "group:chatters:room", "session:k3y:room"
 def a_message_is_kept_under_one_key_per_audience(side: Side) -> Any:
     """Publishing stores the payload as it is under `audience:name:facility`."""
     side.publish("room", "hi", audience=EVERYBODY)
-    return side.keys()
+    return side.kept()
 
 
 @check(PLAIN, KEYS_OF_EVERYBODY, quick=True)
@@ -35,7 +35,7 @@ def a_publisher_knows_its_keys_by_name(side: Side) -> Any:
 def a_prefix_stands_before_each_key(side: Side) -> Any:
     """WS4REDIS_PREFIX and a colon lead the names of all keys."""
     side.publish("room", "hi", audience=EVERYBODY)
-    return list(side.keys())
+    return list(side.kept())
 
 
 @check(PREFIX, {"keys": ["site-7:broadcast:room"], "frames": ["hi"], "kept": ["hi"]}, quick=True)
@@ -45,14 +45,14 @@ def sockets_and_pages_agree_on_the_prefix(side: Side) -> Any:
     side.connect("room", "publish-broadcast").send("hi")
     frames = socket.wait_for(1)
     side.wait_for_keys(1)
-    return {"keys": list(side.keys()), "frames": frames, "kept": side.connect("room", "subscribe-broadcast").frames()}
+    return {"keys": list(side.kept()), "frames": frames, "kept": side.connect("room", "subscribe-broadcast").frames()}
 
 
 @check(EMPTY_PREFIX, ["broadcast:room"])
 def an_empty_prefix_is_none(side: Side) -> Any:
     """WS4REDIS_PREFIX = "" puts nothing before the keys."""
     side.publish("room", "hi")
-    return list(side.keys())
+    return list(side.kept())
 
 
 NAMES = [
@@ -75,14 +75,14 @@ NAMES = [
 def names_stand_in_keys_as_they_are(side: Side) -> Any:
     """A name without a colon is not encoded in any way."""
     side.publish("room", "hi", audience={"users": NAMES, "groups": NAMES, "sessions": NAMES})
-    return sorted(side.keys())
+    return sorted(side.kept())
 
 
 @check(PLAIN, ["group:7:room", "user:12:room", "user:3.5:room", "user:john:room"])
 def members_are_formatted_as_text(side: Side) -> Any:
     """User objects and numbers name what `str()` makes of them."""
     side.publish("room", "hi", audience={"users": [12, 3.5, {"user": "john"}], "groups": [7]})
-    return list(side.keys())
+    return list(side.kept())
 
 
 @check(
@@ -94,7 +94,7 @@ def a_group_with_a_colon_is_not_another_groups_facility(side: Side) -> Any:
     """Group `a:b` of facility `c` and group `a` of facility `b:c` are different audiences."""
     (group,) = side.publish("c", "one", audience={"groups": ["a:b"]})["keys"]
     (facility,) = side.publish("b:c", "two", audience={"groups": ["a"]})["keys"]
-    return {"group": group, "facility": facility, "collide": len(side.keys()) == 1}
+    return {"group": group, "facility": facility, "collide": len(side.kept()) == 1}
 
 
 @check(
@@ -114,7 +114,7 @@ def one_name_keeps_the_newest_message(side: Side) -> Any:
     """A key holds one message: the last one published."""
     side.publish("room", "older")
     side.publish("room", "newest")
-    return side.keys()
+    return side.kept()
 
 
 @check(
@@ -149,7 +149,7 @@ def a_message_that_is_not_kept_leaves_the_kept_one_alone(side: Side) -> Any:
     socket = side.connect("room", "subscribe-broadcast")
     socket.frames()
     side.publish("room", "not kept", expire=0)
-    return {"heard": socket.frames(), "kept": side.keys()}
+    return {"heard": socket.frames(), "kept": side.kept()}
 
 
 @check(PLAIN, {"broadcast:room": "about 3600 s"})
@@ -176,7 +176,7 @@ def an_expire_setting_of_zero_keeps_nothing(side: Side) -> Any:
     heard = socket.frames()
     side.connect("room", "publish-broadcast").send("by a client")
     heard += socket.wait_for(1)
-    kept = side.keys()
+    kept = side.kept()
     side.publish("room", "hi", expire=10)
     return {"heard": heard, "kept": kept, "explicit": side.lifetimes()}
 
@@ -199,4 +199,4 @@ def an_expire_setting_of_none_keeps_nothing(side: Side) -> Any:
     """WS4REDIS_EXPIRE = None means that messages are not kept."""
     socket = side.connect("room", "subscribe-broadcast")
     error = side.publish("room", "hi")["error"]
-    return {"error": error, "heard": socket.frames(), "kept": side.keys()}
+    return {"error": error, "heard": socket.frames(), "kept": side.kept()}

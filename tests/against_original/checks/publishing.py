@@ -12,9 +12,8 @@ from tests.against_original.registry import Instead, check
 
 def keys_for(visitor: Visitor, audience: Audience, *, with_request: bool = True) -> Any:
     """Publish as this visitor, and return the keys, or what kind of error came instead."""
-    answer = visitor.post(
-        "/publish/", {"facility": "room", "message": "hi", "audience": audience, "with_request": with_request}
-    )
+    publish = visitor.publish_as_oneself if with_request else visitor.side.publish
+    answer = publish("room", "hi", audience=audience)
     return answer["error"] or [without_session(without_address(key), visitor) for key in answer["keys"]]
 
 
@@ -51,13 +50,7 @@ def self_mixes_with_names(side: Side) -> Any:
 def self_of_somebody_anonymous_is_nobody(side: Side) -> Any:
     """SELF of a request without user and session addresses nobody."""
     visitor = side.visitor()
-    seen = {}
-    for argument in OF_JOHN:
-        answer = visitor.post(
-            "/publish/", {"facility": "room", "message": "hi", "audience": {argument: [SELF]}, "with_request": True}
-        )
-        seen[argument] = answer["error"] or [without_address(key) for key in answer["keys"]]
-    return seen
+    return {argument: keys_for(visitor, {argument: [SELF]}) for argument in OF_JOHN}
 
 
 @check(
@@ -70,11 +63,8 @@ def self_of_somebody_anonymous_is_nobody(side: Side) -> Any:
 )
 def self_without_a_request_is_nobody(side: Side) -> Any:
     """SELF without a request addresses nobody."""
-    seen = {}
-    for argument in OF_JOHN:
-        keys = side.publish("room", "hi", audience={argument: [SELF]})["keys"]
-        seen[argument] = [without_address(key) for key in keys]
-    return seen
+    visitor = side.visitor()
+    return {argument: keys_for(visitor, {argument: [SELF]}, with_request=False) for argument in OF_JOHN}
 
 
 @check(PLAIN, OF_JOHN)
@@ -139,7 +129,7 @@ def without_an_audience_nobody_is_addressed(side: Side) -> Any:
 def a_number_is_no_audience(side: Side) -> Any:
     """`users=5` is an error, and nothing is stored."""
     error = side.publish("room", "hi", audience={"users": 5})["error"]
-    return {"integer": error is not None, "keys": side.keys()}
+    return {"integer": error is not None, "keys": side.kept()}
 
 
 @check(
@@ -155,7 +145,7 @@ def messages_may_be_text_or_bytes(side: Side) -> Any:
 @check(PLAIN, {"error": "TypeError", "kept": {}})
 def an_expire_that_is_no_number_is_a_type_error(side: Side) -> Any:
     """`expire="soon"` is a TypeError, and nothing is stored."""
-    return {"error": side.publish("room", "hi", expire="soon")["error"], "kept": side.keys()}
+    return {"error": side.publish("room", "hi", expire="soon")["error"], "kept": side.kept()}
 
 
 @check(
@@ -167,7 +157,7 @@ def pipeline_publish_message_publishes(side: Side) -> Any:
     """The method of the original's main branch does what `publish_message` does."""
     socket = side.connect("room", "subscribe-broadcast")
     error = side.publish("room", "hi", method="pipeline_publish_message")["error"]
-    return {"error": error, "heard": socket.frames(), "kept": side.keys()}
+    return {"error": error, "heard": socket.frames(), "kept": side.kept()}
 
 
 def fetched(visitor: Visitor, **query: str) -> str | None:
@@ -178,13 +168,22 @@ def fetched(visitor: Visitor, **query: str) -> str | None:
     return bytes.fromhex(answer["hex"]).decode() if answer["type"] == "bytes" else f"a {answer['type']}"
 
 
-@check(PLAIN, ["session", "user", "group", "broadcast", None], quick=True)
+AUDIENCES = ["session", "user", "group", "broadcast"]
+
+
+def keep_one_for_each_audience(side: Side, visitor: Visitor) -> list[str]:
+    """Put the name of each audience of john's into Redis as its kept message; return the keys."""
+    session = visitor.get("/whoami/").json()["session_key"]
+    keys = [f"session:{session}:room", "user:john:room", "group:editors:room", "broadcast:room"]
+    side.redis.mset(dict(zip(keys, AUDIENCES, strict=True)))
+    return keys
+
+
+@check(PLAIN, [*AUDIENCES, None], quick=True)
 def fetching_any_looks_from_the_narrowest_audience_to_the_widest(side: Side) -> Any:
     """`fetch_message` looks for session, user, group and broadcast in this order, and returns bytes or None."""
     john = side.visitor("john")
-    key = john.get("/whoami/").json()["session_key"]
-    keys = [f"session:{key}:room", "user:john:room", "group:editors:room", "broadcast:room"]
-    side.redis.mset(dict(zip(keys, ["session", "user", "group", "broadcast"], strict=True)))
+    keys = keep_one_for_each_audience(side, john)
     seen = []
     for name in keys:
         seen.append(fetched(john))
@@ -192,22 +191,11 @@ def fetching_any_looks_from_the_narrowest_audience_to_the_widest(side: Side) -> 
     return [*seen, fetched(john)]
 
 
-AUDIENCES = ["session", "user", "group", "broadcast"]
-
-
 @check(PLAIN, {name: name for name in AUDIENCES})
 def fetching_one_audience_looks_nowhere_else(side: Side) -> Any:
     """`audience="user"` finds the message to the user."""
     john = side.visitor("john")
-    key = john.get("/whoami/").json()["session_key"]
-    side.redis.mset(
-        {
-            f"session:{key}:room": "session",
-            "user:john:room": "user",
-            "group:chatters:room": "group",
-            "broadcast:room": "broadcast",
-        }
-    )
+    keep_one_for_each_audience(side, john)
     return {name: fetched(john, audience=name) for name in AUDIENCES}
 
 
@@ -264,7 +252,7 @@ def a_plain_process_publishes(side: Side) -> Any:
     socket = side.connect("room", "subscribe-broadcast")
     order = {"facility": "room", "message": "from outside", "audience": {"broadcast": True}}
     side.workshop.run_script("publish", [order])
-    return {"heard": socket.frames(), "kept": side.keys()}
+    return {"heard": socket.frames(), "kept": side.kept()}
 
 
 @check(PLAIN, {"keys": ["broadcast:early"], "heard": ["from the start"]})

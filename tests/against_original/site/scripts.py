@@ -1,7 +1,7 @@
 """
 Work outside any server, as management commands, daemons and task workers do it.
 
-`python -m tests.against_original.site.scripts NAME` reads a JSON value from standard input and writes one to standard output.
+`python -m tests.against_original.site.scripts NAME` reads a JSON value from its input and writes one to its output.
 """
 
 import json

@@ -1,8 +1,8 @@
 """
 Settings of the site, for Django 4.1 and today's.
 
-What varies comes from the environment: `SITE_PACKAGE`, `SITE_DATABASE`, `SITE_REDIS_PORT`, and in `SITE_SETTINGS` a JSON object
-of further settings. A value `{"callable": "dotted.path"}` in it stands for the function itself.
+What varies comes from the environment: `SITE_PACKAGE`, `SITE_DATABASE`, `SITE_REDIS_PORT`, and in `SITE_SETTINGS`
+a JSON object of further settings. A value `{"callable": "dotted.path"}` in it stands for the function itself.
 """
 
 import json

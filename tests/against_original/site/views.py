@@ -68,7 +68,7 @@ def publish(request: HttpRequest) -> JsonResponse:
 
 
 def publish_from_process(request: HttpRequest) -> HttpResponse:
-    """Run a plain process that publishes what the body orders; the server is blocked for that long if it has one thread."""
+    """Let a plain process publish what the body orders; a server of one thread is blocked for that long."""
     command = [PYTHON, "-m", "tests.against_original.site.scripts", "publish"]
     result = subprocess.run(command, input=request.body, capture_output=True, check=True, timeout=60)
     return HttpResponse(result.stdout, content_type="application/json")
