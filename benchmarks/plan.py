@@ -71,10 +71,10 @@ SHORT = Plan(
     many_sockets=300,
     many_keys=(1, 10, 100, 1000),
     growth_messages=5,
-    heartbeat_seconds=4.5,
+    heartbeat_seconds=4.2,
     stalled_readers=50,
     stalled_clients=10,
     stalled_rounds=1,
     stalled_messages=20,
-    flood_bytes=40_000_000,
+    flood_bytes=20_000_000,
 )
