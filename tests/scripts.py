@@ -13,8 +13,11 @@ from django.conf import settings
 from tests.waiting import TIMEOUT
 
 _PRELUDE = """
+import logging
 import django
 from django.conf import settings
+# In Python's development mode asyncio warns of callbacks that are slow, as they are on a busy machine.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 # Nothing is served here, and Daphne takes long to import.
 settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "daphne"]
 for name, value in {overrides!r}.items():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import logging
 import textwrap
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -172,6 +174,20 @@ async def test_errors_come_to_the_caller() -> None:
         await event_loops.run(fail)
     with pytest.raises(LookupError, match=r"^as it is$"):
         await asyncio.to_thread(event_loops.run_from_thread, fail)
+
+
+@pytest.mark.xfail(strict=True, reason="asyncio logs the wrapped future's exception as never retrieved.")
+async def test_error_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """An error that the caller was given is not logged by asyncio as well."""
+
+    async def fail(_: PublishingLoop) -> None:
+        raise LookupError("as it is")
+
+    with contextlib.suppress(LookupError):
+        await event_loops.run(fail)
+    gc.collect()
+    await asyncio.sleep(0)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_cancelling_the_caller_cancels_the_call() -> None:

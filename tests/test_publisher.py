@@ -172,7 +172,7 @@ def test_querysets_name_users_and_groups() -> None:
 )
 def test_deprecated_form_works_and_warns(arguments: dict[str, Any], keys: set[str], text: str) -> None:
     """A bare string and True mean what they meant, with a warning that points at the caller's line."""
-    with pytest.warns(DeprecationWarning) as caught:
+    with pytest.warns(DeprecationWarning, match="is deprecated; write") as caught:
         publisher = RedisPublisher(facility="news", request=request_of("self", ["g"]), **arguments)
     assert publisher._publishers == keys
     assert [(str(each.message), each.filename) for each in caught] == [(text, __file__)]
@@ -181,7 +181,7 @@ def test_deprecated_form_works_and_warns(arguments: dict[str, Any], keys: set[st
 def test_session_true_is_the_requests_session() -> None:
     """The deprecated form exists for sessions, too."""
     request = request_of("john")
-    with pytest.warns(DeprecationWarning) as caught:
+    with pytest.warns(DeprecationWarning, match="is deprecated; write") as caught:
         publisher = RedisPublisher(facility="news", request=request, sessions=True)
     assert publisher._publishers == {f"session:{request.session.session_key}:news"}
     assert str(caught[0].message) == "sessions=True is deprecated; write sessions=[SELF]."
@@ -220,9 +220,9 @@ def test_none_among_names_is_nobody_and_warns() -> None:
             "broadcast is 'yes'; it must be True or False.",
         ),
         (
-            {"facility": "news", "user": ["john"]},
+            {"facility": "news", "user": "jo"},
             AudienceTypeError,
-            "Unknown argument user=['john']; valid arguments are request, facility, broadcast, groups, users, sessions.",
+            "Unknown argument user='jo'; valid arguments are request, facility, broadcast, groups, users, sessions.",
         ),
         ({"facility": ""}, AudienceValueError, "facility is ''; it must not be empty, such as facility='news'."),
         (
@@ -437,9 +437,7 @@ def test_heartbeat_is_not_published(redis_client: redis.Redis, settings: Any, me
         assert str(refused.value) == (
             f"message is {message!r}, which is the heartbeat (WS4REDIS_HEARTBEAT) and is not published."
         )
-        with pytest.raises(
-            MessageTypeError, match=r"RedisMessage\('beat'\) is None, because that text is the heartbeat"
-        ):
+        with pytest.raises(MessageTypeError, match=r"RedisMessage\('beat'\) is None, because"):
             publisher.publish_message(RedisMessage(message))
 
 
@@ -646,10 +644,7 @@ async def test_layer_on_another_server_is_served(
     with other_server.client() as other:
         if backend == layers.PUBSUB:
             await asyncio.to_thread(wait_for_subscriber, other, layer_channel("broadcast:news"))
-        if way == "sync":
-            await asyncio.to_thread(publisher.publish_message, "hello")
-        else:
-            await publisher.apublish_message("hello")
+        await publish_by(way, publisher)
         assert await asyncio.wait_for(layer.receive(channel), TIMEOUT) == build_event("broadcast:news", "hello")
         assert other.get("broadcast:news") is None
     assert redis_client.get("broadcast:news") == b"hello"
@@ -666,6 +661,14 @@ def test_own_connection_to_another_server_keeps_there(redis_client: redis.Redis,
         assert publisher.fetch_message(None, "news") == b"hello"
         other.flushall()
     assert redis_client.get("broadcast:news") is None
+
+
+async def publish_by(way: str, publisher: RedisPublisher) -> None:
+    """Publish from a thread or from this event loop."""
+    if way == "sync":
+        await asyncio.to_thread(publisher.publish_message, "hello")
+    else:
+        await publisher.apublish_message("hello")
 
 
 async def all_failures(publisher: RedisPublisher) -> list[BaseException]:
@@ -719,10 +722,7 @@ async def test_layer_that_cannot_be_reached_is_a_connection_error(settings: Any,
         settings.CHANNEL_LAYERS = layers.one_layer(backend, hosts=[f"redis://{HOST}:{port}"])
         publisher = RedisPublisher(**NEWS)
         with pytest.raises(RedisConnectionError):
-            if way == "sync":
-                await asyncio.to_thread(publisher.publish_message, "hello")
-            else:
-                await publisher.apublish_message("hello")
+            await publish_by(way, publisher)
 
 
 @pytest.mark.parametrize("way", ["sync", "async"])
@@ -733,10 +733,7 @@ async def test_silent_layer_is_a_connection_error(settings: Any, monkeypatch: py
         settings.CHANNEL_LAYERS = layers.one_layer(layers.CORE, hosts=[{"address": server.url, "socket_timeout": None}])
         publisher = RedisPublisher(**NEWS)
         with pytest.raises(RedisConnectionError):
-            if way == "sync":
-                await asyncio.to_thread(publisher.publish_message, "hello")
-            else:
-                await asyncio.wait_for(publisher.apublish_message("hello"), 2)
+            await asyncio.wait_for(publish_by(way, publisher), TIMEOUT / 3)
 
 
 async def test_restarted_redis_is_used_again_at_once() -> None:

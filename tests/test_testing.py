@@ -256,9 +256,10 @@ async def test_groups_may_be_given(mary: User) -> None:
 async def test_user_is_signed_in_with_every_kind_of_session(settings: Any, mary: User, engine: str) -> None:
     """The session is the site's: in the database, the cache, or the cookie itself."""
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
-    async with FacilityCommunicator("chat", "subscribe-user", user=mary) as client:
-        await RedisPublisher(facility="chat", users=[mary]).apublish_message("hello")
-        assert await client.receive_from(TIMEOUT) == "hello"
+    async with FacilityCommunicator("chat", "subscribe-user", "subscribe-broadcast", user=mary) as client:
+        await RedisPublisher(facility="chat", users=[mary]).apublish_message("mary")
+        await RedisPublisher(facility="chat", broadcast=True).apublish_message("all")
+        assert await client.receive_from(TIMEOUT) == "mary"
 
 
 async def test_client_without_a_user_is_anonymous() -> None:
