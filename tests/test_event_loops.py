@@ -176,7 +176,6 @@ async def test_errors_come_to_the_caller() -> None:
         await asyncio.to_thread(event_loops.run_from_thread, fail)
 
 
-@pytest.mark.xfail(strict=True, reason="asyncio logs the wrapped future's exception as never retrieved.")
 async def test_error_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """An error that the caller was given is not logged by asyncio as well."""
 

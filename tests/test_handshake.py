@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -16,7 +17,7 @@ from django.core.exceptions import PermissionDenied, TooManyFieldsSent
 
 from tests.legacy_subscribers import Releasing
 from tests.visitors import Person, signed_in
-from tests.waiting import TIMEOUT, eventually
+from tests.waiting import TIMEOUT
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.handshake import (
     Agreement,
@@ -57,7 +58,8 @@ def a_scope(
 
 async def agree(scope: dict[str, Any], load_user: bool = False) -> tuple[Agreement, Any]:
     """Run one handshake."""
-    return await asyncio.wait_for(negotiate(scope, asyncio.Semaphore(4), load_user), TIMEOUT)
+    with ThreadPoolExecutor(1) as threads:
+        return await asyncio.wait_for(negotiate(scope, threads, load_user), TIMEOUT)
 
 
 # --- the request ------------------------------------------------------------------------------------------------------
@@ -455,8 +457,8 @@ async def test_hooks_of_several_clients_run_at_the_same_time_within_the_bound(se
         return channels
 
     settings.WS4REDIS_ALLOWED_CHANNELS = allow
-    slots = asyncio.Semaphore(3)
-    handshakes = [negotiate(a_scope("subscribe-broadcast"), slots) for _ in range(9)]
+    threads = ThreadPoolExecutor(3)
+    handshakes = [negotiate(a_scope("subscribe-broadcast"), threads) for _ in range(9)]
     await asyncio.wait_for(asyncio.gather(*handshakes), TIMEOUT)
     assert max(most) <= 3
 
@@ -474,14 +476,6 @@ async def test_blocking_hook_does_not_block_the_event_loop(settings: Any) -> Non
     assert not waiting.done()
     release.set()
     await waiting
-
-
-async def test_threads_end_with_their_handshakes(settings: Any) -> None:
-    """A handshake's thread does not outlive it."""
-    settings.WS4REDIS_ALLOWED_CHANNELS = allow_broadcast
-    before = threading.active_count()
-    await asyncio.gather(*(agree(a_scope("subscribe-broadcast")) for _ in range(20)))
-    await eventually(lambda: threading.active_count() <= before, "all threads have ended")
 
 
 # --- settings that name something -------------------------------------------------------------------------------------
@@ -544,7 +538,8 @@ async def test_subscriber_path_that_leads_nowhere_is_named(settings: Any) -> Non
 
 async def test_sync_code_runs_in_a_thread_and_raises_here() -> None:
     """What a function returns or raises in its thread comes back to who awaits it."""
-    assert await run_in_thread(threading.get_ident) != threading.get_ident()
-    assert await run_in_thread(divmod, 7, 2) == (3, 1)
-    with pytest.raises(ZeroDivisionError):
-        await run_in_thread(divmod, 7, 0)
+    with ThreadPoolExecutor(1) as threads:
+        assert await run_in_thread(threads, threading.get_ident) != threading.get_ident()
+        assert await run_in_thread(threads, divmod, 7, 2) == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            await run_in_thread(threads, divmod, 7, 0)

@@ -6,6 +6,7 @@ Two hubs stand for two processes: over Redis each has a layer instance of its ow
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import threading
 import time
@@ -18,7 +19,7 @@ from channels.exceptions import ChannelFull
 from channels.layers import InMemoryChannelLayer
 
 from tests.layers import CORE, IN_MEMORY, PUBSUB, one_layer, two_layers
-from tests.waiting import TIMEOUT, eventually
+from tests.waiting import TIMEOUT, eventually, wait_until
 from ws4channels import hub as hub_module
 from ws4channels import publishing
 from ws4channels.audience import group_of
@@ -623,17 +624,19 @@ async def test_one_hub_serves_an_event_loop() -> None:
     assert get_hub(get_transport()) is get_hub(get_transport())
 
 
-def test_hub_ends_with_its_event_loop() -> None:
+def test_hub_ends_with_its_event_loop(redis_client: redis.Redis) -> None:
     """Another loop has another hub, and the first one's leaves no connection and no entry."""
-    seen = []
+    gc.collect()
+    before = len(hub_module._hubs)
+    connections = len(redis_client.client_list())
 
     async def use_a_hub() -> None:
         hub = get_hub(get_transport())
         await hub.join(Inbox(), ("broadcast:a",))
-        seen.append(id(hub))
-        assert len(hub_module._hubs) == 1
+        assert len(hub_module._hubs) == before + 1
+        assert len(redis_client.client_list()) > connections
 
     for _ in range(2):
         asyncio.run(use_a_hub())
-        assert len(hub_module._hubs) == 0
-    assert len(seen) == 2
+        assert len(hub_module._hubs) == before
+        wait_until(lambda: len(redis_client.client_list()) <= connections, "its connections are closed")

@@ -106,7 +106,6 @@ def test_whole_text_of_an_error(settings: Any) -> None:
     assert str(refused.value) == "WS4REDIS_EXPIRE is '1 hour'; it must be a whole number of seconds or None."
 
 
-@pytest.mark.xfail(strict=True, reason="An address with a password, written as text instead of a dict, is shown whole.")
 @pytest.mark.parametrize("value", ["redis://:secret@localhost", "redis://localhost?password=secret"])
 def test_password_in_a_value_of_the_wrong_type_is_not_shown(value: str, settings: Any) -> None:
     """A WS4REDIS_CONNECTION that is a URL instead of a dict is refused without showing its password."""

@@ -110,7 +110,6 @@ def test_misspelled_audience_is_refused(nowhere: Any) -> None:
         published.messages("users", "mary", facility="news")
 
 
-@pytest.mark.xfail(strict=True, reason="A name that is no text ends in a TypeError about iteration.")
 def test_messages_takes_what_a_publisher_takes(nowhere: Any) -> None:
     """A user object or primary key names an audience here as it does in a publisher."""
     with capture_published() as published:
@@ -151,7 +150,6 @@ def test_captures_may_be_nested(nowhere: Any) -> None:
 
 
 @pytest.mark.usefixtures("tidy")
-@pytest.mark.xfail(strict=True, reason="list.remove takes the first equal recorder, which is the outer one.")
 def test_nested_captures_that_recorded_the_same_are_told_apart(nowhere: Any) -> None:
     """An inner block that saw the same as the outer one ends itself, not the outer one."""
     publisher = RedisPublisher(**NEWS)
@@ -164,7 +162,6 @@ def test_nested_captures_that_recorded_the_same_are_told_apart(nowhere: Any) -> 
 
 
 @pytest.mark.usefixtures("tidy")
-@pytest.mark.xfail(strict=True, reason="list.remove takes the first equal recorder, whoever's that is.")
 def test_overlapping_captures_of_two_threads_are_told_apart(nowhere: Any) -> None:
     """Two empty captures that overlap end each on its own."""
     began, ended = threading.Event(), threading.Event()
@@ -247,10 +244,7 @@ async def test_groups_may_be_given(mary: User) -> None:
         "db",
         "cache",
         "cached_db",
-        pytest.param(
-            "signed_cookies",
-            marks=pytest.mark.xfail(strict=True, reason="create() gives such a session no key: the cookie says None."),
-        ),
+        "signed_cookies",
     ],
 )
 async def test_user_is_signed_in_with_every_kind_of_session(settings: Any, mary: User, engine: str) -> None:
@@ -279,7 +273,6 @@ async def test_headers_and_subprotocols_are_passed_on() -> None:
         assert client.scope["headers"] == headers
 
 
-@pytest.mark.xfail(strict=True, raises=ConnectionError, reason="Without a Host header get_host() fails.")
 async def test_client_speaks_to_the_host_that_djangos_test_client_speaks_to() -> None:
     """Hooks and the Origin check find the host "testserver", which Django's tests allow."""
     async with FacilityCommunicator("chat", headers=[(b"origin", b"http://testserver")]):
@@ -295,9 +288,6 @@ async def test_refused_websocket_is_an_error() -> None:
     assert str(refused.value) == "The websocket to /ws/chat was refused with close code 1000."
 
 
-@pytest.mark.xfail(
-    strict=True, raises=asyncio.CancelledError, reason="Disconnecting raises what ended the application."
-)
 async def test_error_in_the_block_is_the_one_that_is_seen() -> None:
     """A message that does not come is a TimeoutError of the test, not a CancelledError of the client's end."""
     with pytest.raises(asyncio.TimeoutError):

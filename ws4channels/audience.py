@@ -34,18 +34,18 @@ def encode_name(name: str) -> str:
     return name.replace("%", "%25").replace(":", "%3A")
 
 
-def build_key(prefix: str | None, audience: str, name: str, facility: str) -> str:
+def build_key(prefix: str | None, audience: str, name: object, facility: str) -> str:
     """Return the Redis key of one audience of one facility.
 
-    `name` is the user's, group's or session's and is ignored for ``broadcast``. Raises AudienceValueError for an
-    unknown audience.
+    `name` is the user's, group's or session's, formatted with ``str()``; ``broadcast`` has none. Raises
+    AudienceValueError for an unknown audience.
     """
     lead = f"{prefix}:" if prefix else ""
     if audience == BROADCAST:
         return f"{lead}{BROADCAST}:{facility}"
     if audience not in NAMED_AUDIENCES:
         raise AudienceValueError(f"audience is {audience!r}; it must be one of {', '.join(map(repr, AUDIENCES))}.")
-    return f"{lead}{audience}:{encode_name(name)}:{facility}"
+    return f"{lead}{audience}:{encode_name(str(name))}:{facility}"
 
 
 def group_of(key: str) -> str:
@@ -57,7 +57,7 @@ def group_of(key: str) -> str:
     return GROUP_PREFIX + blake2b(key.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
 
 
-def group_name(audience: str, name: str = "", *, facility: str) -> str:
+def group_name(audience: str, name: object = "", *, facility: str) -> str:
     """Return the channel-layer group in which a site's own consumers receive what is published to an audience.
 
     >>> await channel_layer.group_add(group_name("user", "mary", facility="chat"), self.channel_name)

@@ -67,6 +67,8 @@ def _check_connections() -> Iterator[CheckMessage]:
 def _check_names() -> Iterator[CheckMessage]:
     for name in dir(django_settings):
         if name.startswith(("WS4REDIS_", "WS4CHANNELS_")) and name not in settings.SETTINGS:
-            nearest = get_close_matches(name, settings.SETTINGS, n=1)
-            hint = f"Did you mean {nearest[0]}?" if nearest else "docs/settings.md lists the settings there are."
+            # What follows the prefix counts: the prefix alone would make any two names alike.
+            rests = {known.partition("_")[2]: known for known in settings.SETTINGS}
+            nearest = get_close_matches(name.partition("_")[2], rests, n=1)
+            hint = f"Did you mean {rests[nearest[0]]}?" if nearest else "docs/settings.md lists the settings there are."
             yield Warning(f"There is no setting {name}.", hint=hint, id="ws4channels.W001")

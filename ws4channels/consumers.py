@@ -33,6 +33,7 @@ from ws4channels.servers import make_outbox
 from ws4channels.subscriber import RedisSubscriber
 from ws4channels.transports import get_transport
 
+# Errors are logged as texts: a handler that keeps its records would keep a whole websocket with each.
 logger = logging.getLogger(__name__)
 
 CLOSE_TOO_LARGE = 1009
@@ -123,7 +124,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Negotiate, join, accept; then send the kept messages."""
         self._hub = hub = get_hub(get_transport())
         try:
-            agreement, request = await negotiate(self.scope, hub.handshake_slots, self.load_user)
+            agreement, request = await negotiate(self.scope, hub.threads, self.load_user)
         except (PermissionDenied, SuspiciousOperation) as error:
             await self._refuse(error)
             return
@@ -163,7 +164,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._publish(agreement, raw)
         except UNREACHABLE as error:
             counts["redis_failures"] += 1
-            logger.error("Could not publish a client's message: Redis does not answer: %s", error)
+            logger.error("Could not publish a client's message: Redis does not answer: %s", str(error))
             await self.close(CLOSE_UNREACHABLE)
 
     async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: Any = False) -> None:
@@ -195,9 +196,13 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if subscriber is not None and type(subscriber).publish_message is not RedisSubscriber.publish_message:
             message = RedisMessage(raw)
             if message is not None:
-                await run_in_thread(subscriber.publish_message, message)
+                await self._run_in_thread(subscriber.publish_message, message)
         elif agreement.publish_keys:
             await apublish(Publication(agreement.publish_keys, raw, expire_in_seconds(None)))
+
+    async def _run_in_thread(self, function: Callable[..., Any], *args: Any) -> None:
+        assert self._hub is not None
+        await run_in_thread(self._hub.threads, function, *args)
 
     async def _kept_by(self, subscriber: RedisSubscriber, kept: list[Delivery]) -> list[Delivery]:
         """Return what a customised subscriber sends at connect, or `kept` if it does not customise that."""
@@ -205,12 +210,12 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if send is None:
             return kept
         collector = _Collector()
-        await run_in_thread(send, collector)
+        await self._run_in_thread(send, collector)
         return collector.deliveries
 
     async def _refuse(self, error: Exception) -> None:
         counts["refused"] += 1
-        logger.warning("Refused a websocket to %s: %s: %s", self.scope["path"], type(error).__name__, error)
+        logger.warning("Refused a websocket to %s: %s: %s", self.scope["path"], type(error).__name__, str(error))
         if settings.WS4CHANNELS_CLOSE_CODE_ON_REFUSAL:
             await self._accept_offered()
             await self.close(CLOSE_REFUSED)
@@ -220,7 +225,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _turn_away_unserved(self, outbox: Outbox, error: BaseException) -> None:
         assert self._hub is not None
         counts["redis_failures"] += 1
-        logger.error("Closed a new websocket, because %s does not answer: %s", self._hub.server, error)
+        logger.error("Closed a new websocket, because %s does not answer: %s", self._hub.server, str(error))
         await self._accept_offered()
         outbox.open()
         await self.close(CLOSE_UNREACHABLE)
@@ -259,7 +264,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if agreement.subscriber is not None:
             release = _overridden(agreement.subscriber, "release")
             if release is not None:
-                await run_in_thread(release)
+                await self._run_in_thread(release)
 
 
 _KNOWN = frozenset(dir(FacilityConsumer))

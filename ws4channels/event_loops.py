@@ -133,13 +133,14 @@ async def run(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]]) -> T
         return await function(own)
     publishing = _registry.current()
     future = asyncio.run_coroutine_threadsafe(function(publishing), publishing.loop)
+    waiting = asyncio.wrap_future(future)
     try:
-        done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=CALL_TIMEOUT)
+        done, _ = await asyncio.wait([waiting], timeout=CALL_TIMEOUT)
     finally:
         future.cancel()
     if not done:
         raise _timed_out()
-    return future.result()
+    return waiting.result()
 
 
 def run_from_thread(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]]) -> T:

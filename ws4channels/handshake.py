@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
 from typing import Any, TypeVar
 
-from asgiref.sync import ThreadSensitiveContext, async_to_sync
+from asgiref.sync import AsyncToSync, async_to_sync
 from channels.db import database_sync_to_async
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user
@@ -99,28 +100,32 @@ def _import(setting: str, path: str) -> Any:
         raise ConfigurationError(f"{setting} is {path!r}, which does not import: {error!r}.") from error
 
 
-async def run_in_thread(function: Callable[..., T], *args: Any) -> T:
-    """Await sync code of the site: in a thread of its own, so that no other socket waits for it.
+async def run_in_thread(threads: Executor, function: Callable[..., T], *args: Any) -> T:
+    """Await sync code of the site in one of `threads`, which leaves others to other sockets.
 
-    Under ``async_to_sync``, as in Django's tests, that is the calling thread with its database connection.
+    Where ``async_to_sync`` runs the event loop, as in Django's async tests, it is the thread that called that: only
+    there the test's database transaction is seen.
     """
-    async with ThreadSensitiveContext():
+    if _belongs_to_a_thread(asyncio.get_running_loop()):
         return await database_sync_to_async(function)(*args)  # type: ignore[no-any-return]
+    in_pool = database_sync_to_async(function, thread_sensitive=False, executor=threads)
+    return await in_pool(*args)  # type: ignore[no-any-return]
 
 
-async def negotiate(
-    scope: Mapping[str, Any], slots: asyncio.Semaphore, load_user: bool = False
-) -> tuple[Agreement, Any]:
+def _belongs_to_a_thread(loop: asyncio.AbstractEventLoop) -> bool:
+    return loop in AsyncToSync.loop_thread_executors or getattr(AsyncToSync.executors, "current", None) is not None
+
+
+async def negotiate(scope: Mapping[str, Any], threads: Executor, load_user: bool = False) -> tuple[Agreement, Any]:
     """Run the handshake of one websocket, hooks included; return what was agreed, and the request.
 
-    `slots` bounds how many threads do so at once; `load_user` looks up the user even if no channel needs it. Raises
+    `threads` is where sync code runs; `load_user` looks up the user even if no channel needs it. Raises
     PermissionDenied or whatever else the site's hooks raise, and ConfigurationError.
     """
     negotiation = _Negotiation(scope, load_user)
-    if not negotiation.needs_thread():
-        return negotiation.run(), negotiation.request
-    async with slots:
-        return await run_in_thread(negotiation.run), negotiation.request
+    if negotiation.needs_thread():
+        return await run_in_thread(threads, negotiation.run), negotiation.request
+    return negotiation.run(), negotiation.request
 
 
 class _Negotiation:

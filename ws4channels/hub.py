@@ -11,6 +11,7 @@ import contextvars
 import logging
 import weakref
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 from ws4channels import event_loops, settings
@@ -177,8 +178,9 @@ class Hub:
         self._membership: Membership | None = None
         self._kept: KeptMessages | None = None
         self._receiver: asyncio.Task[None] | None = None
-        self.handshake_slots = asyncio.Semaphore(settings.WS4CHANNELS_HANDSHAKE_THREADS)
-        """Bounds how many handshakes run in threads at once."""
+        # Threads that stay, for each has database connections of its own to open.
+        self.threads = ThreadPoolExecutor(settings.WS4CHANNELS_HANDSHAKE_THREADS, "ws4channels-handshake")
+        """Where the site's sync code runs. Starts a thread when it first needs one."""
 
     @property
     def server(self) -> str:
@@ -211,7 +213,7 @@ class Hub:
         try:
             await self._membership.settle(keys)
         except (*UNREACHABLE, RedisError) as error:
-            logger.warning("Could not leave keys that nobody wants any more at %s: %s", self.server, error)
+            logger.warning("Could not leave keys that nobody wants any more at %s: %s", self.server, str(error))
 
     def add_heartbeat(self, subscriber: Subscriber, text: str) -> None:
         """Send `text` to `subscriber` at each of its beats, until it leaves."""
@@ -244,6 +246,7 @@ class Hub:
             event_loops.detach(publishing)
             _hubs.pop(publishing.loop, None)
             self._heartbeats.stop()
+            self.threads.shutdown(wait=False)
             await publishing.aclose()
 
     async def _renew(self, interval: float | None) -> None:
@@ -253,7 +256,7 @@ class Hub:
                 assert self._membership is not None
                 await self._membership.renew()
             except (*UNREACHABLE, RedisError) as error:
-                logger.warning("Could not renew the membership in groups at %s: %s", self.server, error)
+                logger.warning("Could not renew the membership in groups at %s: %s", self.server, str(error))
 
     async def _receive(self, subscription: LayerSubscription) -> None:
         events = deliveries = size = 0

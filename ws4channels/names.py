@@ -83,4 +83,4 @@ def _names_of_member(argument: str, member: Any, request: Any) -> list[str]:
         # What the original made of it, a key with the word "None", reached nobody or a user of that name.
         warnings.warn(f"{argument} holds None, which addresses nobody.", RuntimeWarning, stacklevel=5)
         return []
-    return [member.decode("utf-8") if isinstance(member, bytes) else str(member)]
+    return [member.decode("utf-8", "replace") if isinstance(member, bytes) else str(member)]

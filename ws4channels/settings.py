@@ -7,6 +7,7 @@ written for the original's module expects, until the attribute is deleted again.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,12 @@ from ws4channels.exceptions import ConfigurationError
 
 KIBIBYTE = 1024
 MEBIBYTE = 1024 * KIBIBYTE
+
+
+def _shown(value: object) -> str:
+    """Return `value` as errors show it: without the secrets of a URL."""
+    without_login = re.sub("://.*@", "://…@", repr(value))
+    return re.sub("(password=)[^&'\"]*", r"\1…", without_login)
 
 
 def _is_text(value: object) -> bool:
@@ -75,7 +82,7 @@ class Setting:
         """Return the value in Django's settings or the default; raise ConfigurationError if it cannot work."""
         value = getattr(django_settings, self.name, self.default)
         if not self.accepts(value):
-            raise ConfigurationError(f"{self.name} is {value!r}; it must be {self.valid}.")
+            raise ConfigurationError(f"{self.name} is {_shown(value)}; it must be {self.valid}.")
         return value
 
 
@@ -199,7 +206,7 @@ _ALL = [
         "WS4CHANNELS_HANDSHAKE_THREADS",
         16,
         "threads",
-        "How many handshakes may run sync code (sessions, users, hooks) at the same time in one process.",
+        "How many threads of a process run the sync code of handshakes: sessions, users, hooks.",
         "a whole number above 0",
         _is_positive_integer,
     ),

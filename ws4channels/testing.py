@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import quote
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings as django_settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
@@ -23,7 +23,7 @@ from ws4channels.names import MEMBEROF
 class Published(list[Publication]):
     """What was published, in order. Each item has ``keys``, ``raw`` (bytes) and ``expire`` (seconds)."""
 
-    def messages(self, audience: str, name: str = "", *, facility: str) -> list[bytes]:
+    def messages(self, audience: str, name: object = "", *, facility: str) -> list[bytes]:
         """Return the messages published to one audience of a facility.
 
         >>> published.messages("user", "mary", facility="chat")
@@ -46,7 +46,8 @@ def capture_published() -> Iterator[Published]:
     try:
         yield published
     finally:
-        publishing.recorders.remove(published)
+        # Not by remove(), which takes the first list that is equal.
+        publishing.recorders[:] = [recorder for recorder in publishing.recorders if recorder is not published]
 
 
 class FacilityCommunicator(WebsocketCommunicator):  # type: ignore[misc]
@@ -78,18 +79,23 @@ class FacilityCommunicator(WebsocketCommunicator):  # type: ignore[misc]
         self._groups = groups
 
     async def __aenter__(self) -> FacilityCommunicator:
+        headers = self.scope["headers"]
+        if not any(name.lower() == b"host" for name, _ in headers):
+            headers.append((b"host", b"testserver"))
         if self._user is not None:
-            self.scope["headers"].append((b"cookie", await self._session_cookie()))
+            headers.append((b"cookie", await self._session_cookie()))
         accepted, code = await self.connect(timeout=5)
         if not accepted:
             raise ConnectionError(f"The websocket to {self.scope['path']} was refused with close code {code}.")
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self.disconnect(timeout=5)
+        # Channels' communicator ends the application when it has waited in vain; then the test is to see that.
+        if not self.future.done():
+            await self.disconnect(timeout=5)
 
     async def _session_cookie(self) -> bytes:
-        session = await sync_to_async(_signed_in_session)(self._user, self._groups)
+        session = await database_sync_to_async(_signed_in_session)(self._user, self._groups)
         return f"{django_settings.SESSION_COOKIE_NAME}={session.session_key}".encode()
 
 
@@ -98,7 +104,8 @@ def _signed_in_session(user: Any, groups: Iterable[str] | None) -> Any:
     session[SESSION_KEY] = user._meta.pk.value_to_string(user)
     session[BACKEND_SESSION_KEY] = django_settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    names = [group.name for group in user.groups.all()] if groups is None else groups
-    session[MEMBEROF] = list(names)
-    session.create() if session.session_key is None else session.save()
+    if groups is None:
+        groups = [group.name for group in user.groups.all()] if hasattr(user, "groups") else []
+    session[MEMBEROF] = list(groups)
+    session.save()
     return session

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from asgiref.sync import async_to_sync
-from channels.exceptions import ChannelFull
+from channels.exceptions import ChannelFull, InvalidChannelLayerError
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from channels_redis.utils import decode_hosts
@@ -269,13 +269,24 @@ def _build_transport(layer: Any) -> ChannelLayerTransport:
 _transports: dict[str, tuple[Any, ChannelLayerTransport]] = {}
 
 
+@contextmanager
+def _blaming_channel_layers(alias: str) -> Iterator[None]:
+    try:
+        yield
+    except (InvalidChannelLayerError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"CHANNEL_LAYERS[{alias!r}] cannot be used: {type(error).__name__}: {error}."
+        ) from error
+
+
 def get_transport(alias: str | None = None) -> ChannelLayerTransport:
     """Return the transport for a channel layer, by default for ``WS4CHANNELS_CHANNEL_LAYER``'s.
 
     Raises ConfigurationError where CHANNEL_LAYERS has no such entry.
     """
     alias = alias or settings.WS4CHANNELS_CHANNEL_LAYER
-    layer = get_channel_layer(alias)
+    with _blaming_channel_layers(alias):
+        layer = get_channel_layer(alias)
     if layer is None:
         raise ConfigurationError(
             f"CHANNEL_LAYERS has no entry {alias!r}, which is to carry the messages. Add one, such as {{{alias!r}: "
@@ -283,6 +294,7 @@ def get_transport(alias: str | None = None) -> ChannelLayerTransport:
         )
     known_layer, transport = _transports.get(alias, (None, None))
     if transport is None or known_layer is not layer:
-        transport = _build_transport(layer)
+        with _blaming_channel_layers(alias):
+            transport = _build_transport(layer)
         _transports[alias] = layer, transport
     return transport
