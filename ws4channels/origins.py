@@ -96,8 +96,11 @@ def _reason_against(origin: str, scope: Any) -> str | None:
     except DisallowedHost:
         return "the request's Host header is not in ALLOWED_HOSTS"
     split = _split(origin.lower())
-    if split is not None and split[0].netloc and split[0].netloc == own_host.lower():
-        return None
+    if split is not None and split[0].netloc:
+        # Proxies may add the port to the Host header, where browsers leave the default one out.
+        netloc = split[0].netloc
+        if own_host.lower() in (netloc, f"{netloc}:{split[1]}"):
+            return None
     allowed_hosts = list(django_settings.ALLOWED_HOSTS)
     if django_settings.DEBUG and not allowed_hosts:
         allowed_hosts = list(_LOCAL_HOSTS)

@@ -133,6 +133,8 @@ class Outbox:
             self._on_overflow(self._dropped)
             return
         held = {(delivery.key, delivery.payload) for delivery in self._queue}
+        # What a site's own subscriber sends has no key, and is whatever came with the same payload.
+        held.update(("", delivery.payload) for delivery in self._queue)
         first = [delivery for delivery in kept if (delivery.key, delivery.payload) not in held]
         self._queue.extendleft(reversed(first))
         self._bytes += sum(delivery.size for delivery in first)
