@@ -10,11 +10,11 @@ import asyncio
 import contextvars
 import logging
 import weakref
-from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from ws4channels import event_loops, settings
+from ws4channels.batches import Batches
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.event_loops import PublishingLoop
 from ws4channels.messages import Delivery, to_payload
@@ -23,9 +23,6 @@ from ws4channels.transports import ChannelLayerTransport, LayerSubscription
 
 logger = logging.getLogger(__name__)
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
 # After so much the hub lets others run, and what it has put into outboxes be sent. Less than an outbox may hold, so
 # that a burst does not fill the outboxes of clients that would read it.
 _EVENTS_PER_TURN = 100
@@ -33,44 +30,6 @@ _DELIVERIES_PER_TURN = 5000
 _BYTES_PER_TURN = 512 * 1024
 _RETRY_DELAY = 1.0
 _HEARTBEAT_SLICES = 8
-
-
-class Batches(Generic[Item, Result]):
-    """Does things for many sockets at a time: while one batch is under way, the next one collects."""
-
-    def __init__(self, run: Callable[[list[Item]], Awaitable[list[Result]]]) -> None:
-        self._run = run
-        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
-        self._runner: asyncio.Task[None] | None = None
-
-    async def submit(self, item: Item) -> Result:
-        """Return what `run` makes of `item`, in a batch that begins after this call. Raises what `run` raises."""
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
-        if self._runner is None:
-            # In a context of its own, not in that of the first socket.
-            self._runner = contextvars.Context().run(asyncio.create_task, self._run_batches())
-        return await future
-
-    async def _run_batches(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting, []
-                await self._run_batch(batch)
-        finally:
-            self._runner = None
-
-    async def _run_batch(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
-        try:
-            results = await self._run([item for item, _ in batch])
-        except Exception as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-            return
-        for (_, future), result in zip(batch, results, strict=True):
-            if not future.done():
-                future.set_result(result)
 
 
 class Membership:

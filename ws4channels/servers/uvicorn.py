@@ -1,0 +1,60 @@
+"""uvicorn: its ``websockets-sansio`` protocol on an asyncio transport."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ws4channels.outbox import CLOSE_TIMEOUT
+from ws4channels.servers.direct import DirectOutbox
+
+_CLASS = ("uvicorn.protocols.websockets.websockets_sansio_impl", "WebSocketsSansIOProtocol")
+_ATTRIBUTES = ("close_sent", "conn", "disconnected", "handshake_complete", "transport", "writable")
+
+
+def uvicorn_protocol(send: Any) -> Any:
+    """Return uvicorn's protocol object if `send` is its own and all is as this module expects, else None."""
+    protocol: Any = getattr(send, "__self__", None)
+    cls: Any = type(protocol)
+    if (cls.__module__, cls.__name__) != _CLASS or getattr(send, "__func__", None) is not cls.send:
+        return None
+    is_familiar = all(hasattr(protocol, name) for name in _ATTRIBUTES)
+    # With an extension, such as compression, frames are not ours to build.
+    return protocol if is_familiar and not protocol.conn.extensions else None
+
+
+class UvicornOutbox(DirectOutbox):
+    """Writes to the asyncio transport of uvicorn's ``websockets-sansio`` protocol; waits while that is full."""
+
+    __slots__ = ()
+
+    def close_now(self, code: int, reason: str | None = None) -> None:
+        """Close the socket; the client has ten seconds to read why."""
+        self._is_flowing = False
+        # uvicorn's send waits until the client reads, which this one does not.
+        self._protocol.writable.set()
+        super().close_now(code, reason)
+        asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._transport.abort)
+
+    async def aclose(self) -> None:
+        """Stop writing."""
+        self._is_flowing = False
+        await super().aclose()
+
+    def _write_frames(self, frames: bytes) -> None:
+        protocol = self._protocol
+        if protocol.close_sent or protocol.disconnected:
+            self._is_flowing = False
+            return
+        self._transport.write(frames)
+        if not protocol.writable.is_set():
+            self._is_flowing = False
+            self._writer = asyncio.get_running_loop().create_task(self._wait_until_writable())
+
+    async def _wait_until_writable(self) -> None:
+        await self._protocol.writable.wait()
+        self._is_flowing = True
+        self.flush()
+
+    def _write_closing(self, code: int, reason: str | None) -> None:
+        super().close_now(code, reason)
