@@ -576,6 +576,25 @@ async def test_refused_client_is_given_its_subprotocol(settings: Any) -> None:
     await socket.leave(4403)
 
 
+async def test_hooks_run_in_a_bounded_number_of_threads(settings: Any) -> None:
+    """However many clients come, their sync hooks run in WS4CHANNELS_HANDSHAKE_THREADS threads at most, used again."""
+    settings.WS4CHANNELS_HANDSHAKE_THREADS = 3
+    used: set[int] = set()
+
+    def allow(request: Any, channels: list[str]) -> list[str]:
+        used.add(threading.get_ident())
+        return channels
+
+    settings.WS4REDIS_ALLOWED_CHANNELS = allow
+    before = threading.active_count()
+    for _ in range(3):
+        sockets = [Socket("/ws/f?subscribe-broadcast") for _ in range(20)]
+        await asyncio.gather(*(socket.open() for socket in sockets))
+        await asyncio.gather(*(socket.leave() for socket in sockets))
+    assert 1 <= len(used) <= 3
+    assert threading.active_count() <= before + 3
+
+
 class RuleError(Exception):
     """What a site's hook did not expect."""
 
@@ -666,7 +685,7 @@ async def test_client_that_comes_while_redis_is_down_is_told_to_come_later(
     assert all(message.startswith(text) for message in ours)
     assert since(counted, "redis_failures", "sockets_opened") == [5, 0]
     caplog.clear()  # the errors in its records hold on to the frames that they passed
-    assert what_is_left() == []
+    await eventually(lambda: what_is_left() == [], "nothing is left of those clients")
     await eventually(lambda: len(asyncio.all_tasks()) <= tasks, "no task is left of those clients")
     own_redis.start()
     async with connected("/ws/f?subscribe-broadcast&publish-broadcast&echo") as socket:
@@ -751,7 +770,7 @@ async def test_everything_is_given_back_when_sockets_close(settings: Any, redis_
     tasks = len(asyncio.all_tasks())
     await come_and_go(60)
     await eventually(lambda: len(asyncio.all_tasks()) <= tasks, "all tasks have ended")
-    assert what_is_left() == []
+    await eventually(lambda: what_is_left() == [], "nothing is left of those clients")
     await eventually(lambda: joined_groups(redis_client) == set(), "all groups have been left")
 
 
@@ -899,7 +918,7 @@ async def test_server_may_cancel_at_any_moment(turns: int, redis_client: redis.R
             lambda: joined_groups(redis_client) == {group_name("broadcast", facility="f")}, "its groups have been left"
         )
         del socket
-        assert len(what_is_left()) == 2, "the witness's consumer and outbox alone"
+        await eventually(lambda: len(what_is_left()) == 2, "only the witness's consumer and outbox are left")
         await broadcast("f", "still here")
         assert await witness.next() == "still here"
 

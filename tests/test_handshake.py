@@ -9,7 +9,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.cache import SessionStore
@@ -218,6 +218,19 @@ async def test_user_is_not_looked_up_for_nothing() -> None:
     assert request.user._wrapped.__class__ is object
     _, request = await agree(scope, load_user=True)
     assert request.user.get_username() == "mary"
+
+
+@pytest.mark.django_db
+def test_handshake_sees_the_transaction_of_a_sync_test() -> None:
+    """Where `async_to_sync` runs the event loop, as in Django's async tests, hooks see that thread's transaction."""
+    mary = get_user_model().objects.create_user("mary", password="secret")
+
+    async def hear() -> str:
+        async with FacilityCommunicator("f", "subscribe-user", user=mary) as client:
+            await RedisPublisher(facility="f", users=[mary]).apublish_message("for mary", expire=0)
+            return str(await client.receive_from(timeout=TIMEOUT))
+
+    assert async_to_sync(hear)() == "for mary"
 
 
 # --- hooks ------------------------------------------------------------------------------------------------------------
@@ -441,7 +454,7 @@ async def test_hook_may_use_the_database(settings: Any) -> None:
 
 
 async def test_hooks_of_several_clients_run_at_the_same_time_within_the_bound(settings: Any) -> None:
-    """Handshakes do not wait for each other's hooks, up to as many as there are slots."""
+    """Handshakes do not wait for each other's hooks, up to as many as there are threads."""
     running: set[int] = set()
     most = []
     lock = threading.Lock()
@@ -457,9 +470,9 @@ async def test_hooks_of_several_clients_run_at_the_same_time_within_the_bound(se
         return channels
 
     settings.WS4REDIS_ALLOWED_CHANNELS = allow
-    threads = ThreadPoolExecutor(3)
-    handshakes = [negotiate(a_scope("subscribe-broadcast"), threads) for _ in range(9)]
-    await asyncio.wait_for(asyncio.gather(*handshakes), TIMEOUT)
+    with ThreadPoolExecutor(3) as threads:
+        handshakes = [negotiate(a_scope("subscribe-broadcast"), threads) for _ in range(9)]
+        await asyncio.wait_for(asyncio.gather(*handshakes), TIMEOUT)
     assert max(most) <= 3
 
 
