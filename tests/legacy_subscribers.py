@@ -201,6 +201,13 @@ class BreaksWhileSending(RedisSubscriber):
         raise KeyError("secret detail")
 
 
+class BreaksWhilePublishing(RedisSubscriber):
+    """Has a defect that shows late."""
+
+    def publish_message(self, message, expire=None):
+        raise KeyError("secret detail")
+
+
 class TeamStore(RedisStore):
     """Mixed into publisher and subscriber, so that both know the same team keys."""
 

@@ -20,6 +20,7 @@ from tests.layers import CORE, IN_MEMORY, PUBSUB, one_layer
 from tests.sockets import Socket, broadcast, connected
 from tests.visitors import signed_in
 from tests.waiting import QUIET, TIMEOUT, eventually
+from ws4channels import outbox as outbox_module
 from ws4channels import settings as ws4channels_settings
 from ws4channels.audience import group_name
 from ws4channels.consumers import FacilityConsumer
@@ -723,6 +724,18 @@ async def test_client_that_publishes_while_redis_is_down_is_closed(
         assert client.get("broadcast:f") == b"published"
 
 
+@pytest.mark.parametrize("own_redis", [CORE], ids=["core"], indirect=True)
+async def test_client_that_leaves_while_redis_is_down_ends(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A group that cannot be left because Redis is down is logged, and the client's websocket ends all the same."""
+    socket = await Socket("/ws/f?subscribe-broadcast").open()
+    own_redis.stop()
+    await socket.leave(1001)
+    [message] = [each for each in caplog.messages if each.startswith("Could not leave")]
+    assert message.startswith(f"Could not leave keys that nobody wants any more at 127.0.0.1:{own_redis.port}: ")
+
+
 # --- many sockets -----------------------------------------------------------------------------------------------------
 
 
@@ -825,15 +838,16 @@ async def test_burst_that_comes_at_once_reaches_all_who_read() -> None:
 
 
 class Stalling:
-    """An ASGI application whose server stops sending to the client while `reads` is not set."""
+    """An ASGI application whose server does not get rid of some types of events while `reads` is not set."""
 
-    def __init__(self) -> None:
+    def __init__(self, *types: str) -> None:
+        self.types = types or ("websocket.send",)
         self.reads = asyncio.Event()
         self.consumer = FacilityConsumer.as_asgi()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         async def send_when_read(event: dict[str, Any]) -> None:
-            if event["type"] == "websocket.send":
+            if event["type"] in self.types:
                 await self.reads.wait()
             await send(event)
 
@@ -859,6 +873,21 @@ async def test_slow_reader_delays_nobody_and_is_closed(
     assert dropped == 101
     assert caplog.messages == [f"Closed a websocket whose client did not keep up; {dropped} messages were dropped."]
     await asyncio.gather(*(reader.leave() for reader in readers))
+
+
+async def test_slow_reader_that_cannot_even_be_closed_is_given_up(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis
+) -> None:
+    """Where the server's send waits for the client for ever, the consumer ends by itself and leaves its groups."""
+    monkeypatch.setattr(outbox_module, "CLOSE_TIMEOUT", 0.1)
+    settings.WS4CHANNELS_OUTBOX_MESSAGES = 10
+    stalled = await Socket("/ws/f?subscribe-broadcast", Stalling("websocket.send", "websocket.close")).open()
+    await broadcast("f", *map(str, range(20)))
+    await stalled.wait(timeout=TIMEOUT)
+    assert stalled.future.done()
+    assert not stalled.future.cancelled()
+    assert stalled.output_queue.empty()
+    await eventually(lambda: joined_groups(redis_client) == set(), "the group has been left")
 
 
 async def test_reader_that_catches_up_is_not_closed(settings: Any, counted: dict[str, int]) -> None:
@@ -921,6 +950,17 @@ async def test_server_may_cancel_at_any_moment(turns: int, redis_client: redis.R
         await eventually(lambda: len(what_is_left()) == 2, "only the witness's consumer and outbox are left")
         await broadcast("f", "still here")
         assert await witness.next() == "still here"
+
+
+async def test_websocket_that_the_server_cancels_is_closed_with_1012() -> None:
+    """A server that ends its websockets' tasks, as when it shuts down, tells the clients to come back."""
+    socket = await Socket("/ws/f?subscribe-broadcast").open()
+    socket.future.cancel()
+    await asyncio.wait([socket.future], timeout=TIMEOUT)
+    assert socket.future.cancelled()
+    await eventually(lambda: not socket.output_queue.empty(), "something is sent")
+    event = socket.output_queue.get_nowait()
+    assert (event["type"], event["code"]) == ("websocket.close", 1012)
 
 
 async def test_counters_agree_after_clients_that_were_cancelled(counted: dict[str, int]) -> None:
@@ -1082,6 +1122,25 @@ async def test_send_without_a_message_is_an_error() -> None:
     await socket.send_to("?")
     with pytest.raises(ValueError, match=r"^You must pass one of bytes_data or text_data$"):
         await socket.wait(timeout=TIMEOUT)
+
+
+class Deciding(FacilityConsumer):
+    """A site's consumer that accepts by itself, without a handshake of ours."""
+
+    async def connect(self) -> None:
+        await self.accept()
+        await self.send("no facility today")
+        await self.close(4002)
+
+
+@subclass
+async def test_subclass_may_do_without_our_handshake() -> None:
+    """`accept`, `send` and `close` work as in any consumer where the parent's `connect` is not called."""
+    socket = await Socket("/ws/f?subscribe-broadcast", Deciding.as_asgi()).open()
+    assert await socket.next() == "no facility today"
+    assert await socket.close_code() == 4002
+    await socket.send_to("ignored")
+    await socket.leave(4002)
 
 
 class Refusing(FacilityConsumer):

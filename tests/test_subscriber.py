@@ -15,7 +15,7 @@ from django.contrib.auth import get_user_model
 from tests import legacy_subscribers
 from tests.sockets import Socket, broadcast, connected
 from tests.visitors import signed_in
-from tests.waiting import TIMEOUT, eventually
+from tests.waiting import QUIET, TIMEOUT, eventually
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
 from ws4channels.exceptions import ConfigurationError
@@ -349,6 +349,25 @@ async def test_defect_of_a_subclass_tells_the_client_nothing(use: Any, subscribe
     """An unexpected exception reaches the server, before anything was accepted."""
     use(subscriber)
     await is_told_nothing(Socket("/ws/f?subscribe-broadcast"), KeyError)
+
+
+async def test_defect_while_publishing_closes_the_websocket(use: Any) -> None:
+    """An exception while a client's message is published closes that websocket with 1011; the server is told what."""
+    use(legacy_subscribers.BreaksWhilePublishing)
+    socket = await Socket("/ws/f?subscribe-broadcast&publish-broadcast").open()
+    await socket.send_to("hello")
+    with pytest.raises(KeyError, match="secret detail"):
+        await socket.wait(timeout=TIMEOUT)
+    event = socket.output_queue.get_nowait()
+    assert (event["type"], event["code"], "secret" in str(event)) == ("websocket.close", 1011, False)
+    assert socket.output_queue.empty()
+
+
+async def test_subscriber_without_keys_sends_nothing(use: Any) -> None:
+    """A subclass's call of its parent's `send_persisted_messages` asks Redis nothing where nothing is subscribed."""
+    use(legacy_subscribers.SendHistory)
+    async with connected("/ws/f?publish-broadcast") as socket:
+        assert await socket.receive_nothing(timeout=QUIET)
 
 
 async def test_store_shared_by_publisher_and_subscriber(use: Any, redis_client: redis.Redis) -> None:
