@@ -214,6 +214,8 @@ class Visitor:
         `headers` among them adds header fields.
         """
         headers = dict(options.pop("headers", {}))
+        # Without a bound, because a client that stops reading does not see the answer to its closing either.
+        options.setdefault("max_queue", None)
         if self.pages.cookies:
             headers.setdefault("Cookie", self.cookies())
         path = f"{self.side.websocket_url}{quote(facility, safe=UNQUOTED)}" if path is None else path
