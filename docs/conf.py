@@ -1,21 +1,17 @@
-"""Sphinx: `make docs` builds these pages."""
+"""Sphinx configuration: MyST pages, the furo theme, warnings as errors (`make docs`)."""
 
 import re
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent.parent / "ws4channels"
-
 project = "ws4channels"
 author = "The ws4channels authors"
-copyright = f"2026 {author}"
-# Read, not imported: building the pages needs none of the package's dependencies.
-release = re.search(r'^__version__ = "(.+)"$', (PACKAGE / "__init__.py").read_text("utf-8"), re.M).group(1)
-version = release
+copyright = "2026, the ws4channels authors"
+_package = (Path(__file__).parent.parent / "ws4channels/__init__.py").read_text(encoding="utf-8")
+release = version = re.findall(r'^__version__ = "(.+)"$', _package, re.M)[0]
 
 extensions = ["myst_parser"]
-exclude_patterns = ["_build"]
-# So that a link may lead to a section of a page.
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-
+exclude_patterns = ["_build", "deployment"]
 html_theme = "furo"
-html_title = f"ws4channels {release}"
+html_title = f"ws4channels {version}"
