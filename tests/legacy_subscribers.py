@@ -7,6 +7,7 @@ Written as such sites write: Python 2 habits included. Each stands alone, as in 
 
 import json
 
+import redis
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
@@ -67,6 +68,18 @@ class OwnInit(RedisSubscriber):
         self.seen.append(message)
         body = json.dumps({"facility": self.request.path_info, "count": len(self.seen), "text": message.decode()})
         super(OwnInit, self).publish_message(RedisMessage(body), expire)
+
+
+class OwnConnection(RedisSubscriber):
+    """Talks to Redis with a client of its own, as sites with several databases do."""
+
+    def __init__(self, connection):
+        super(OwnConnection, self).__init__(connection)
+        self._connection = redis.StrictRedis.from_url(settings.REDIS_URL)
+
+    def release(self):
+        super(OwnConnection, self).release()
+        self._connection.close()
 
 
 class PublishShortLived(RedisSubscriber):

@@ -220,6 +220,30 @@ async def test_own_init_and_publish_message(use: Any, redis_client: redis.Redis)
     assert json.loads(redis_client.get("broadcast:f") or b"")["count"] == 2
 
 
+@pytest.mark.xfail(strict=True, reason="names that redis-py's own PubSub holds are bytes, and str() makes keys of them")
+async def test_own_client_of_redis(use: Any, redis_client: redis.Redis) -> None:
+    """A subclass may put a redis-py client of its own in the place of `_connection`: it hears, publishes, and ends."""
+    use(legacy_subscribers.OwnConnection)
+    redis_client.set("broadcast:f", "kept")
+    async with connected("/ws/f?subscribe-broadcast&publish-broadcast&echo") as socket:
+        assert await socket.receive_from(timeout=TIMEOUT / 10) == "kept"
+        await socket.send_to("hello")
+        assert await socket.next() == "hello"
+    await eventually(lambda: redis_client.pubsub_numsub("broadcast:f") == [(b"broadcast:f", 0)], "its pubsub has ended")
+
+
+@pytest.mark.xfail(strict=True, reason="connect() catches UNREACHABLE from the hub, and not from the handshake")
+async def test_subscriber_that_finds_redis_down_is_closed_with_1013(settings: Any, use: Any) -> None:
+    """A subclass that asks Redis at connect changes nothing in what a client gets while Redis is down."""
+    use(legacy_subscribers.Releasing)
+    settings.WS4REDIS_CONNECTION = {"host": "127.0.0.1", "port": 1, "socket_connect_timeout": 1}
+    socket = Socket("/ws/f?subscribe-broadcast")
+    await socket.send_input({"type": "websocket.connect"})
+    assert (await socket.receive_output(timeout=TIMEOUT))["type"] == "websocket.accept"
+    assert await socket.close_code() == 1013
+    await socket.leave(1013)
+
+
 async def test_publish_with_another_expiry(use: Any, redis_client: redis.Redis) -> None:
     """A subclass may choose how long a client's message is kept."""
     use(legacy_subscribers.PublishShortLived)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -124,6 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         print("\n".join(f"{check.name}\n    {check.sentence}" for check in chosen))
         return 0
+    # An orderly exit, so that no server outlives this process.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         return 0 if (ask_original if options.ask_original else compare)(chosen) else 1
     except (EnvironmentMissing, RedisServerError, ServerFailed) as error:
