@@ -141,7 +141,7 @@ class ChannelLayerTransport:
         hosts = getattr(self._layer, "hosts", None)
         if not hosts:
             return type(self._layer).__name__
-        return ", ".join(connections.describe_server(_pool_of(host)) for host in hosts)
+        return ", ".join(_describe(host) for host in hosts)
 
     async def subscribe(self) -> LayerSubscription:
         """Open the subscription of a hub on the running loop."""
@@ -238,8 +238,11 @@ def _connection_of(host: dict[str, Any]) -> dict[str, Any]:
     return connection
 
 
-def _pool_of(host: dict[str, Any]) -> Any:
-    return connections.build_sync_client(_connection_of(host), "A host in CHANNEL_LAYERS").connection_pool
+def _describe(host: dict[str, Any]) -> str:
+    if "sentinels" in host:
+        return f"the Redis that Sentinel knows as {host.get('master_name')}"
+    client = connections.build_sync_client(_connection_of(host), "A host in CHANNEL_LAYERS")
+    return connections.describe_server(client.connection_pool)
 
 
 def _single_plain_host(layer: Any) -> dict[str, Any] | None:

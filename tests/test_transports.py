@@ -1,0 +1,103 @@
+"""Tests of `ws4channels.transports`. What holds for every layer is in test_hub.py and test_publisher.py."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.layers import CORE, IN_MEMORY, PUBSUB, one_layer
+from tests.waiting import TIMEOUT
+from ws4channels import transports
+from ws4channels.audience import group_of
+from ws4channels.exceptions import ConfigurationError
+from ws4channels.messages import Publication
+from ws4channels.transports import (
+    ChannelLayerTransport,
+    InMemoryTransport,
+    LayerSubscription,
+    PubSubLayerSubscription,
+    PubSubLayerTransport,
+    get_transport,
+)
+
+TWO_HOSTS = [{"address": "redis://127.0.0.1:1"}, {"address": "redis://127.0.0.1:2"}]
+SENTINEL = [{"sentinels": [("127.0.0.1", 1)], "master_name": "main"}]
+
+
+@pytest.mark.parametrize(
+    ("backend", "config", "transport_class", "subscription_class"),
+    [
+        (PUBSUB, {"hosts": ["redis://127.0.0.1:1"]}, PubSubLayerTransport, PubSubLayerSubscription),
+        (PUBSUB, {"hosts": TWO_HOSTS}, ChannelLayerTransport, PubSubLayerSubscription),
+        (PUBSUB, {"hosts": SENTINEL}, ChannelLayerTransport, PubSubLayerSubscription),
+        (CORE, {"hosts": ["redis://127.0.0.1:1"]}, ChannelLayerTransport, LayerSubscription),
+        (IN_MEMORY, {}, InMemoryTransport, LayerSubscription),
+    ],
+)
+def test_layer_has_the_transport_that_suits_it(
+    settings: Any, backend: str, config: dict[str, Any], transport_class: type, subscription_class: type
+) -> None:
+    """Short cuts are taken on the layers that are known to allow them, and on no other."""
+    settings.CHANNEL_LAYERS = one_layer(backend, **config)
+    transport = get_transport()
+    assert type(transport) is transport_class
+    assert transport.subscription_class is subscription_class
+    assert get_transport() is transport
+
+
+def test_layer_that_is_not_there_is_explained(settings: Any) -> None:
+    """Without the entry in CHANNEL_LAYERS, the error names it and shows one."""
+    settings.CHANNEL_LAYERS = {}
+    settings.WS4CHANNELS_CHANNEL_LAYER = "push"
+    with pytest.raises(ConfigurationError) as refused:
+        get_transport()
+    assert str(refused.value) == (
+        "CHANNEL_LAYERS has no entry 'push', which is to carry the messages. Add one, such as {'push': "
+        "{'BACKEND': 'channels_redis.pubsub.RedisPubSubChannelLayer', 'CONFIG': {'hosts': ['redis://localhost']}}}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("backend", "config", "server"),
+    [
+        (PUBSUB, {"hosts": ["redis://:secret@redis.internal:6380"]}, "redis.internal:6380"),
+        (PUBSUB, {"hosts": [{"path": "/run/redis.sock"}]}, "/run/redis.sock"),
+        (CORE, {"hosts": [("redis.internal", 6380), "redis://other"]}, "redis.internal:6380, other:6379"),
+        (CORE, {"hosts": SENTINEL}, "the Redis that Sentinel knows as main"),
+        (IN_MEMORY, {}, "InMemoryChannelLayer"),
+    ],
+)
+def test_log_lines_name_the_server(settings: Any, backend: str, config: dict[str, Any], server: str) -> None:
+    """What log lines say of a layer is where it is, without its password."""
+    settings.CHANNEL_LAYERS = one_layer(backend, **config)
+    assert get_transport().server == server
+
+
+def test_publish_goes_along_only_to_the_layers_own_redis(settings: Any) -> None:
+    """The layer's PUBLISH travels in a pipeline to the same server and login, and in no other."""
+    settings.CHANNEL_LAYERS = one_layer(PUBSUB, hosts=["redis://:secret@127.0.0.1:1"], prefix="mine")
+    transport = get_transport()
+    publication = Publication(("broadcast:f",), b"hello", 0)
+    same, other_login = (
+        transports.connections.build_sync_client({"url": f"redis://{login}127.0.0.1:1/3"}).connection_pool
+        for login in (":secret@", "")
+    )
+    assert transport.outgoing(other_login, publication) is None
+    outgoing = transport.outgoing(same, publication)
+    assert outgoing is not None
+    assert [channel for channel, _ in outgoing] == [f"mine__group__{group_of('broadcast:f')}"]
+
+
+@pytest.mark.parametrize("backend", [PUBSUB, CORE, IN_MEMORY], ids=["pubsub", "core", "in-memory"])
+async def test_catching_up_without_a_receiver_ends(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    """A probe that does not come back is a timeout, and is forgotten."""
+    monkeypatch.setattr(transports, "_PROBE_TIMEOUT", 0.1)
+    settings.CHANNEL_LAYERS = one_layer(backend)
+    subscription = await get_transport().subscribe()
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(subscription.catch_up(), TIMEOUT)
+    assert subscription._probes == {}
