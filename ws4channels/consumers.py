@@ -23,7 +23,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from ws4channels import settings
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
-from ws4channels.handshake import Agreement, negotiate, run_in_thread
+from ws4channels.handshake import Agreement, negotiate, path_for_log, run_in_thread
 from ws4channels.hub import Hub, get_hub
 from ws4channels.messages import Delivery, Payload, Publication, to_payload
 from ws4channels.outbox import CLOSE_RESTART, Outbox
@@ -215,7 +215,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _refuse(self, error: Exception) -> None:
         counts["refused"] += 1
-        logger.warning("Refused a websocket to %s: %s: %s", self.scope["path"], type(error).__name__, str(error))
+        logger.warning("Refused a websocket to %s: %s: %s", path_for_log(self.scope), type(error).__name__, str(error))
         if settings.WS4CHANNELS_CLOSE_CODE_ON_REFUSAL:
             await self._accept_offered()
             await self.close(CLOSE_REFUSED)

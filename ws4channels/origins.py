@@ -17,7 +17,7 @@ from django.http.request import is_same_domain  # type: ignore[attr-defined]
 
 from ws4channels import settings
 from ws4channels.counters import counts
-from ws4channels.handshake import build_request
+from ws4channels.handshake import build_request, path_for_log
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class OriginCheck:
             await self.application(scope, receive, send)
             return
         counts["refused"] += 1
-        logger.warning("Refused a websocket to %s from origin %r: %s.", scope["path"], origin, reason)
+        logger.warning("Refused a websocket to %s from origin %r: %s.", path_for_log(scope), origin, reason)
         await receive()
         await send({"type": "websocket.close"})
 

@@ -17,6 +17,7 @@ from django.urls import re_path
 from ws4channels import settings
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
+from ws4channels.handshake import path_for_log
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class WebsocketUrls:
             await self._facility(scope, receive, send)
             return
         counts["refused"] += 1
-        logger.warning("Refused a websocket to %s: WEBSOCKET_URL is %r.", scope["path"], settings.WEBSOCKET_URL)
+        logger.warning("Refused a websocket to %s: WEBSOCKET_URL is %r.", path_for_log(scope), settings.WEBSOCKET_URL)
         await receive()
         await send({"type": "websocket.close"})
 
