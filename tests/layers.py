@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+from channels.layers import InMemoryChannelLayer
 from django.conf import settings
 
 PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
@@ -26,3 +28,12 @@ def one_layer(backend: str, **config: Any) -> dict[str, Any]:
 def two_layers(backend: str) -> dict[str, Any]:
     """Return the value of CHANNEL_LAYERS with two entries that lead to the same Redis."""
     return {**one_layer(backend), "other": one_layer(backend)["default"]}
+
+
+class DistantLayer(InMemoryChannelLayer):
+    """A layer that carries every message for a while before it arrives."""
+
+    async def receive(self, channel: str) -> dict[str, Any]:
+        event: dict[str, Any] = await super().receive(channel)
+        await asyncio.sleep(0.05)
+        return event

@@ -239,7 +239,7 @@ async def test_subscriber_that_finds_redis_down_is_closed_with_1013(settings: An
     settings.WS4REDIS_CONNECTION = {"host": "127.0.0.1", "port": 1, "socket_connect_timeout": 1}
     socket = Socket("/ws/f?subscribe-broadcast")
     await socket.send_input({"type": "websocket.connect"})
-    assert (await socket.receive_output(timeout=TIMEOUT))["type"] == "websocket.accept"
+    assert (await socket.receive_output(timeout=TIMEOUT / 10))["type"] == "websocket.accept"
     assert await socket.close_code() == 1013
     await socket.leave(1013)
 
@@ -310,8 +310,10 @@ async def test_send_text_and_bytes_at_connect(use: Any) -> None:
         assert await socket.take(3) == ["text", b"\xff", "message"]
 
 
-async def test_message_that_arrives_while_a_subclass_sends_is_sent_once(use: Any) -> None:
-    """What was published during connect, and is kept as well, comes once, in order."""
+@pytest.mark.xfail(strict=True, reason="after the hook nobody waits for what it has seen to arrive (catch_up)")
+async def test_message_that_arrives_while_a_subclass_sends_is_sent_once(settings: Any, use: Any) -> None:
+    """What was published during connect, and is kept as well, comes once, in order, however long it travels."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.layers.DistantLayer"}}
     use(legacy_subscribers.PublishWhileSending)
     async with connected("/ws/f?subscribe-broadcast") as socket:
         await broadcast("f", "end")
