@@ -58,65 +58,46 @@ def run_python(code: str, directory: Path) -> str:
     return finished.stdout
 
 
-SITE = """
-SECRET_KEY = "readme"
-ALLOWED_HOSTS = ["localhost"]
-ROOT_URLCONF = "tests.urls"
-STATIC_URL = "/static/"
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "OPTIONS": {"context_processors": ["ws4channels.context_processors.default"]},
-    }
-]
-"""
-"""What the README's settings are written into."""
-
 USE_THE_SITE = """
 import asyncio
-from pathlib import Path
-
 from mysite.asgi import application
 from channels.testing import WebsocketCommunicator
-from django.conf import settings
 from django.core.management import call_command
-from django.template import engines
-from django.test import RequestFactory
+from django.test import Client
 
-async def next_message(socket):
-    while (message := await socket.receive_from(timeout=30)) == settings.WS4REDIS_HEARTBEAT:
-        pass
-    return message
+client = Client(headers={"host": "localhost"})
 
 async def main():
-    socket = WebsocketCommunicator(application, "/ws/news?subscribe-broadcast&subscribe-user&subscribe-group")
+    socket = WebsocketCommunicator(application, "/ws/news?subscribe-broadcast")
     assert (await socket.connect(timeout=30))[0]
-    await asyncio.to_thread(exec, Path("publish.py").read_text())
-    print(await next_message(socket))
+    response = await asyncio.to_thread(client.post, "/", {"text": "hello, everybody"})
+    assert response.status_code == 200, response
+    print(await socket.receive_from(timeout=30))
     await socket.disconnect()
 
 call_command("check", fail_level="WARNING")
 asyncio.run(main())
-page = engines["django"].from_string("{% load static %}" + Path("page.html").read_text())
-print(page.render({}, RequestFactory(headers={"host": "localhost"}).get("/")))
+print(client.get("/").content.decode())
 """
 
 
 def test_what_the_readme_shows_works_together(tmp_path: Path, redis_server: RedisServer) -> None:
-    """With the README's settings and asgi.py, what its lines publish arrives, and its template connects there."""
-    settings_code, asgi_code, publishing_code = blocks_of("README.md", "python")
-    settings_code = settings_code.replace("6379", str(redis_server.port)).replace("localhost", HOST)
-    (page,) = blocks_of("README.md", "html")
-    site = tmp_path / "mysite"
-    site.mkdir()
-    (site / "settings.py").write_text(SITE + settings_code, "utf-8")
-    (site / "asgi.py").write_text(asgi_code, "utf-8")
-    (tmp_path / "publish.py").write_text(publishing_code, "utf-8")
-    (tmp_path / "page.html").write_text(page, "utf-8")
+    """A project made and changed as the README says publishes what is posted, and its page connects there."""
+    make_project = [sys.executable, "-m", "django", "startproject", "mysite", str(tmp_path)]
+    subprocess.run(make_project, check=True, timeout=4 * TIMEOUT)
+    (tmp_path / "templates").mkdir()
+    files = [*blocks_of("README.md", "python"), *blocks_of("README.md", "html+django")]
+    for code in files:
+        # The first line says which file it is.
+        name = re.findall(r"[\w/]+\.\w+", code)[0]
+        code = code.replace("localhost:6379", f"{HOST}:{redis_server.port}")
+        with (tmp_path / name).open("a" if name == "mysite/settings.py" else "w", encoding="utf-8") as file:
+            file.write(code)
+    assert len(files) == 4
     output = run_python(USE_THE_SITE, tmp_path)
     assert "\nhello, everybody\n" in output
-    assert 'uri: "ws://localhost/ws/news?subscribe-broadcast&subscribe-user&subscribe-group"' in output
-    assert 'heartbeat_msg: "--heartbeat--"' in output
+    assert "uri: 'ws://localhost/ws/news?subscribe-broadcast'" in output
+    assert "heartbeat_msg: null" in output
     assert '<script src="/static/js/ws4redis.js"></script>' in output
 
 
