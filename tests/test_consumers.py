@@ -339,17 +339,19 @@ async def test_text_and_bytes_of_equal_content_are_equal() -> None:
 
 
 async def test_heartbeat_of_the_client_is_dropped(settings: Any, redis_client: redis.Redis) -> None:
-    """A message that equals the heartbeat is neither published nor kept nor remembered for echo."""
+    """A message that equals the heartbeat is neither published nor kept; as in the original, it ends the withholding."""
     settings.WS4REDIS_HEARTBEAT = "--heartbeat--"
     settings.WS4CHANNELS_HEARTBEAT_INTERVAL = 3600
     async with connected("/ws/f?subscribe-broadcast&publish-broadcast") as socket:
         await socket.send_to("last")
+        await broadcast("f", "back")
+        assert await socket.until("back") == []
         await socket.send_to("--heartbeat--")
         await socket.send_to(bytes_data=b"--heartbeat--")
         await eventually(lambda: not socket.input_queue.qsize(), "the consumer has taken all")
+        assert redis_client.get("broadcast:f") == b"last"
         await broadcast("f", "last", "end")
-        assert await socket.until("end") == []
-    assert redis_client.get("broadcast:f") == b"last"
+        assert await socket.until("end") == ["last"]
 
 
 async def test_heartbeat_is_sent_to_every_socket(settings: Any) -> None:
@@ -406,14 +408,16 @@ async def test_binary_frame_is_kept_byte_for_byte(redis_client: redis.Redis) -> 
     "event", [{"text": ""}, {"bytes": b""}, {"text": None, "bytes": b""}, {"text": "", "bytes": None}]
 )
 async def test_empty_frame_is_not_published(event: dict[str, Any], redis_client: redis.Redis) -> None:
-    """An empty message of a client does nothing, and is not remembered for echo."""
+    """An empty message of a client is neither published nor kept; as in the original, it ends the withholding."""
     async with connected("/ws/f?subscribe-broadcast&publish-broadcast") as socket:
         await socket.send_to("before")
+        await broadcast("f", "back")
+        assert await socket.until("back") == []
         await socket.send_input({"type": "websocket.receive", **event})
-        await eventually(lambda: not socket.input_queue.qsize(), "the consumer has taken both")
+        await eventually(lambda: not socket.input_queue.qsize(), "the consumer has taken it")
+        assert redis_client.get("broadcast:f") == b"before"
         await broadcast("f", "before", "end")
-        assert await socket.until("end") == []
-    assert redis_client.get("broadcast:f") == b"before"
+        assert await socket.until("end") == ["before"]
 
 
 async def test_frames_of_one_client_are_published_in_order() -> None:

@@ -29,7 +29,7 @@ from ws4channels.messages import Delivery, Payload, Publication, to_payload
 from ws4channels.outbox import CLOSE_RESTART, Outbox
 from ws4channels.publishing import apublish
 from ws4channels.redis_store import RedisMessage, expire_in_seconds
-from ws4channels.servers import make_outbox
+from ws4channels.servers import make_outbox, with_whole_path
 from ws4channels.subscriber import RedisSubscriber
 from ws4channels.transports import get_transport
 
@@ -70,7 +70,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve the websocket until it is closed."""
-        self.scope = scope
+        self.scope = with_whole_path(scope, send)
         self.base_send = send
         self.channel_layer = get_channel_layer(self.channel_layer_alias)
         sources: list[Callable[[], Awaitable[Any]]] = [receive]
@@ -158,6 +158,8 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         payload: Payload = text_data if text_data is not None else to_payload(raw)
         if not raw or payload == agreement.heartbeat:
+            # As in the original: from then on nothing is this client's last message, so nothing is held back.
+            outbox.last_received = None
             return
         outbox.last_received = payload
         try:

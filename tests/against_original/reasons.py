@@ -45,6 +45,8 @@ PIPELINE = text("RedisPublisher", "pipeline_publish_message is not in 0.6.0")
 TURNED_AWAY = text(
     "RedisSubscriber", "a hook that raises refuses the handshake; the original broke the socket after it"
 )
+MISSPELLED = text("RedisSubscriber", "the older, misspelled send_persited_messages is called, too; 0.6.0 does not")
+NOT_CALLED = text("RedisSubscriber", "no Redis connection belongs to one socket, so parse_response is not called")
 HEARTBEAT_ERROR = text("RedisMessage", "publishing None that came from a heartbeat is a clear error")
 
 REDIS_TRANSPORT = Reason(

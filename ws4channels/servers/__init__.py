@@ -10,6 +10,7 @@ path, and this package is its one home. Everything else, and everything that loo
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 from channels.sessions import InstanceSessionWrapper
 
@@ -19,7 +20,7 @@ from ws4channels.servers.daphne import DaphneOutbox, daphne_protocol
 from ws4channels.servers.direct import DirectOutbox, build_frame
 from ws4channels.servers.uvicorn import UvicornOutbox, uvicorn_protocol
 
-__all__ = ["DaphneOutbox", "DirectOutbox", "UvicornOutbox", "build_frame", "make_outbox"]
+__all__ = ["DaphneOutbox", "DirectOutbox", "UvicornOutbox", "build_frame", "make_outbox", "with_whole_path"]
 
 
 def make_outbox(send: Send, **kwargs: Any) -> Outbox:
@@ -33,6 +34,18 @@ def make_outbox(send: Send, **kwargs: Any) -> Outbox:
         if protocol is not None:
             return UvicornOutbox(send, protocol, **kwargs)
     return Outbox(send, **kwargs)
+
+
+def with_whole_path(scope: Any, send: Send) -> Any:
+    """Return a websocket's scope with its path as the client wrote it.
+
+    autobahn, in Daphne, cuts the last segment at a semicolon, which may belong to a facility.
+    """
+    protocol = daphne_protocol(_without_sessions(send))
+    if protocol is None:
+        return scope
+    path = unquote(protocol.http_request_uri.partition("?")[0])
+    return {**scope, "path": path} if path.startswith(f"{scope['path']};") else scope
 
 
 def _without_sessions(send: Any) -> Any:

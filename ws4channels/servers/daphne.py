@@ -15,6 +15,7 @@ _STATE_OPEN = 3
 _ATTRIBUTES = (
     "_perMessageCompress",
     "closeHandshakeTimeout",
+    "http_request_uri",
     "sendCloseFrame",
     "send_queue",
     "send_state",
