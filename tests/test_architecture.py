@@ -21,6 +21,7 @@ ORDER = [
     "connections",
     "messages",
     "event_loops",
+    "subscriptions",
     "transports",
     "publishing",
     "names",

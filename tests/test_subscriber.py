@@ -220,7 +220,6 @@ async def test_own_init_and_publish_message(use: Any, redis_client: redis.Redis)
     assert json.loads(redis_client.get("broadcast:f") or b"")["count"] == 2
 
 
-@pytest.mark.xfail(strict=True, reason="names that redis-py's own PubSub holds are bytes, and str() makes keys of them")
 async def test_own_client_of_redis(use: Any, redis_client: redis.Redis) -> None:
     """A subclass may put a redis-py client of its own in the place of `_connection`: it hears, publishes, and ends."""
     use(legacy_subscribers.OwnConnection)
@@ -232,7 +231,6 @@ async def test_own_client_of_redis(use: Any, redis_client: redis.Redis) -> None:
     await eventually(lambda: redis_client.pubsub_numsub("broadcast:f") == [(b"broadcast:f", 0)], "its pubsub has ended")
 
 
-@pytest.mark.xfail(strict=True, reason="connect() catches UNREACHABLE from the hub, and not from the handshake")
 async def test_subscriber_that_finds_redis_down_is_closed_with_1013(settings: Any, use: Any) -> None:
     """A subclass that asks Redis at connect changes nothing in what a client gets while Redis is down."""
     use(legacy_subscribers.Releasing)
@@ -310,7 +308,6 @@ async def test_send_text_and_bytes_at_connect(use: Any) -> None:
         assert await socket.take(3) == ["text", b"\xff", "message"]
 
 
-@pytest.mark.xfail(strict=True, reason="after the hook nobody waits for what it has seen to arrive (catch_up)")
 async def test_message_that_arrives_while_a_subclass_sends_is_sent_once(settings: Any, use: Any) -> None:
     """What was published during connect, and is kept as well, comes once, in order, however long it travels."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.layers.DistantLayer"}}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from tests.layers import CORE, IN_MEMORY, PUBSUB, one_layer
-from tests.waiting import TIMEOUT
 from ws4channels import transports
 from ws4channels.audience import group_of
 from ws4channels.exceptions import ConfigurationError
@@ -88,16 +86,3 @@ def test_publish_goes_along_only_to_the_layers_own_redis(settings: Any) -> None:
     outgoing = transport.outgoing(same, publication)
     assert outgoing is not None
     assert [channel for channel, _ in outgoing] == [f"mine__group__{group_of('broadcast:f')}"]
-
-
-@pytest.mark.parametrize("backend", [PUBSUB, CORE, IN_MEMORY], ids=["pubsub", "core", "in-memory"])
-async def test_catching_up_without_a_receiver_ends(
-    settings: Any, monkeypatch: pytest.MonkeyPatch, backend: str
-) -> None:
-    """A probe that does not come back is a timeout, and is forgotten."""
-    monkeypatch.setattr(transports, "_PROBE_TIMEOUT", 0.1)
-    settings.CHANNEL_LAYERS = one_layer(backend)
-    subscription = await get_transport().subscribe()
-    with pytest.raises(asyncio.TimeoutError):
-        await asyncio.wait_for(subscription.catch_up(), TIMEOUT)
-    assert subscription._probes == {}

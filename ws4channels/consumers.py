@@ -9,6 +9,7 @@ the hub puts it into the socket's outbox.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -30,7 +31,7 @@ from ws4channels.outbox import CLOSE_RESTART, Outbox
 from ws4channels.publishing import apublish
 from ws4channels.redis_store import RedisMessage, expire_in_seconds
 from ws4channels.servers import make_outbox, with_whole_path
-from ws4channels.subscriber import RedisSubscriber
+from ws4channels.subscriber import KeptMessageCollector, RedisSubscriber, overridden
 from ws4channels.transports import get_transport
 
 # Errors are logged as texts: a handler that keeps its records would keep a whole websocket with each.
@@ -64,7 +65,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         has_handlers = any(
-            asyncio.iscoroutinefunction(getattr(cls, name, None)) for name in dir(cls) if name not in _KNOWN
+            inspect.iscoroutinefunction(getattr(cls, name, None)) for name in dir(cls) if name not in _KNOWN
         )
         cls._opens_channel = bool(cls.groups) or has_handlers
 
@@ -128,6 +129,9 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except (PermissionDenied, SuspiciousOperation) as error:
             await self._refuse(error)
             return
+        except UNREACHABLE as error:
+            await self._turn_away_unserved(error)
+            return
         self.agreement = agreement
         if type(self) is not FacilityConsumer:
             self.scope = {**self.scope, "session": request.session, "user": request.user}
@@ -138,7 +142,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if agreement.subscriber is not None:
                 kept = await self._kept_by(agreement.subscriber, kept)
         except UNREACHABLE as error:
-            await self._turn_away_unserved(outbox, error)
+            await self._turn_away_unserved(error)
             return
         await self._accept_offered()
         counts["sockets_opened"] += 1
@@ -208,11 +212,13 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _kept_by(self, subscriber: RedisSubscriber, kept: list[Delivery]) -> list[Delivery]:
         """Return what a customised subscriber sends at connect, or `kept` if it does not customise that."""
-        send = _overridden(subscriber, "send_persisted_messages") or _overridden(subscriber, "send_persited_messages")
+        send = overridden(subscriber, "send_persisted_messages") or overridden(subscriber, "send_persited_messages")
         if send is None:
             return kept
-        collector = _Collector()
+        collector = KeptMessageCollector()
         await self._run_in_thread(send, collector)
+        assert self._hub is not None
+        await self._hub.catch_up()
         return collector.deliveries
 
     async def _refuse(self, error: Exception) -> None:
@@ -224,12 +230,14 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         else:
             await self.close()
 
-    async def _turn_away_unserved(self, outbox: Outbox, error: BaseException) -> None:
+    async def _turn_away_unserved(self, error: BaseException) -> None:
         assert self._hub is not None
         counts["redis_failures"] += 1
         logger.error("Closed a new websocket, because %s does not answer: %s", self._hub.server, str(error))
         await self._accept_offered()
-        outbox.open()
+        if self._outbox is None:
+            self._outbox = make_outbox(self.base_send, echo=False, on_overflow=self._close_slow_client)
+        self._outbox.open()
         await self.close(CLOSE_UNREACHABLE)
 
     async def _accept_offered(self) -> None:
@@ -256,40 +264,18 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _release(self) -> None:
         """Leave the hub and let go of everything, however the websocket ended."""
         agreement, outbox = self.agreement, self._outbox
-        if agreement is None:
-            return
         if outbox is not None:
             await outbox.aclose()
             counts["sockets_closed"] += self._is_counted
+        if agreement is None:
+            return
+        if outbox is not None:
             assert self._hub is not None
             await self._hub.leave(outbox, agreement.subscribe_keys)
         if agreement.subscriber is not None:
-            release = _overridden(agreement.subscriber, "release")
+            release = overridden(agreement.subscriber, "release")
             if release is not None:
                 await self._run_in_thread(release)
 
 
 _KNOWN = frozenset(dir(FacilityConsumer))
-
-
-class _Collector:
-    """Stands for the websocket where a subscriber sends kept messages: takes them, for the outbox to send."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self.deliveries: list[Delivery] = []
-
-    def send(self, message: Any, binary: Any = None) -> None:
-        """Take a message: text or bytes; empty ones are left out."""
-        payload = message if isinstance(message, str) else to_payload(bytes(message))
-        if payload:
-            self.deliveries.append(Delivery(payload))
-
-
-def _overridden(subscriber: RedisSubscriber, name: str) -> Callable[..., Any] | None:
-    """Return the subscriber's method if a subclass defines it."""
-    if getattr(type(subscriber), name) is getattr(RedisSubscriber, name):
-        return None
-    method: Callable[..., Any] = getattr(subscriber, name)
-    return method

@@ -168,8 +168,8 @@ class _Negotiation:
             raise
         return Agreement(
             facility=facility_of(self.request),
-            publish_keys=tuple(map(str, subscriber._publishers)),
-            subscribe_keys=tuple(map(str, subscriber._subscription.channels)),
+            publish_keys=_as_texts(subscriber._publishers),
+            subscribe_keys=_as_texts(subscriber._subscription.channels),
             echo=self.echo,
             heartbeat=settings.WS4REDIS_HEARTBEAT,
             subscriber=subscriber if custom else None,
@@ -209,6 +209,11 @@ class _Negotiation:
                 "'subscribe-broadcast'."
             )
         return list(allowed)
+
+
+def _as_texts(names: Iterable[Any]) -> tuple[str, ...]:
+    """Return names as texts; redis-py's own PubSub, which a subclass may have made, gives bytes."""
+    return tuple(name.decode("utf-8") if isinstance(name, bytes) else str(name) for name in names)
 
 
 def _call(hook: Callable[..., Any], *args: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import math
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,7 +20,8 @@ from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.event_loops import PublishingLoop
 from ws4channels.messages import Delivery, to_payload
 from ws4channels.subscriber_map import Subscriber, SubscriberMap
-from ws4channels.transports import ChannelLayerTransport, LayerSubscription
+from ws4channels.subscriptions import LayerSubscription
+from ws4channels.transports import ChannelLayerTransport
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +78,10 @@ class KeptMessages:
     async def read(self, keys: tuple[str, ...]) -> list[Delivery]:
         """Return the kept messages of `keys`, when all that was published before them has been delivered."""
         return await self._batches.submit(keys)
+
+    async def catch_up(self) -> None:
+        """Return when all that was published before this call has been delivered."""
+        await self._subscription.catch_up()
 
     async def _read(self, batch: list[tuple[str, ...]]) -> list[list[Delivery]]:
         wanted = list(dict.fromkeys(key for keys in batch for key in keys))
@@ -161,6 +167,11 @@ class Hub:
             self._listening.add(key, subscriber)
         return await kept.read(keys) if keys else []
 
+    async def catch_up(self) -> None:
+        """Return when everything that was published before this call has been delivered."""
+        if self._kept is not None:
+            await self._kept.catch_up()
+
     async def leave(self, subscriber: Subscriber, keys: tuple[str, ...]) -> None:
         """Deliver nothing more to `subscriber`. A transport that fails meanwhile is logged."""
         self._heartbeats.remove(subscriber)
@@ -191,13 +202,24 @@ class Hub:
 
     async def _run(self, subscription: LayerSubscription, publishing: PublishingLoop) -> None:
         event_loops.attach(publishing)
+        failed_at = -math.inf
         renewing = asyncio.create_task(self._renew(subscription.renewal_interval))
         try:
             while True:
                 try:
                     await self._receive(subscription)
                 except Exception:
-                    logger.exception("Receiving from %s failed; trying again in %s s.", self.server, _RETRY_DELAY)
+                    # Once for each time that it is down, not once a second.
+                    is_news = publishing.loop.time() - failed_at > 2 * _RETRY_DELAY
+                    failed_at = publishing.loop.time()
+                    level = logging.ERROR if is_news else logging.DEBUG
+                    logger.log(
+                        level,
+                        "Receiving from %s failed; trying again in %s s.",
+                        self.server,
+                        _RETRY_DELAY,
+                        exc_info=True,
+                    )
                     await asyncio.sleep(_RETRY_DELAY)
         finally:
             # Cancelled: the event loop ends, and nothing may keep it alive.

@@ -6,11 +6,12 @@ at disconnect or when its client publishes, and may use the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from typing import Any
 
 from ws4channels import connections, settings
 from ws4channels.exceptions import ConfigurationError
+from ws4channels.messages import Delivery, to_payload
 from ws4channels.names import SELF
 from ws4channels.redis_store import RedisStore
 
@@ -122,7 +123,7 @@ class RedisSubscriber(RedisStore):
         agreed = set(channels)
         facility = facility_of(request)
         self._publishers = set(self._keys("publish", agreed, request, facility))
-        self._subscription = Subscription() if self._own_connection is None else self._own_connection.pubsub()
+        self._subscription = Subscription()
         for key in self._keys("subscribe", agreed, request, facility):
             self._subscription.subscribe(key)
 
@@ -182,3 +183,26 @@ def check_subscriber_class(subscriber_class: Any) -> type[RedisSubscriber]:
         f"WS4REDIS_SUBSCRIBER is {settings.WS4REDIS_SUBSCRIBER!r}, which is {subscriber_class!r}; it must be the "
         "dotted path of a subclass of ws4channels.subscriber.RedisSubscriber."
     )
+
+
+class KeptMessageCollector:
+    """Stands for the websocket where a subscriber sends kept messages: takes them, for the outbox to send."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.deliveries: list[Delivery] = []
+
+    def send(self, message: Any, binary: Any = None) -> None:
+        """Take a message: text or bytes; empty ones are left out."""
+        payload = message if isinstance(message, str) else to_payload(bytes(message))
+        if payload:
+            self.deliveries.append(Delivery(payload))
+
+
+def overridden(subscriber: RedisSubscriber, name: str) -> Callable[..., Any] | None:
+    """Return the subscriber's method if a subclass defines it."""
+    if getattr(type(subscriber), name) is getattr(RedisSubscriber, name):
+        return None
+    method: Callable[..., Any] = getattr(subscriber, name)
+    return method
