@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import socket
 import sys
 import weakref
 from collections.abc import Callable
@@ -103,8 +104,7 @@ class DaphneOutbox(DirectOutbox):
         # autobahn drops a client that sends too much without a word; this way it is told, with 1009.
         self._protocol.failByDrop = False
         _say_goodbye_at_shutdown(self._protocol.server)
-        if hasattr(self._transport, "getHandle") and hasattr(self._transport, "dataBuffer"):
-            self._write_at_once = self._transport.getHandle().send
+        self._write_at_once = _plain_send(self._transport)
         super()._start()
 
     def _may_write(self) -> bool:
@@ -138,6 +138,14 @@ class DaphneOutbox(DirectOutbox):
             # Its sendClose() refuses the codes that RFC 6455 has for servers, such as 1009 and 1013.
             protocol.closeHandshakeTimeout = CLOSE_TIMEOUT
             protocol.sendCloseFrame(code=code, reasonUtf8=_shortened(reason))
+
+
+def _plain_send(transport: Any) -> Callable[[bytes], int] | None:
+    """Return the ``send`` of the socket below a transport, or None if bytes do not get there as they are: with TLS."""
+    handle = transport.getHandle() if hasattr(transport, "getHandle") else None
+    if not isinstance(handle, socket.socket) or getattr(transport, "TLS", False):
+        return None
+    return handle.send if hasattr(transport, "dataBuffer") else None
 
 
 _served: weakref.WeakSet[Any] = weakref.WeakSet()
