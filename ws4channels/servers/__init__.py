@@ -50,6 +50,7 @@ def with_whole_path(scope: Any, send: Send) -> Any:
 
 def _without_sessions(send: Any) -> Any:
     """Return the ``send`` under Channels' session middleware, which passes a websocket's events on unchanged."""
-    while isinstance(getattr(send, "__self__", None), InstanceSessionWrapper):
+    # Not one that a subclass has put in its place.
+    while getattr(send, "__func__", None) is InstanceSessionWrapper.send:
         send = send.__self__.real_send
     return send
