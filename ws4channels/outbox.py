@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+CLOSE_ERROR = 1011
+"""The close code for a failure of the server's."""
+
 CLOSE_RESTART = 1012
 """The close code of a server that ends, and may be back in a moment."""
 
@@ -201,10 +204,14 @@ class Outbox:
                 self._make_room()
                 self._wakeup = loop.create_future()
                 await self._wakeup
-        except Exception:
-            # The server's send fails when the client has gone; the consumer learns of it by "websocket.disconnect".
+        except Exception as error:
             self._forget()
-            logger.debug("A websocket's send failed.", exc_info=True)
+            if _says_that_client_has_gone(error):
+                # The consumer learns of it by "websocket.disconnect".
+                logger.debug("A websocket's send failed.", exc_info=True)
+                return
+            logger.warning("Closed a websocket whose server refused a message: %s: %s", type(error).__name__, error)
+            self.close_now(CLOSE_ERROR)
 
     async def _send_closing(self, message: dict[str, Any]) -> None:
         try:
@@ -227,6 +234,11 @@ class Outbox:
                 self._owner.cancel()
         except Exception:
             logger.debug("A websocket could not be closed; it has gone.", exc_info=True)
+
+
+def _says_that_client_has_gone(error: Exception) -> bool:
+    """Tell what a failing ``send`` means: OSError, says the ASGI specification; autobahn has a class of its own."""
+    return isinstance(error, OSError) or "Disconnected" in type(error).__name__
 
 
 def _resolve(future: asyncio.Future[None]) -> None:
