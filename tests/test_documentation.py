@@ -8,20 +8,32 @@ import inspect
 import os
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 import textwrap
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+import redis
+from django.contrib.auth.models import Group, User
 
 import ws4channels
 from example_project.redis_server import HOST, RedisServer
 from tests.people import request_of
+from tests.sockets import broadcast, connected
 from tests.test_architecture import ORDER
-from tests.waiting import TIMEOUT
+from tests.waiting import QUIET, TIMEOUT
+from ws4channels.audience import group_of
+from ws4channels.checks import check_settings
+from ws4channels.connections import CLIENT_NAME
+from ws4channels.publisher import RedisPublisher
 from ws4channels.settings import SETTINGS, Setting
+from ws4channels.testing import FacilityCommunicator
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -109,6 +121,175 @@ def test_publishing_page_shows_what_runs(code: str) -> None:
     result = eval(compiled, names)
     if inspect.iscoroutine(result):
         asyncio.run(result)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the Python of a page leaves behind: names, modules of the site "mysite", and values of its settings."""
+
+    names: dict[str, Any]
+    modules: dict[str, ModuleType]
+    settings: dict[str, Any]
+
+
+@pytest.fixture
+def run_page(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Page]:
+    """Return what runs the blocks of a page from top to bottom, each as the file that its first line names."""
+
+    def run(path: str) -> Page:
+        page = Page({}, {}, {})
+        for code in blocks_of(path, "python"):
+            file = re.match(r"# mysite/(\w+)\.py\n", code)
+            if file is None:
+                exec(code, page.names)
+            elif file[1] == "settings":
+                exec(code, page.settings)
+            else:
+                page.modules[file[1]] = module = ModuleType(f"mysite.{file[1]}")
+                monkeypatch.setitem(sys.modules, module.__name__, module)
+                exec(code, vars(module))
+        return page
+
+    return run
+
+
+@pytest.fixture
+def mary(transactional_db: None) -> User:
+    """A user who is in one group."""
+    user = User.objects.create_user("mary")
+    user.groups.add(Group.objects.create(name="kitchen"))
+    return user
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_routing_page_shows_a_router_that_routes(
+    run_page: Callable[[str], Page], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The page's consumers, on the page's routes, receive what is published, and so does ours beside them."""
+    caplog.set_level("INFO", "audit")
+    application = run_page("docs/routing-and-asgi.md").modules["asgi"].application  # type: ignore[attr-defined]
+    channels = "subscribe-broadcast&publish-broadcast&echo"
+    async with (
+        connected("/game/chess", application) as game,
+        connected(f"/audited/news?{channels}", application) as audited,
+        connected(f"/ws/news?{channels}", application) as plain,
+    ):
+        for message in ("hello", b"\xff"):
+            await broadcast("news", message)
+            assert [await socket.next() for socket in (game, audited, plain)] == [message] * 3
+        await audited.send_to("noted")
+        assert await game.next() == "noted"
+    assert "AnonymousUser: 'noted'" in caplog.messages
+
+
+async def test_page_of_rules_shows_a_rule_that_rules(
+    run_page: Callable[[str], Page], settings: Any, redis_client: redis.Redis, mary: User
+) -> None:
+    """The page's rule refuses those who are not signed in, and lets others subscribe and not publish."""
+    name = "WS4REDIS_ALLOWED_CHANNELS"
+    setattr(settings, name, run_page("docs/custom-subscribers.md").settings[name])
+    assert check_settings() == []
+    with pytest.raises(ConnectionError):
+        async with FacilityCommunicator("chat", "subscribe-broadcast"):
+            pass
+    async with FacilityCommunicator("chat", "subscribe-user", "publish-user", "echo", user=mary) as client:
+        await client.send_to("not published")
+        await RedisPublisher(facility="chat", users=[mary]).apublish_message("hello", expire=0)
+        assert await client.receive_from(TIMEOUT) == "hello"
+    assert redis_client.keys("*chat*") == []
+
+
+async def test_page_of_rules_shows_tokens_that_name_users(
+    run_page: Callable[[str], Page], settings: Any, mary: User
+) -> None:
+    """A client with a token of the page's making is that user, and one with any other token is nobody."""
+    page = run_page("docs/custom-subscribers.md")
+    settings.WS4REDIS_PROCESS_REQUEST = page.settings["WS4REDIS_PROCESS_REQUEST"]
+    assert check_settings() == []
+    token = page.modules["tokens"].create_token(mary)  # type: ignore[attr-defined]
+    async with (
+        FacilityCommunicator("chat", "subscribe-user", f"token={token}") as known,
+        FacilityCommunicator("chat", "subscribe-user", f"token={token}x") as stranger,
+        FacilityCommunicator("chat", "subscribe-user") as anonymous,
+    ):
+        await RedisPublisher(facility="chat", users=[mary]).apublish_message("hello")
+        assert await known.receive_from(TIMEOUT) == "hello"
+        assert await stranger.receive_nothing(QUIET)
+        assert await anonymous.receive_nothing(QUIET)
+
+
+async def test_page_of_rules_shows_rooms_that_can_be_entered(
+    run_page: Callable[[str], Page], settings: Any, mary: User
+) -> None:
+    """The page's subscriber and publisher agree on keys, and only members get in."""
+    page = run_page("docs/custom-subscribers.md")
+    settings.WS4REDIS_SUBSCRIBER = page.settings["WS4REDIS_SUBSCRIBER"]
+    assert check_settings() == []
+    publisher = page.modules["rooms"].RoomPublisher(facility="chat", rooms=["kitchen"])  # type: ignore[attr-defined]
+    async with FacilityCommunicator("chat", "subscribe-room", "room=kitchen", user=mary) as client:
+        await publisher.apublish_message("Tea?")
+        assert await client.receive_from(TIMEOUT) == "Tea?"
+    for user, room in ((mary, "cellar"), (None, "kitchen")):
+        with pytest.raises(ConnectionError):
+            async with FacilityCommunicator("chat", "subscribe-room", f"room={room}", user=user):
+                pass
+
+
+class Answers:
+    """Stands for Django's test client and a site that publishes what is posted to it."""
+
+    def post(self, path: str, data: dict[str, str]) -> None:
+        """Publish the text."""
+        RedisPublisher(facility=path.strip("/"), broadcast=True).publish_message(data["text"])
+
+
+async def test_page_of_tests_shows_tests_that_pass(run_page: Callable[[str], Page], mary: User) -> None:
+    """Each test on the page runs, given the fixtures that it asks for."""
+    names = run_page("docs/testing.md").names
+    tests = {name: test for name, test in names.items() if name.startswith("test_")}
+    fixtures = {"mary": mary, "client": Answers()}
+    for test in tests.values():
+        arguments = [fixtures[name] for name in inspect.signature(test).parameters]
+        # Sync tests run where no event loop does.
+        outcome: Any = await asyncio.to_thread(test, *arguments)
+        if isinstance(outcome, Awaitable):
+            await outcome
+    assert len(tests) == 4
+
+
+async def test_debugging_page_shows_what_redis_answers(
+    run_page: Callable[[str], Page], redis_client: redis.Redis
+) -> None:
+    """Redis takes each command of the page, and answers what the page says of it."""
+    run_page("docs/debugging.md")
+    commands = re.findall(r"^redis-cli ([A-Z][^#\n]+)", "\n".join(blocks_of("docs/debugging.md", "sh")), re.M)
+    # MONITOR has no end.
+    recipes = [shlex.split(command) for command in commands if not command.startswith("MONITOR")]
+    redis_client.set("broadcast:news", "hello", ex=30)
+    async with FacilityCommunicator("news", "subscribe-broadcast") as client:
+        assert await client.receive_from(TIMEOUT) == "hello"
+        # As redis-cli gives them: redis-py would make other things of some answers.
+        redis_client.response_callbacks.clear()
+        answers = {" ".join(words): redis_client.execute_command(*words) for words in recipes}
+    group = f"asgi__group__{group_of('broadcast:news')}"
+    assert answers["GET broadcast:news"] == b"hello"
+    assert 0 < answers["TTL broadcast:news"] <= 30
+    assert answers["PUBSUB CHANNELS asgi__group__ws4channels.*"] == [group.encode()]
+    assert answers[f"PUBSUB NUMSUB {group}"] == [group.encode(), 1]
+    assert answers["CLIENT LIST TYPE pubsub"].count(b"\n") == 1
+    assert f"name={CLIENT_NAME} ".encode() in answers["CLIENT LIST"]
+
+
+@pytest.mark.xfail(strict=True, reason="ws4channels.routing reads WEBSOCKET_URL when it is imported.")
+@pytest.mark.parametrize("path", ["README.md", "docs/install.md", "docs/routing-and-asgi.md"])
+def test_asgi_module_needs_no_environment(tmp_path: Path, path: str) -> None:
+    """A site's asgi.py may import us before it names its settings, as `daphne mysite.asgi:application` has it."""
+    make_project = [sys.executable, "-m", "django", "startproject", "mysite", str(tmp_path)]
+    subprocess.run(make_project, check=True, timeout=4 * TIMEOUT)
+    codes = re.findall(r"```python\n(.*?)```", text_of(path), re.S)
+    code = next(textwrap.dedent(code) for code in codes if "ws4channels.asgi" in code)
+    (tmp_path / "mysite" / "asgi.py").write_text(code, "utf-8")
+    run_python("import os; del os.environ['DJANGO_SETTINGS_MODULE']; import mysite.asgi", tmp_path)
 
 
 @pytest.mark.parametrize("path", ["docs/install.md", "docs/subscribing.md", "docs/settings.md"])
