@@ -31,6 +31,7 @@ CLOSE_TIMEOUT = 10.0
 """Seconds in which a client that does not read may still take note of why it is closed."""
 
 _FIRST_PRIVATE_CODE = 3000
+_MAX_REASON = 123  # bytes
 
 
 class Outbox:
@@ -214,6 +215,9 @@ class Outbox:
             self.close_now(CLOSE_ERROR)
 
     async def _send_closing(self, message: dict[str, Any]) -> None:
+        if message.get("reason"):
+            # uvicorn fails for one that is too long, and hangs up.
+            message = {**message, "reason": shortened(message["reason"])}
         try:
             await self._send(message)
         except Exception:
@@ -234,6 +238,11 @@ class Outbox:
                 self._owner.cancel()
         except Exception:
             logger.debug("A websocket could not be closed; it has gone.", exc_info=True)
+
+
+def shortened(reason: str | None) -> str:
+    """Return as much of a reason as fits into a close frame, in whole characters (RFC 6455, 5.5.1)."""
+    return (reason or "").encode("utf-8")[:_MAX_REASON].decode("utf-8", "ignore")
 
 
 def _says_that_client_has_gone(error: Exception) -> bool:

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from ws4channels.outbox import CLOSE_RESTART, CLOSE_TIMEOUT, Outbox, Send
+from ws4channels.outbox import CLOSE_RESTART, CLOSE_TIMEOUT, Outbox, Send, shortened
 from ws4channels.servers.direct import DirectOutbox
 
 _STATE_OPEN = 3
@@ -137,7 +137,7 @@ class DaphneOutbox(DirectOutbox):
         if protocol.state == _STATE_OPEN:
             # Its sendClose() refuses the codes that RFC 6455 has for servers, such as 1009 and 1013.
             protocol.closeHandshakeTimeout = CLOSE_TIMEOUT
-            protocol.sendCloseFrame(code=code, reasonUtf8=_shortened(reason))
+            protocol.sendCloseFrame(code=code, reasonUtf8=shortened(reason).encode("utf-8") or None)
 
 
 def _plain_send(transport: Any) -> Callable[[bytes], int] | None:
@@ -171,8 +171,3 @@ def _say_goodbye_at_shutdown(server: Any) -> None:
         return internet.task.deferLater(internet.reactor, _LAST_WRITES, lambda: None) if outboxes else None
 
     internet.reactor.addSystemEventTrigger("before", "shutdown", close_all)
-
-
-def _shortened(reason: str | None) -> bytes | None:
-    """Return a reason as it fits into a close frame, in whole characters (RFC 6455, 5.5.1)."""
-    return reason.encode("utf-8")[:123].decode("utf-8", "ignore").encode("utf-8") if reason else None
