@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import io
+import socket
 import ssl
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -95,7 +97,7 @@ def tls_site(surroundings: Surroundings) -> Iterator[tuple[RunningSite, ssl.SSLC
 @pytest.fixture
 def facility(request: pytest.FixtureRequest) -> str:
     """A facility that no other test uses."""
-    return f"{request.node.originalname}"
+    return f"{request.node.originalname}-{uuid.uuid4().hex[:8]}"
 
 
 def subscribe(site: RunningSite, facility: str, *channels: str, **options: Any) -> FrameSocket:
@@ -125,11 +127,11 @@ def numbered(number: int, size: int = CHUNK) -> bytes:
 def test_frames_are_those_of_the_rfc(site: RunningSite, facility: str, kind: str) -> None:
     """Each message is one unmasked frame with the right opcode, no reserved bit and the shortest header."""
     opcode = BINARY if kind == "binary" else TEXT
-    with subscribe(site, facility) as socket:
+    with subscribe(site, facility) as client:
         for size in SIZES:
             payload = KINDS[kind](size)
             publish(facility, payload)
-            frame = socket.read_message()
+            frame = client.read_message()
             assert frame.is_regular, (size, frame.fin, frame.rsv, frame.masked, frame.length_bytes)
             assert (frame.opcode, frame.payload) == (opcode, payload), size
 
@@ -146,26 +148,26 @@ def test_burst_reaches_each_socket_in_order_and_once(site: RunningSite, facility
     """A thousand messages at once come to all of twenty sockets, in order and none twice."""
     texts = [b"%d" % number for number in range(1000)]
     with ExitStack() as stack:
-        sockets = [stack.enter_context(subscribe(site, facility)) for _ in range(20)]
+        clients = [stack.enter_context(subscribe(site, facility)) for _ in range(20)]
         publish(facility, *texts, b"last")
-        for socket in sockets:
-            assert [socket.read_message().payload for _ in range(1001)] == [*texts, b"last"]
+        for client in clients:
+            assert [client.read_message().payload for _ in range(1001)] == [*texts, b"last"]
 
 
 @pytest.mark.live
 def test_pings_do_not_break_into_messages(site: RunningSite, facility: str) -> None:
     """The server's own pings come between messages, whole, while many are sent."""
     pings, number, seen = 0, 0, -1
-    with subscribe(site, facility) as socket:
+    with subscribe(site, facility) as client:
         while pings < 2:
             publish(facility, *(numbered(number + each, 1000) for each in range(20)))
             number += 20
             while seen < number - 1:
-                frame = socket.read_frame()
+                frame = client.read_frame()
                 assert frame.is_regular, frame
                 if frame.opcode == PING:
                     pings += 1
-                    socket.send(PONG, frame.payload)
+                    client.send(PONG, frame.payload)
                 else:
                     seen += 1
                     assert frame.payload == numbered(seen, 1000)
@@ -212,10 +214,10 @@ def test_middleware_in_between_changes_nothing(site: RunningSite, facility: str)
     """Where a middleware wraps the server's send, the plain outbox sends the same messages in the same order."""
     facility = f"wrapped-{facility}"
     payloads = [kind(size) for kind in KINDS.values() for size in SIZES]
-    with subscribe(site, facility) as socket:
+    with subscribe(site, facility) as client:
         assert f"/ws/{facility} gets Outbox\n" in site.output()
         publish(facility, *payloads)
-        frames = [socket.read_message() for _ in payloads]
+        frames = [client.read_message() for _ in payloads]
     assert all(frame.is_regular for frame in frames)
     assert [frame.payload for frame in frames] == payloads
 
@@ -224,21 +226,21 @@ def test_middleware_in_between_changes_nothing(site: RunningSite, facility: str)
 @pytest.mark.parametrize("prefix", ["direct-", "wrapped-"])
 def test_close_codes_of_servers_arrive(site: RunningSite, facility: str, outbox_name: str, prefix: str) -> None:
     """Too large a message is answered with 1009, or with 4009 where only autobahn's own interface is left."""
-    with subscribe(site, prefix + facility, "publish-broadcast") as socket:
-        socket.send(TEXT, b"x" * (MAX_MESSAGE_SIZE + 1))
+    with subscribe(site, prefix + facility, "publish-broadcast") as client:
+        client.send(TEXT, b"x" * (MAX_MESSAGE_SIZE + 1))
         is_restricted = prefix == "wrapped-" and outbox_name == "DaphneOutbox"
-        assert socket.read_to_closing().code == (4009 if is_restricted else 1009)
+        assert client.read_to_closing().code == (4009 if is_restricted else 1009)
 
 
 @pytest.mark.live
 def test_frames_arrive_over_tls(tls_site: tuple[RunningSite, ssl.SSLContext], facility: str) -> None:
     """A Daphne that speaks TLS itself sends each message at once, whatever its length."""
     site, context = tls_site
-    with subscribe(site, facility, tls=context) as socket:
+    with subscribe(site, facility, tls=context) as client:
         for size in SIZES:
             payload = b"x" * size
             publish(facility, payload)
-            frame = socket.read_message()
+            frame = client.read_message()
             assert frame.is_regular
             assert frame.payload == payload
 
@@ -246,9 +248,9 @@ def test_frames_arrive_over_tls(tls_site: tuple[RunningSite, ssl.SSLContext], fa
 @pytest.mark.live
 def test_too_large_message_is_answered_in_spite_of_autobahn(site: RunningSite, facility: str) -> None:
     """A message above the bound of the server's own is answered with 1009 as well, not by hanging up."""
-    with subscribe(site, facility, "publish-broadcast") as socket:
-        socket.send(TEXT, b"x" * (MEBIBYTE + 1))
-        assert socket.read_to_closing().code == 1009
+    with subscribe(site, facility, "publish-broadcast") as client:
+        client.send(TEXT, b"x" * (MEBIBYTE + 1))
+        assert client.read_to_closing().code == 1009
 
 
 # Which outbox
@@ -297,29 +299,40 @@ class DaphneTransport:
         return frames_in(self.written)
 
 
-class SocketTransport(DaphneTransport):
-    """The same with a socket of its own, which takes `room` bytes at once."""
+class NarrowSocket(socket.socket):
+    """A socket that takes `room` bytes, into a transport's `written`; nothing may wait in the transport then."""
 
-    def __init__(self, room: int) -> None:
+    def __init__(self, room: int, transport: DaphneTransport) -> None:
         super().__init__()
         self.room = room
+        self.transport = transport
+
+    def send(self, data: bytes, flags: int = 0) -> int:  # type: ignore[override]
+        assert not self.transport.buffered, "What is buffered goes first."
+        if not self.room:
+            raise BlockingIOError
+        taken = data[: self.room]
+        self.room -= len(taken)
+        self.transport.written += taken
+        return len(taken)
+
+
+class HandleTransport(DaphneTransport):
+    """The same with a handle, as Twisted's has, and with the names of Twisted's two buffers."""
+
+    TLS = False
+
+    def __init__(self) -> None:
+        super().__init__()
         self._tempDataBuffer: list[bytes] = []
+        self.handle: Any = None
 
     @property
     def dataBuffer(self) -> bytes:
         return self.buffered
 
     def getHandle(self) -> Any:
-        return self
-
-    def send(self, data: bytes) -> int:
-        assert not self.buffered, "What is buffered goes first."
-        if not self.room:
-            raise BlockingIOError
-        taken = data[: self.room]
-        self.room -= len(taken)
-        self.written += taken
-        return len(taken)
+        return self.handle
 
 
 class DaphneProtocol:
@@ -480,6 +493,16 @@ async def test_session_middleware_is_seen_through(daphne: DaphneProtocol, uvicor
     assert type(outbox_for(InstanceSessionWrapper({"cookies": {}}, unknown_send).send)) is Outbox
 
 
+async def test_customised_session_middleware_has_the_plain_outbox(daphne: DaphneProtocol) -> None:
+    """A site's subclass may do something to what is sent, and goes on being asked."""
+
+    class Customised(InstanceSessionWrapper):
+        async def send(self, message: dict[str, Any]) -> None:
+            await super().send(message)
+
+    assert type(outbox_for(Customised({"cookies": {}}, daphne_send(daphne)).send)) is Outbox
+
+
 async def test_negotiated_extension_has_the_plain_outbox(uvicorn: UvicornProtocol) -> None:
     """Frames with an extension, such as compression, are built by uvicorn."""
     uvicorn.conn.extensions = ["permessage-deflate"]
@@ -495,7 +518,16 @@ async def test_unfamiliar_uvicorn_has_the_plain_outbox(uvicorn: UvicornProtocol,
 
 @pytest.mark.parametrize(
     "name",
-    ["_perMessageCompress", "closeHandshakeTimeout", "send_queue", "send_state", "server", "state", "transport"],
+    [
+        "_perMessageCompress",
+        "closeHandshakeTimeout",
+        "http_request_uri",
+        "send_queue",
+        "send_state",
+        "server",
+        "state",
+        "transport",
+    ],
 )
 async def test_unfamiliar_daphne_has_the_plain_outbox(daphne: DaphneProtocol, name: str) -> None:
     """A Daphne that misses anything the fast path uses is left alone."""
@@ -652,16 +684,41 @@ async def test_nothing_is_written_after_the_closing_frame(daphne: DaphneProtocol
 @pytest.mark.parametrize("room", [0, 1, 7, 10_000])
 async def test_what_a_socket_does_not_take_at_once_follows(room: int) -> None:
     """Of a frame that is sent in part or not at all, Twisted writes the rest; nothing overtakes it."""
-    transport = SocketTransport(room)
+    transport = HandleTransport()
     transport.reads = False
+    with NarrowSocket(room, transport) as transport.handle:
+        outbox = outbox_for(daphne_send(DaphneProtocol(transport)))
+        outbox.open()
+        put(outbox, "first message", "second message")
+        put(outbox, "third message")
+        assert len(transport.written) == min(room, len(transport.written + transport.buffered))
+        transport.read_on()
+        assert texts_in(transport.frames) == ["first message", "second message", "third message"]
+        await outbox.aclose()
+
+
+async def test_handle_that_encrypts_is_not_written_to() -> None:
+    """Where the transport's handle is no socket, as with TLS, everything goes through the transport."""
+    transport = HandleTransport()
+    transport.handle = SimpleNamespace(send=len)
     outbox = outbox_for(daphne_send(DaphneProtocol(transport)))
     outbox.open()
-    put(outbox, "first message", "second message")
-    put(outbox, "third message")
-    assert len(transport.written) == min(room, len(transport.written + transport.buffered))
-    transport.read_on()
-    assert texts_in(transport.frames) == ["first message", "second message", "third message"]
+    put(outbox, "1", "2")
+    assert texts_in(transport.frames) == ["1", "2"]
     await outbox.aclose()
+
+
+async def test_socket_below_tls_is_not_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Twisted transport that encrypts itself says so, and may still have the socket for its handle."""
+    transport = HandleTransport()
+    monkeypatch.setattr(transport, "TLS", True)
+    with NarrowSocket(10_000, transport) as transport.handle:
+        outbox = outbox_for(daphne_send(DaphneProtocol(transport)))
+        outbox.open()
+        put(outbox, "1")
+        assert transport.handle.room == 10_000
+        assert texts_in(transport.frames) == ["1"]
+        await outbox.aclose()
 
 
 async def test_lost_connection_is_left_to_twisted(daphne: DaphneProtocol) -> None:
