@@ -15,3 +15,5 @@ myst_heading_anchors = 3
 exclude_patterns = ["_build", "deployment"]
 html_theme = "furo"
 html_title = f"ws4channels {version}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
