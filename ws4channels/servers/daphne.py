@@ -163,11 +163,13 @@ def _say_goodbye_at_shutdown(server: Any) -> None:
     internet = sys.modules["twisted.internet"]
 
     def close_all() -> Any:
-        outboxes = [getattr(getattr(each, "transport", None), "producer", None) for each in list(server.connections)]
-        for outbox in outboxes:
+        producers = [getattr(getattr(each, "transport", None), "producer", None) for each in list(server.connections)]
+        for producer in producers:
+            # TLS has it in a membrane of Twisted's.
+            outbox = getattr(producer, "_producer", producer)
             if isinstance(outbox, DaphneOutbox):
                 outbox.close_now(CLOSE_RESTART)
         # The reactor goes on until this fires: time to write.
-        return internet.task.deferLater(internet.reactor, _LAST_WRITES, lambda: None) if outboxes else None
+        return internet.task.deferLater(internet.reactor, _LAST_WRITES, lambda: None) if producers else None
 
     internet.reactor.addSystemEventTrigger("before", "shutdown", close_all)
