@@ -274,3 +274,10 @@ class ListsItsChannels(RedisSubscriber):
             for channel in self._subscription.channels.keys()
         )
         websocket.send(" ".join(names))
+
+
+class DenyingToSend(RedisSubscriber):
+    """Turns clients away at the last moment."""
+
+    def send_persisted_messages(self, websocket: Any) -> None:
+        raise PermissionDenied("Not today.")

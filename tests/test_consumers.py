@@ -339,7 +339,7 @@ async def test_text_and_bytes_of_equal_content_are_equal() -> None:
 
 
 async def test_heartbeat_of_the_client_is_dropped(settings: Any, redis_client: redis.Redis) -> None:
-    """A message that equals the heartbeat is neither published nor kept; as in the original, it ends the withholding."""
+    """A message that equals the heartbeat is not published; as in the original, it ends the withholding."""
     settings.WS4REDIS_HEARTBEAT = "--heartbeat--"
     settings.WS4CHANNELS_HEARTBEAT_INTERVAL = 3600
     async with connected("/ws/f?subscribe-broadcast&publish-broadcast") as socket:

@@ -280,7 +280,6 @@ async def test_debugging_page_shows_what_redis_answers(
     assert f"name={CLIENT_NAME} ".encode() in answers["CLIENT LIST"]
 
 
-@pytest.mark.xfail(strict=True, reason="ws4channels.routing reads WEBSOCKET_URL when it is imported.")
 @pytest.mark.parametrize("path", ["README.md", "docs/install.md", "docs/routing-and-asgi.md"])
 def test_asgi_module_needs_no_environment(tmp_path: Path, path: str) -> None:
     """A site's asgi.py may import us before it names its settings, as `daphne mysite.asgi:application` has it."""

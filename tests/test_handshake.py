@@ -221,6 +221,18 @@ async def test_user_is_not_looked_up_for_nothing() -> None:
     assert request.user.get_username() == "mary"
 
 
+@pytest.mark.django_db(transaction=True)
+async def test_user_is_looked_up_after_a_hook_that_leaves_it_alone(settings: Any) -> None:
+    """`load_user` holds where the site has a hook of its own, too."""
+    mary = await sync_to_async(get_user_model().objects.create_user)("mary", password="secret")
+    async with FacilityCommunicator("f", user=mary) as client:
+        scope = a_scope("subscribe-broadcast")
+        scope["headers"].append(client.scope["headers"][-1])
+    settings.WS4REDIS_PROCESS_REQUEST = lambda request: None
+    _, request = await agree(scope, load_user=True)
+    assert request.user.get_username() == "mary"
+
+
 @pytest.mark.django_db
 def test_handshake_sees_the_transaction_of_a_sync_test() -> None:
     """Where `async_to_sync` runs the event loop, as in Django's async tests, hooks see that thread's transaction."""

@@ -450,3 +450,9 @@ async def test_hundred_sockets_of_a_subclass_share_one_redis_connection(use: Any
     sockets += [await Socket("/ws/f?subscribe-broadcast", FacilityConsumer.as_asgi()).open() for _ in range(50)]
     assert len(redis_client.client_list()) <= before
     await asyncio.gather(*(socket.leave() for socket in sockets))
+
+
+async def test_permission_denied_while_sending_kept_messages_refuses(use: Any) -> None:
+    """PermissionDenied refuses the client from whichever hook it comes, and nothing is left of it."""
+    use(legacy_subscribers.DenyingToSend)
+    assert await Socket("/ws/f?subscribe-broadcast").connect(TIMEOUT) == (False, 1000)

@@ -141,6 +141,9 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             kept = await hub.join(outbox, agreement.subscribe_keys)
             if agreement.subscriber is not None:
                 kept = await self._kept_by(agreement.subscriber, kept)
+        except (PermissionDenied, SuspiciousOperation) as error:
+            await self._refuse(error)
+            return
         except UNREACHABLE as error:
             await self._turn_away_unserved(error)
             return
@@ -226,9 +229,9 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         logger.warning("Refused a websocket to %s: %s: %s", path_for_log(self.scope), type(error).__name__, str(error))
         if settings.WS4CHANNELS_CLOSE_CODE_ON_REFUSAL:
             await self._accept_offered()
-            await self.close(CLOSE_REFUSED)
+            await self.base_send({"type": "websocket.close", "code": CLOSE_REFUSED})
         else:
-            await self.close()
+            await self.base_send({"type": "websocket.close"})
 
     async def _turn_away_unserved(self, error: BaseException) -> None:
         assert self._hub is not None

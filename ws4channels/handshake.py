@@ -180,8 +180,7 @@ class _Negotiation:
         self._use_scope_or_cookie()
         if self.process_request is not None:
             _call(self.process_request, self.request)
-            return
-        if any(name.endswith("-session") for name in self.asked):
+        if self.request.session and any(name.endswith("-session") for name in self.asked):
             # A key that the client made up names no stored session; loading makes Django forget such a key.
             self.request.session.keys()
         if self.load_user:

@@ -29,7 +29,11 @@ def get_websocket_urlpatterns() -> list[Any]:
     return [re_path(pattern, FacilityConsumer.as_asgi())]
 
 
-websocket_urlpatterns = get_websocket_urlpatterns()
+def __getattr__(name: str) -> Any:
+    # Not at import: a site's asgi.py names its settings after its imports.
+    if name == "websocket_urlpatterns":
+        return get_websocket_urlpatterns()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class WebsocketUrls:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from typing import Any
 
-from ws4channels.outbox import CLOSE_TIMEOUT
+from ws4channels.outbox import CLOSE_TIMEOUT, Send
 from ws4channels.servers.direct import DirectOutbox
 
 _CLASS = ("uvicorn.protocols.websockets.websockets_sansio_impl", "WebSocketsSansIOProtocol")
@@ -26,7 +27,11 @@ def uvicorn_protocol(send: Any) -> Any:
 class UvicornOutbox(DirectOutbox):
     """Writes to the asyncio transport of uvicorn's ``websockets-sansio`` protocol; waits while that is full."""
 
-    __slots__ = ()
+    __slots__ = ("_abort",)
+
+    def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
+        super().__init__(send, protocol, **kwargs)
+        self._abort: asyncio.TimerHandle | None = None
 
     def close_now(self, code: int, reason: str | None = None) -> None:
         """Close the socket; the client has ten seconds to read why."""
@@ -34,22 +39,26 @@ class UvicornOutbox(DirectOutbox):
         # uvicorn's send waits until the client reads, which this one does not.
         self._protocol.writable.set()
         super().close_now(code, reason)
-        asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._transport.abort)
+        self._abort = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._transport.abort)
 
     async def aclose(self) -> None:
         """Stop writing."""
         self._is_flowing = False
         await super().aclose()
+        if self._abort is not None and self._protocol.disconnected:
+            self._abort.cancel()
 
     def _write_frames(self, frames: bytes) -> None:
         protocol = self._protocol
-        if protocol.close_sent or protocol.disconnected:
+        # Nothing may follow a close frame. For one of its own, and for its answer to one, uvicorn has no flag.
+        if protocol.close_sent or protocol.disconnected or self._transport.is_closing():
             self._is_flowing = False
+            self._forget()
             return
         self._transport.write(frames)
         if not protocol.writable.is_set():
             self._is_flowing = False
-            self._writer = asyncio.get_running_loop().create_task(self._wait_until_writable())
+            self._writer = contextvars.Context().run(asyncio.create_task, self._wait_until_writable())
 
     async def _wait_until_writable(self) -> None:
         await self._protocol.writable.wait()
