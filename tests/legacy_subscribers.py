@@ -6,6 +6,7 @@ Written as such sites write: Python 2 habits included. Each stands alone, as in 
 # ruff: noqa: C408, RUF005, SIM118, UP008, UP030, UP032
 
 import json
+from typing import Any
 
 import redis
 from django.conf import settings
