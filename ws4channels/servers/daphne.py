@@ -17,6 +17,7 @@ _ATTRIBUTES = (
     "_perMessageCompress",
     "closeHandshakeTimeout",
     "http_request_uri",
+    "is_closed",
     "sendCloseFrame",
     "send_queue",
     "send_state",
@@ -84,6 +85,7 @@ class DaphneOutbox(DirectOutbox):
     def stopProducing(self) -> None:
         """Is called by the transport when the connection is lost."""
         self._is_flowing = False
+        self._forget()
 
     def flush(self) -> None:
         """Write what has been put in; or have the plain writer do so, where frames are not ours to build."""
@@ -105,7 +107,13 @@ class DaphneOutbox(DirectOutbox):
         self._protocol.failByDrop = False
         _say_goodbye_at_shutdown(self._protocol.server)
         self._write_at_once = _plain_send(self._transport)
+        # A client that closes has autobahn unregister us: the transport would not tell.
+        self._protocol.is_closed.addCallback(self._stop)
         super()._start()
+
+    def _stop(self, protocol: Any) -> Any:
+        self.stopProducing()
+        return protocol
 
     def _may_write(self) -> bool:
         # Not in the middle of a message that somebody sends in pieces through autobahn's own interface.
