@@ -21,8 +21,10 @@ from example_project.redis_server import RedisServer
 from tests.outbox_site.payloads import HEADERS, MEBIBYTE, PAYLOADS, payloads_up_to
 from tests.outbox_site.running import DIRECT, Running, Servers, command, numbered, publish
 from tests.raw_websocket import PING, PONG, TEXT
+from tests.waiting import eventually
+from ws4channels.messages import Delivery
 from ws4channels.outbox import Outbox
-from ws4channels.servers import DaphneOutbox, UvicornOutbox, make_outbox
+from ws4channels.servers import DaphneOutbox, DirectOutbox, UvicornOutbox, make_outbox
 
 KINDS = ["daphne", "uvicorn"]
 EVERY_KIND = [*KINDS, "daphne-tls", "uvicorn-tls", "daphne-unix", "uvicorn-unix"]
@@ -172,6 +174,39 @@ def test_message_sent_in_pieces_is_not_interrupted(servers: Servers, facility: s
             (0, True, b""),
         ]
         assert [client.read_message() for _ in range(6)] == numbered(6)
+
+
+class Interrupted(DirectOutbox):
+    """An outbox that may not write for a while, and counts how often it looks."""
+
+    looks = 0
+    may_write = False
+
+    def __init__(self) -> None:
+        protocol = types.SimpleNamespace(transport=None)
+        super().__init__(send_nowhere, protocol, echo=False, on_overflow=lambda dropped: None)
+        self.written: list[bytes] = []
+
+    def _may_write(self) -> bool:
+        self.looks += 1
+        return self.may_write
+
+    def _write_frames(self, frames: bytes) -> None:
+        self.written.append(frames)
+
+
+async def test_waiting_for_a_message_s_end_costs_the_same_whatever_is_published() -> None:
+    """While others write a message in pieces, one timer looks for its end, and not one for each message that waits."""
+    outbox = Interrupted()
+    outbox.open()
+    for _ in range(100):
+        outbox.put(Delivery("x"))
+        outbox.flush()
+    await eventually(lambda: outbox.looks > 102, "it looks again")
+    assert outbox.looks < 110
+    outbox.may_write = True
+    await eventually(lambda: outbox.written, "it writes")
+    assert b"".join(outbox.written) == b"\x81\x01x" * 100
 
 
 @pytest.mark.live

@@ -36,19 +36,21 @@ def build_frame(delivery: Delivery) -> bytes:
 class DirectOutbox(Outbox):
     """An outbox that writes frames to a transport as long as that takes them; then they wait in its queue."""
 
-    __slots__ = ("_is_flowing", "_protocol", "_transport")
+    __slots__ = ("_is_flowing", "_protocol", "_retry", "_transport")
 
     def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
         super().__init__(send, **kwargs)
         self._protocol = protocol
         self._transport = protocol.transport
         self._is_flowing = False
+        self._retry: asyncio.TimerHandle | None = None
 
     def flush(self) -> None:
         """Write what has been put in, in few and not too large pieces."""
         queue = self._queue
         if queue and self._is_flowing and not self._may_write():
-            asyncio.get_running_loop().call_later(_PATIENCE, self.flush)
+            if self._retry is None:
+                self._retry = asyncio.get_running_loop().call_later(_PATIENCE, self._flush_again)
             return
         while queue and self._is_flowing:
             frames: list[bytes] = []
@@ -66,6 +68,10 @@ class DirectOutbox(Outbox):
                 self._write_closing(message.get("code", 1000), message.get("reason"))
         if not queue:
             self._make_room()
+
+    def _flush_again(self) -> None:
+        self._retry = None
+        self.flush()
 
     def _start(self) -> None:
         self._is_flowing = True
