@@ -20,6 +20,7 @@ import psutil
 import pytest
 from channels.sessions import InstanceSessionWrapper
 from daphne.server import Server
+from twisted.internet.defer import Deferred
 
 from example_project.redis_server import HOST, RedisServer
 from tests.frames import BINARY, CLOSE, PING, PONG, TEXT, Frame, FrameSocket, read_frame
@@ -348,6 +349,7 @@ class DaphneProtocol:
         self.http_request_uri = "/ws/news"
         self.closeHandshakeTimeout = 1.0
         self.failByDrop = True
+        self.is_closed = Deferred()
         self.server = SERVER
         self.transport = transport
         self._perMessageCompress: Any = None
@@ -374,6 +376,9 @@ class UvicornTransport:
         self.written += data
         if self.full_after is not None and len(self.written) > self.full_after:
             self.protocol.writable.clear()
+
+    def is_closing(self) -> bool:
+        return self.is_aborted
 
     def abort(self) -> None:
         self.is_aborted = True
