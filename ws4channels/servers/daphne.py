@@ -37,7 +37,9 @@ def daphne_protocol(send: Any) -> Any:
     if getattr(send.func, "__func__", None) is not server.Server.handle_reply:
         return None
     protocol = send.args[0]
-    is_familiar = all(hasattr(protocol, name) for name in _ATTRIBUTES) and protocol.STATE_OPEN == _STATE_OPEN
+    is_familiar = (
+        all(hasattr(protocol, name) for name in _ATTRIBUTES) and getattr(protocol, "STATE_OPEN", 0) == _STATE_OPEN
+    )
     return protocol if is_familiar and hasattr(protocol.transport, "registerProducer") else None
 
 
