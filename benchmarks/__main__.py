@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -65,8 +66,14 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 
+def _end_tidily(number: int, frame: object) -> None:
+    """Leave by an exception, so that all servers are stopped."""
+    raise SystemExit(128 + number)
+
+
 def main() -> int:
     options = _options()
+    signal.signal(signal.SIGTERM, _end_tidily)
     plan = SHORT if options.short else FULL
     with_original = plan is FULL and not options.without_original
     if with_original:
