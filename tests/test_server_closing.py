@@ -348,7 +348,8 @@ def connections(server: Running) -> int:
     """Return how many TCP connections of clients a server has that both sides keep open."""
     assert server.process.process is not None
     port = int(server.site.host.rpartition(":")[2])
-    there = psutil.Process(server.process.process.pid).net_connections("tcp")
+    # Process.net_connections() came with psutil 6 only.
+    there = [each for each in psutil.net_connections("tcp") if each.pid == server.process.process.pid]
     return sum(each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port for each in there)
 
 
