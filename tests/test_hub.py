@@ -327,6 +327,24 @@ async def test_whatever_is_put_is_flushed(hubs: tuple[Hub, Hub]) -> None:
         )
 
 
+async def test_socket_that_cannot_be_sent_to_harms_nobody(
+    hubs: tuple[Hub, Hub], caplog: pytest.LogCaptureFixture
+) -> None:
+    """If sending to one socket fails, the others are sent their message, and the log has the error."""
+
+    class Broken(Inbox):
+        def flush(self) -> None:
+            raise RuntimeError("broken")
+
+    broken, inbox = Broken(), Inbox()
+    await hubs[0].join(broken, ("broadcast:a",))
+    await hubs[0].join(inbox, ("broadcast:a",))
+    await publish("broadcast:a", "hello")
+    await arrived(inbox, "hello")
+    await eventually(lambda: inbox.unsent == 0, "the other socket is flushed")
+    assert "Could not send to a websocket." in caplog.messages
+
+
 async def test_burst_arrives_whole_and_in_order(hubs: tuple[Hub, Hub]) -> None:
     """A burst larger than an outbox reaches all sockets that read: every message, in order, none twice."""
     clients = [Client(hub, "broadcast:a") for hub in hubs for _ in range(3)]

@@ -27,7 +27,7 @@ from ws4channels.counters import counts
 from ws4channels.handshake import Agreement, negotiate, path_for_log, run_in_thread
 from ws4channels.hub import Hub, get_hub
 from ws4channels.messages import Delivery, Payload, Publication, to_payload
-from ws4channels.outbox import CLOSE_RESTART, Outbox
+from ws4channels.outbox import CLOSE_ERROR, CLOSE_RESTART, Outbox
 from ws4channels.publishing import apublish
 from ws4channels.redis_store import RedisMessage, expire_in_seconds
 from ws4channels.servers import make_outbox, with_whole_path
@@ -38,7 +38,6 @@ from ws4channels.transports import get_transport
 logger = logging.getLogger(__name__)
 
 CLOSE_TOO_LARGE = 1009
-CLOSE_ERROR = 1011
 CLOSE_UNREACHABLE = 1013
 CLOSE_SLOW = 4008
 CLOSE_REFUSED = 4403

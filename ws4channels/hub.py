@@ -265,7 +265,11 @@ class Hub:
     def _flush(self) -> None:
         touched, self._touched = self._touched, {}
         for subscriber in touched:
-            subscriber.flush()
+            try:
+                subscriber.flush()
+            except Exception:
+                # One socket's trouble is not another's.
+                logger.exception("Could not send to a websocket.")
 
 
 # A hub lives as long as its event loop; nothing here outlives that loop or crosses a fork, where loops are new.
