@@ -10,7 +10,7 @@ from collections.abc import Callable
 SCALE = float(os.environ.get("WS4CHANNELS_TEST_TIMEOUT_SCALE", "1"))
 TIMEOUT = 15 * SCALE
 """Seconds after which a condition that should come true counts as failed."""
-QUIET = 0.3 * SCALE
+QUIET = 0.3 * min(SCALE, 2)
 """Seconds in which nothing may happen, where a test says that nothing does."""
 _INTERVAL = 0.01
 

@@ -20,6 +20,7 @@ from example_project.redis_server import HOST, RedisServer, RedisServerError
 
 
 class Command(BaseCommand):
+    is_stopping = False
     help = "Start Redis (unless REDIS_URL names one), prepare the database and serve the site until Ctrl-C."
 
     def add_arguments(self, parser):
@@ -33,7 +34,8 @@ class Command(BaseCommand):
 
     def handle(self, *, port, **options):
         # `kill` ends us as Ctrl-C does, and so does closing the terminal.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGINT, self.stop)
+        signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
         # The port comes first: when it is busy, nothing has been started yet.
         with suppress(KeyboardInterrupt), closing(listen(port)) as listener, running_redis():
@@ -42,6 +44,11 @@ class Command(BaseCommand):
             connections.close_all()
             self.serve(listener)
         self.say("Stopped.")
+
+    def stop(self, *_):
+        # Noted as well: Python drops an exception that comes up while it finalises some object.
+        self.is_stopping = True
+        raise KeyboardInterrupt
 
     def serve(self, listener):
         """Let Daphne take over the socket, and serve until a signal ends it."""
@@ -54,6 +61,8 @@ class Command(BaseCommand):
         ).run()
 
     def welcome(self, host, port):
+        if self.is_stopping:
+            raise KeyboardInterrupt
         users = " or ".join(USERNAMES)
         self.say(f"\nOpen http://{host}:{port}/ in two windows, and sign in as {users}, password: {PASSWORD}")
         self.say("Ctrl-C stops everything.\n")
