@@ -11,6 +11,7 @@ import contextvars
 import logging
 import math
 import weakref
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -125,9 +126,10 @@ class HeartbeatClock:
     def _tick(self) -> None:
         self._schedule()
         self._next = (self._next + 1) % _HEARTBEAT_SLICES
-        for subscriber, heartbeat in self._slices[self._next].items():
+        beating = self._slices[self._next]
+        for subscriber, heartbeat in beating.items():
             subscriber.put_own(heartbeat)
-            subscriber.flush()
+        _flush_each(beating)
 
 
 class Hub:
@@ -264,12 +266,16 @@ class Hub:
 
     def _flush(self) -> None:
         touched, self._touched = self._touched, {}
-        for subscriber in touched:
-            try:
-                subscriber.flush()
-            except Exception:
-                # One socket's trouble is not another's.
-                logger.exception("Could not send to a websocket.")
+        _flush_each(touched)
+
+
+def _flush_each(subscribers: Iterable[Subscriber]) -> None:
+    """Have each send what it was given. One socket's trouble is not another's."""
+    for subscriber in subscribers:
+        try:
+            subscriber.flush()
+        except Exception:
+            logger.exception("Could not send to a websocket.")
 
 
 # A hub lives as long as its event loop; nothing here outlives that loop or crosses a fork, where loops are new.
