@@ -75,6 +75,7 @@ WS4REDIS_CONNECTION = {"url": REDIS_URL}
 WS4REDIS_PREFIX = "ws"
 WS4REDIS_EXPIRE = 3600  # seconds; how long the newest message of each key is kept
 WS4REDIS_HEARTBEAT = "--heartbeat--"
+WS4REDIS_ALLOWED_CHANNELS = "example_project.chat.rules.allowed_channels"
 
 CHANNEL_LAYERS = {
     "default": {

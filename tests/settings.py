@@ -15,6 +15,9 @@ SECRET_KEY = "tests"
 DEBUG = False
 ALLOWED_HOSTS = ["localhost", "testserver", "127.0.0.1"]
 USE_TZ = True
+SILENCED_SYSTEM_CHECKS = [
+    "ws4channels.W007"
+]  # Without a rule, everybody may publish: that is what most tests are about.
 INSTALLED_APPS = [
     "daphne",
     "django.contrib.auth",

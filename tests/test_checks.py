@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-from django.core.checks import CheckMessage, Error, Warning
+import redis
+from django.core.checks import CheckMessage, Error, Info, Warning, run_checks
 
 from tests import layers
 from tests.silence import silent_server
 from ws4channels import checks
-from ws4channels.checks import check_settings
+from ws4channels.checks import check_layer, check_settings, check_site, current_messages
 from ws4channels.settings import SETTINGS
 from ws4channels.subscriber import RedisSubscriber
 
@@ -253,6 +255,275 @@ def test_faults_of_all_kinds_are_told_together(settings: Any) -> None:
     assert [message.id[-4:] for message in check_settings()] == ["E001", "W001"]
 
 
+def layer_messages(settings: Any, backend: str, **config: Any) -> list[CheckMessage]:
+    """Return what is said of a site with one layer."""
+    settings.CHANNEL_LAYERS = layers.one_layer(backend, **config)
+    return check_layer()
+
+
+@pytest.mark.parametrize("backend", [layers.PUBSUB, layers.CORE])
+def test_layer_that_is_configured_well_passes(settings: Any, backend: str) -> None:
+    """The recommended layer, and the core layer with room and patience, are not spoken of."""
+    assert layer_messages(settings, backend) == []
+
+
+def test_layer_that_cannot_be_built_is_told_once(settings: Any) -> None:
+    """What E001 and E003 say is not said again of the layer."""
+    settings.WS4CHANNELS_CHANNEL_LAYER = "push"
+    assert check_layer() == []
+    settings.WS4CHANNELS_CHANNEL_LAYER = 1
+    assert check_layer() == []
+
+
+def test_layer_within_one_process_is_w003(settings: Any) -> None:
+    """The in-memory layer is for development."""
+    settings.DEBUG = True
+    assert layer_messages(settings, layers.IN_MEMORY) == []
+    settings.DEBUG = False
+    assert check_layer() == [
+        Warning(
+            "CHANNEL_LAYERS['default'] is the in-memory layer, which carries messages within one process only.",
+            hint="Use 'channels_redis.pubsub.RedisPubSubChannelLayer': what other processes publish (workers, "
+            "commands, a second server) is lost otherwise.",
+            id="ws4channels.W003",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("config", "capacity"),
+    [
+        ({"capacity": 100}, 100),
+        # The queue within the process has the general bound, whatever is said of a channel.
+        ({"capacity": 500, "channel_capacity": {"specific.*": 10_000}}, 500),
+        ({"capacity": 10_000, "channel_capacity": {"specific.*": 20}}, 20),
+    ],
+)
+def test_layer_with_little_room_is_w004(settings: Any, config: dict[str, Any], capacity: int) -> None:
+    """Who uses the core layer learns how much it holds, what becomes of the rest, and what to write."""
+    assert layer_messages(settings, layers.CORE, **config) == [
+        Warning(
+            f"CHANNEL_LAYERS['default'] holds {capacity} messages for each process, and drops what comes above that "
+            "without a sign.",
+            hint="All websockets of a process share that. Write 'capacity': 10000 into the layer's CONFIG, or use "
+            "'channels_redis.pubsub.RedisPubSubChannelLayer', which has no such bound.",
+            id="ws4channels.W004",
+        )
+    ]
+
+
+@pytest.mark.parametrize("pattern", ["http.request", "websocket.*"])
+def test_room_of_other_channels_does_not_matter(settings: Any, pattern: str) -> None:
+    """Only the hub's channel is looked at."""
+    assert layer_messages(settings, layers.CORE, channel_capacity={pattern: 1}) == []
+
+
+SENTINEL = {"sentinels": [("localhost", 26379)], "master_name": "chat", "socket_timeout": 1}
+
+
+@pytest.mark.parametrize(
+    ("host", "server", "timeout"),
+    [
+        ({"address": "redis://localhost:6380", "socket_timeout": 5}, "localhost:6380", "5"),
+        ("redis://:secret@localhost?socket_timeout=2.5", "localhost:6379", "2.5"),
+        ({"host": "redis.test", "port": 6379, "socket_timeout": 1}, "redis.test:6379", "1"),
+        ({"address": "unix:///run/redis.sock", "socket_timeout": 1}, "/run/redis.sock", "1"),
+        (SENTINEL, "chat", "1"),
+    ],
+    ids=["address", "URL", "host", "socket", "sentinel"],
+)
+def test_layer_without_patience_is_w005(settings: Any, host: Any, server: str, timeout: str) -> None:
+    """A core layer whose connections give up before it has waited long enough is told of, without a password."""
+    assert layer_messages(settings, layers.CORE, hosts=[host]) == [
+        Warning(
+            f"CHANNEL_LAYERS['default'] waits 5 s at a time for messages, but its connection to {server} gives up "
+            f"after {timeout} s (socket_timeout): receiving fails whenever nothing is published for that long.",
+            hint="Write the host as {'address': 'redis://…', 'socket_timeout': None}. Since its version 8, redis-py "
+            "has a timeout of 5 s unless told otherwise.",
+            id="ws4channels.W005",
+        )
+    ]
+
+
+@pytest.mark.parametrize("host", ["redis://localhost", ("localhost", 6379)])
+def test_patience_by_default_depends_on_redis_py(settings: Any, host: Any) -> None:
+    """A host that says nothing of a timeout is a fault since redis-py 8, and was none before."""
+    expected = ["ws4channels.W005"] if int(redis.__version__.split(".")[0]) >= 8 else []
+    assert [message.id for message in layer_messages(settings, layers.CORE, hosts=[host])] == expected
+    assert layer_messages(settings, layers.PUBSUB, hosts=[host]) == []
+
+
+@pytest.mark.parametrize("timeout", [None, 6, 30])
+def test_core_layer_with_patience_passes(settings: Any, timeout: float | None) -> None:
+    """A timeout above the time that the layer waits never strikes."""
+    assert layer_messages(settings, layers.CORE, hosts=[{"address": "redis://h", "socket_timeout": timeout}]) == []
+
+
+def test_host_of_a_core_layer_that_cannot_work_is_e003(settings: Any) -> None:
+    """What redis-py refuses is an error that shows no password."""
+    hosts = ["http://:secret@localhost", {"address": "redis://localhost", "sokcet_timeout": 1}]
+    assert layer_messages(settings, layers.CORE, hosts=hosts) == [
+        Error(
+            f"CHANNEL_LAYERS['default'] has a host that redis-py refuses with a {kind}.",
+            hint="Nothing can be published or received until then.",
+            id="ws4channels.E003",
+        )
+        for kind in ("ValueError", "TypeError")
+    ]
+
+
+def test_site_that_is_configured_well_passes(settings: Any) -> None:
+    """The tests' settings with a rule pass without a word."""
+    settings.WS4REDIS_ALLOWED_CHANNELS = allow
+    assert check_site() == []
+
+
+def ids_of(messages: list[CheckMessage]) -> list[str]:
+    """Return the last four characters of the ids."""
+    return [str(message.id)[-4:] for message in messages]
+
+
+def test_daphne_that_is_missing_is_w006(settings: Any) -> None:
+    """Without Daphne's runserver there are no websockets in development, unless another server is used there."""
+    settings.WS4REDIS_ALLOWED_CHANNELS = allow
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "daphne"]
+    assert check_site() == [
+        Warning(
+            "'daphne' is not in INSTALLED_APPS: Django's runserver serves no websockets.",
+            hint="Put it first, before 'django.contrib.staticfiles'. If another server, such as uvicorn, serves the "
+            "site in development as well, silence this with SILENCED_SYSTEM_CHECKS.",
+            id="ws4channels.W006",
+        )
+    ]
+    settings.INSTALLED_APPS = ["daphne.apps.DaphneConfig", *settings.INSTALLED_APPS]
+    assert check_site() == []
+
+
+def test_daphne_after_staticfiles_is_told_by_daphne(settings: Any) -> None:
+    """That fault has a check of Daphne's own, so there is one message for it and not two."""
+    apps = [app for app in settings.INSTALLED_APPS if app != "daphne"]
+    settings.INSTALLED_APPS = [*apps, "daphne"]
+    settings.WS4REDIS_ALLOWED_CHANNELS = allow
+    assert [message.id for message in run_checks()] == ["daphne.E001"]
+
+
+@pytest.mark.parametrize(("debug", "kind"), [(True, Info), (False, Warning)])
+def test_access_without_a_rule_is_w007(settings: Any, debug: bool, kind: type[CheckMessage]) -> None:
+    """Where everybody may publish, that is a warning in production, and worth knowing before."""
+    settings.DEBUG = debug
+    assert check_site() == [
+        kind(
+            "WS4REDIS_ALLOWED_CHANNELS is not set: every client may publish to every facility.",
+            hint="Name a function f(request, channels) that returns those of the channels that the client may use, "
+            "such as [each for each in channels if each.startswith('subscribe-')]. If everybody may publish, silence "
+            "this with SILENCED_SYSTEM_CHECKS.",
+            id="ws4channels.W007",
+        )
+    ]
+
+
+class Mute(RedisSubscriber):
+    """A site's subscriber whose clients cannot publish."""
+
+    publish_channels: list[str] = []
+
+
+@pytest.mark.parametrize("name", ["Quiet", "Mute", "missing"])
+def test_subscriber_that_rules_is_enough(settings: Any, name: str) -> None:
+    """A subscriber that decides who may what, that lets nobody publish, or that does not import, needs no rule."""
+    settings.WS4REDIS_SUBSCRIBER = f"tests.test_checks.{name}"
+    assert check_site() == []
+
+
+def leftover(text: str, hint: str) -> Warning:
+    """Return the warning of something of the original's."""
+    return Warning(text, hint=hint, id="ws4channels.W008")
+
+
+def test_what_the_original_left_is_w008(settings: Any) -> None:
+    """Each setting that names a module of the original is told with what to write."""
+    settings.WS4REDIS_ALLOWED_CHANNELS = allow
+    settings.WSGI_APPLICATION = "ws4redis.django_runserver.application"
+    settings.WS4REDIS_SUBSCRIBER = "ws4redis.subscriber.RedisSubscriber"
+    settings.LOGGING = {"loggers": {"ws4redis": {"level": "INFO"}}}
+    processors = ["django.template.context_processors.request", "ws4redis.context_processors.default"]
+    settings.TEMPLATES = [{"BACKEND": "", "OPTIONS": {"context_processors": processors}}]
+    of_the_original = "names 'ws4redis{}', of the original."
+    assert check_site() == [
+        leftover(f"LOGGING {of_the_original.format('')}", "Write 'ws4channels'."),
+        leftover(
+            f"TEMPLATES {of_the_original.format('.context_processors.default')}",
+            "Write 'ws4channels.context_processors.default'.",
+        ),
+        leftover(
+            f"WS4REDIS_SUBSCRIBER {of_the_original.format('.subscriber.RedisSubscriber')}",
+            "Write 'ws4channels.subscriber.RedisSubscriber'.",
+        ),
+        leftover(
+            f"WSGI_APPLICATION {of_the_original.format('.django_runserver.application')}",
+            "Remove it, or name your own wsgi.py; ASGI_APPLICATION is what serves websockets.",
+        ),
+    ]
+
+
+def test_app_of_the_original_is_w008_as_well(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site that still has the original installed learns which apps take its place."""
+    (tmp_path / "ws4redis").mkdir()
+    (tmp_path / "ws4redis" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "ws4redis", raising=False)
+    monkeypatch.delitem(sys.modules, "ws4channels.compat", raising=False)
+    settings.WS4REDIS_ALLOWED_CHANNELS = allow
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "ws4redis"]
+    hint = "Put 'daphne' first and 'channels' and 'ws4channels' in its place."
+    assert check_site() == [leftover("INSTALLED_APPS names 'ws4redis', of the original.", hint)]
+
+
+@pytest.mark.parametrize(
+    "value", ["ws4redis", "ws4redis:site", "myws4redis.hooks.allow", "ws4redis.", "js/ws4redis.js"]
+)
+def test_name_that_only_looks_like_the_original_passes(settings: Any, value: str) -> None:
+    """A prefix, a database or a file may be called like the original."""
+    settings.WS4REDIS_ALLOWED_CHANNELS = allow
+    settings.WS4REDIS_PREFIX = value
+    settings.COMPRESS_JS = {"files": [value], value: (value,)}
+    assert check_site() == []
+
+
+def test_leftovers_are_no_warnings_where_they_work(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site that makes `ws4redis` importable by ``ws4channels.compat`` is told and not warned."""
+    monkeypatch.setitem(sys.modules, "ws4channels.compat", ModuleType("compat"))
+    settings.WS4REDIS_ALLOWED_CHANNELS = "ws4redis.rules.allow"
+    (message,) = check_site()
+    assert (message.level, message.id) == (Info("").level, "ws4channels.W008")
+
+
+@pytest.mark.parametrize(
+    ("urls", "package"), [("mysite.urls", "mysite"), ("shop.config.urls", "shop"), (None, "mysite")]
+)
+def test_asgi_application_that_is_missing_is_w009(settings: Any, urls: str | None, package: str) -> None:
+    """Who does not say what serves websockets learns what to write, in the words of the project."""
+    settings.WS4REDIS_ALLOWED_CHANNELS = allow
+    settings.ROOT_URLCONF = urls
+    expected = Warning(
+        "ASGI_APPLICATION is not set: runserver does not know what serves the websockets.",
+        hint=f"Write ASGI_APPLICATION = '{package}.asgi.application', and make it in {package}/asgi.py: application = "
+        "ws4channels.asgi.get_asgi_application().",
+        id="ws4channels.W009",
+    )
+    settings.ASGI_APPLICATION = None
+    assert check_site() == [expected]
+    del settings.ASGI_APPLICATION
+    assert check_site() == [expected]
+
+
+def test_messages_can_be_silenced(settings: Any) -> None:
+    """What SILENCED_SYSTEM_CHECKS names is not among the messages that commands show."""
+    assert current_messages() == []
+    settings.SILENCED_SYSTEM_CHECKS = []
+    assert ids_of(current_messages()) == ["W007"]
+
+
 def test_nothing_connects(settings: Any) -> None:
     """Checks look at the settings alone."""
     with silent_server() as server:
@@ -260,21 +531,24 @@ def test_nothing_connects(settings: Any) -> None:
         for backend in (layers.PUBSUB, layers.CORE):
             settings.CHANNEL_LAYERS = layers.one_layer(backend, hosts=[server.url])
             assert check_settings() == []
+            assert {message.id for message in check_layer()} <= {"ws4channels.W005"}
+            check_site()
         assert server.count_connections() == 0
 
 
-def ids_in_the_module() -> set[str]:
+def ids_in_the_package() -> set[str]:
     """Return the ids that the checks give."""
-    return set(re.findall(r'"ws4channels\.([EW]\d+)"', Path(str(checks.__file__)).read_text(encoding="utf-8")))
+    modules = Path(str(checks.__file__)).parent.glob("*.py")
+    return {each for module in modules for each in re.findall(r'"ws4channels\.([EW]\d+)"', module.read_text("utf-8"))}
 
 
 def test_every_id_is_tested() -> None:
-    """For each id of the module there is a test here that names it."""
+    """For each id of the package there is a test here that names it."""
     tested = re.findall(r"\ndef test_\w*_(?:is|are)_([ew]\d+)\(", Path(__file__).read_text(encoding="utf-8"))
-    assert {each.upper() for each in tested} == ids_in_the_module()
+    assert {each.upper() for each in tested} == ids_in_the_package()
 
 
 def test_every_id_is_documented() -> None:
     """For each id, and no other, there is a paragraph in docs/checks.md."""
-    page = Path(__file__).parent.parent / "docs" / "checks.md"
-    assert set(re.findall(r"ws4channels\.([EW]\d+)", page.read_text(encoding="utf-8"))) == ids_in_the_module()
+    page = (Path(__file__).parent.parent / "docs" / "checks.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\*\*ws4channels\.([EW]\d+)\*\* ", page, re.M)) == ids_in_the_package()

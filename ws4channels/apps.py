@@ -1,9 +1,8 @@
 """The Django app."""
 
 from django.apps import AppConfig
-from django.core import checks
 
-from ws4channels.checks import check_settings
+from ws4channels import checks
 
 
 class Ws4ChannelsConfig(AppConfig):
@@ -14,4 +13,4 @@ class Ws4ChannelsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register; connects to nothing."""
-        checks.register(check_settings, "ws4channels")
+        checks.register()

@@ -13,6 +13,8 @@ SECRET_KEY = "benchmarks only"
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "benchmarks.site.urls"
 USE_TZ = True
+# Daphne is started without runserver, and everybody may publish.
+SILENCED_SYSTEM_CHECKS = ["ws4channels.W006", "ws4channels.W007", "ws4channels.W009"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [

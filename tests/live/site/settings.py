@@ -15,6 +15,7 @@ SECRET_KEY = "live tests"
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "site.test"]
 USE_TZ = True
+SILENCED_SYSTEM_CHECKS = ["ws4channels.W007"]  # On this site everybody may publish.
 INSTALLED_APPS = [
     "daphne",
     "django.contrib.auth",

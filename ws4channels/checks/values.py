@@ -1,4 +1,4 @@
-"""System checks: what ``manage.py check`` says about the settings. Each id has its paragraph in docs/checks.md."""
+"""What is wrong with the settings of this package, each by itself: values, dotted paths, connections, names."""
 
 from __future__ import annotations
 
