@@ -18,40 +18,18 @@ import redis
 from channels.exceptions import ChannelFull
 from channels.layers import InMemoryChannelLayer
 
+from tests.inbox import Inbox
 from tests.layers import CORE, IN_MEMORY, PUBSUB, one_layer, two_layers
 from tests.waiting import TIMEOUT, eventually, wait_until
 from ws4channels import hub as hub_module
 from ws4channels import publishing
 from ws4channels.audience import group_of
-from ws4channels.hub import HeartbeatClock, Hub, get_hub
-from ws4channels.messages import Delivery, Payload, Publication
+from ws4channels.counters import counts
+from ws4channels.hub import Hub, get_hub
+from ws4channels.messages import Delivery, Publication
 from ws4channels.outbox import Outbox
 from ws4channels.redis_store import RedisStore
 from ws4channels.transports import ChannelLayerTransport, get_transport
-
-
-class Inbox:
-    """A subscriber that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.deliveries: list[Delivery] = []
-        self.heartbeats: list[Delivery] = []
-        self.unsent = 0
-
-    def put(self, delivery: Delivery) -> None:
-        self.deliveries.append(delivery)
-        self.unsent += 1
-
-    def put_own(self, delivery: Delivery) -> None:
-        self.heartbeats.append(delivery)
-        self.unsent += 1
-
-    def flush(self) -> None:
-        self.unsent = 0
-
-    @property
-    def payloads(self) -> list[Payload]:
-        return [delivery.payload for delivery in self.deliveries]
 
 
 class Client:
@@ -584,57 +562,90 @@ class FailingLayer(InMemoryChannelLayer):
 async def test_hub_receives_again_after_a_failure(
     settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A failure while receiving is logged with what failed, and the hub goes on."""
+    """A failure while receiving is logged when it begins and when it is over, and the hub goes on."""
     monkeypatch.setattr(hub_module, "_RETRY_DELAY", 0.05)
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.test_hub.FailingLayer"}}
     hub, inbox = Hub(get_transport("default")), Inbox()
     await hub.join(inbox, ("broadcast:a",))
     await publish("broadcast:a", "x")
     await arrived(inbox, "x")
-    [record] = caplog.records
-    assert record.getMessage() == "Receiving from FailingLayer failed; trying again in 0.05 s."
-    assert record.exc_info is not None
-    assert str(record.exc_info[1]) == "The connection broke."
+    await eventually(lambda: len(caplog.messages) >= 2, "both are logged")
+    lost, found = caplog.messages
+    assert lost == (
+        "Messages from FailingLayer may be lost: receiving failed (ConnectionError: The connection broke.). "
+        "Joining again."
+    )
+    assert found.startswith("Receiving from FailingLayer again after ")
+    assert found.endswith("; 0 kept messages had changed and were sent.")
 
 
-# --- parts ------------------------------------------------------------------------------------------------------------
+class ForgetfulLayer(InMemoryChannelLayer):
+    """A layer that forgets all groups without a sign when it is told to."""
+
+    def forget(self) -> None:
+        self.groups.clear()
 
 
-async def test_heartbeats_come_at_their_interval_to_every_socket(settings: Any) -> None:
-    """Each socket is sent its text once an interval, and all sockets share the clock: it makes no task."""
-    settings.WS4CHANNELS_HEARTBEAT_INTERVAL = 0.2
-    clock, inboxes = HeartbeatClock(), [Inbox() for _ in range(50)]
-    before = asyncio.all_tasks()
-    started = time.monotonic()
-    for inbox in inboxes:
-        clock.add(inbox, "--beat--")
-    assert asyncio.all_tasks() == before
-    await eventually(lambda: all(len(inbox.heartbeats) >= 5 for inbox in inboxes), "five heartbeats come")
-    assert time.monotonic() - started >= 4 * 0.2
-    counts = [len(inbox.heartbeats) for inbox in inboxes]
-    assert max(counts) - min(counts) <= 1
-    assert {beat.payload for inbox in inboxes for beat in inbox.heartbeats} == {"--beat--"}
-    assert not any(inbox.unsent for inbox in inboxes)
-    clock.stop()
+async def test_loss_without_a_sign_is_noticed_and_made_up_for(
+    settings: Any, redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When the hub does not hear itself, it joins again and sends the kept messages that changed, and those alone."""
+    settings.WS4CHANNELS_PROBE_INTERVAL = 0.05
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.test_hub.ForgetfulLayer"}}
+    gaps, resent = counts["gaps"], counts["resent"]
+    hub, inbox = Hub(get_transport("default")), Inbox()
+    await hub.join(inbox, ("broadcast:same", "broadcast:changed", "broadcast:passing"))
+    await publish("broadcast:same", "same", expire=60)
+    await publish("broadcast:changed", "old", expire=60)
+    await publish("broadcast:passing", "kept", expire=60)
+    await publish("broadcast:passing", "not kept")
+    await arrived(inbox, "same", "old", "kept", "not kept")
+    get_transport("default")._layer.forget()
+    redis_client.set("broadcast:changed", "new", ex=60)
+    await arrived(inbox, "same", "old", "kept", "not kept", "new")
+    await eventually(lambda: any("again after" in line for line in caplog.messages), "the end is logged")
+    assert caplog.messages[-1].endswith("; 1 kept messages had changed and were sent.")
+    await publish("broadcast:same", "on it goes")
+    await arrived(inbox, "same", "old", "kept", "not kept", "new", "on it goes")
+    assert (counts["gaps"], counts["resent"]) == (gaps + 1, resent + 1)
 
 
-async def test_heartbeats_end_with_the_socket(settings: Any) -> None:
-    """A socket that has left gets no heartbeat; the clock stops with the last one and starts again with the next."""
-    settings.WS4CHANNELS_HEARTBEAT_INTERVAL = 0.05
-    clock, leaver, stayer = HeartbeatClock(), Inbox(), Inbox()
-    clock.add(leaver, "a")
-    clock.add(stayer, "b")
-    await eventually(lambda: leaver.heartbeats, "the first heartbeat comes")
-    clock.remove(leaver)
-    count = len(leaver.heartbeats)
-    stayer.heartbeats.clear()
-    await eventually(lambda: len(stayer.heartbeats) > 2, "the other socket gets more")
-    assert len(leaver.heartbeats) == count
-    clock.remove(stayer)
-    assert clock._timer is None
-    clock.add(leaver, "c")
-    await eventually(lambda: leaver.heartbeats[-1].payload == "c", "the clock runs again")
-    clock.stop()
+async def test_socket_that_came_in_the_gap_gets_nothing_twice(settings: Any, redis_client: redis.Redis) -> None:
+    """Who connects after a message was lost and before that is noticed has it, and is not sent it again."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.test_hub.ForgetfulLayer"}}
+    hub, before, after = Hub(get_transport("default")), Inbox(), Inbox()
+    redis_client.set("broadcast:a", "old")
+    await hub.join(before, ("broadcast:a",))
+    redis_client.set("broadcast:a", "new")
+    assert [each.payload for each in await hub.join(after, ("broadcast:a",))] == ["new"]
+    assert await hub._recover() == 1
+    assert (before.payloads, after.payloads) == (["new"], [])
+
+
+async def test_message_that_comes_while_kept_ones_are_read_is_not_followed_by_an_older_one(
+    settings: Any, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read is looked at again when its key is heard from meanwhile, for that may be newer."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.test_hub.ForgetfulLayer"}}
+    hub, inbox = Hub(get_transport("default")), Inbox()
+    await hub.join(inbox, ("broadcast:a",))
+    redis_client.set("broadcast:a", "missed")
+    assert hub._kept is not None
+    read = hub._kept.read
+
+    async def read_and_be_overtaken(keys: tuple[str, ...]) -> list[Delivery]:
+        found = await read(keys)
+        monkeypatch.undo()
+        await publish("broadcast:a", "newest", expire=60)
+        await arrived(inbox, "newest")
+        return found
+
+    monkeypatch.setattr(hub._kept, "read", read_and_be_overtaken)
+    assert await hub._recover() == 0
+    assert inbox.payloads == ["newest"]
+
+
+# --- one hub per event loop -------------------------------------------------------------------------------------------
 
 
 async def test_one_hub_serves_an_event_loop() -> None:

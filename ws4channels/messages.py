@@ -23,11 +23,16 @@ def to_payload(raw: bytes) -> Payload:
         return raw
 
 
-def build_event(key: str, payload: Payload) -> dict[str, Any]:
-    """Return the channel-layer event that carries `payload` to the group of `key`."""
-    if isinstance(payload, str):
-        return {"type": EVENT_TYPE, "key": key, "text": payload}
-    return {"type": EVENT_TYPE, "key": key, "bytes": payload}
+def build_event(key: str, payload: Payload, is_kept: bool = True) -> dict[str, Any]:
+    """Return the channel-layer event that carries `payload` to the group of `key`.
+
+    Of a message that is not kept it says so, for then the kept message of its key is still the one before it.
+    """
+    event: dict[str, Any] = {"type": EVENT_TYPE, "key": key}
+    event["text" if isinstance(payload, str) else "bytes"] = payload
+    if not is_kept:
+        event["kept"] = False
+    return event
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Publication:
     def events(self) -> list[tuple[str, dict[str, Any]]]:
         """Return each key with its event."""
         payload = to_payload(self.raw)
-        return [(key, build_event(key, payload)) for key in self.keys]
+        return [(key, build_event(key, payload, self.expire > 0)) for key in self.keys]
 
 
 class Delivery:
@@ -52,10 +57,11 @@ class Delivery:
     to bound queues.
     """
 
-    __slots__ = ("frame", "is_closing", "key", "message", "payload", "size")
+    __slots__ = ("frame", "is_closing", "is_kept", "key", "message", "payload", "size")
 
-    def __init__(self, payload: Payload, key: str = "") -> None:
+    def __init__(self, payload: Payload, key: str = "", is_kept: bool = True) -> None:
         self.key = key
+        self.is_kept = is_kept
         self.payload = payload
         self.frame: bytes | None = None  # built and remembered by ``servers``
         self.is_closing = False
@@ -79,4 +85,4 @@ class Delivery:
     def from_event(cls, event: Mapping[str, Any]) -> Delivery:
         """Build the delivery of an event made by `build_event`."""
         text = event.get("text")
-        return cls(event["bytes"] if text is None else text, event["key"])
+        return cls(event["bytes"] if text is None else text, event["key"], event.get("kept", True))

@@ -170,6 +170,14 @@ _ALL = [
         _is_positive_number,
     ),
     Setting(
+        "WS4CHANNELS_PROBE_INTERVAL",
+        2.0,
+        "seconds",
+        "How often a process sends itself a probe through the layer, to notice that messages may have been lost.",
+        "a number of seconds above 0",
+        _is_positive_number,
+    ),
+    Setting(
         "WS4CHANNELS_MAX_MESSAGE_SIZE",
         MEBIBYTE,
         "bytes",

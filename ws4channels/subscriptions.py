@@ -16,6 +16,8 @@ from typing import Any
 from channels.exceptions import ChannelFull
 
 from ws4channels.audience import group_of
+from ws4channels.counters import counts
+from ws4channels.deadlines import within
 
 PROBE_TYPE = "ws4channels.probe"
 _PROBE_TIMEOUT = 5.0
@@ -25,9 +27,13 @@ _PROBE_INTERVAL = 0.05
 class LayerSubscription:
     """What one hub receives from a channel layer. `open` it on the loop that uses it."""
 
+    generation = 0
+    """How often the connection has been another one than before, so that messages may have been lost."""
+
     def __init__(self, layer: Any, channel_name: str) -> None:
         self.layer = layer
         self.channel_name = channel_name
+        self._own_group = f"ws4channels.hub.{uuid.uuid4().hex}"
         self._probes: dict[int, asyncio.Future[None]] = {}
         self._numbers = itertools.count()
 
@@ -40,7 +46,22 @@ class LayerSubscription:
     @classmethod
     async def open(cls, layer: Any) -> LayerSubscription:
         """Open a channel of our own in `layer`."""
-        return cls(layer, await layer.new_channel())
+        subscription = cls(layer, await layer.new_channel())
+        await subscription.restore()
+        return subscription
+
+    async def restore(self) -> None:
+        """Do what may be needed, after an outage, for `probe` to succeed and `join` to work."""
+        await self.layer.group_add(self._own_group, self.channel_name)
+
+    async def probe(self, timeout: float) -> None:
+        """Return when something that we sent ourselves has come back, by a group as messages do.
+
+        Raises asyncio.TimeoutError after `timeout` seconds, or what the layer raises.
+        """
+        with self._probe() as (event, arrival):
+            await within(timeout, self.layer.group_send(self._own_group, event))
+            await within(timeout, arrival)
 
     async def join(self, keys: Iterable[str]) -> None:
         """Subscribe to `keys`. What is published after this has returned is received."""
@@ -68,8 +89,8 @@ class LayerSubscription:
         one channel. Raises asyncio.TimeoutError if it does not come back.
         """
         with self._probe() as (event, arrival):
-            await asyncio.wait_for(self._send_when_possible(event), _PROBE_TIMEOUT)
-            await asyncio.wait_for(arrival, _PROBE_TIMEOUT)
+            await within(_PROBE_TIMEOUT, self._send_when_possible(event))
+            await within(_PROBE_TIMEOUT, arrival)
 
     async def _send_when_possible(self, event: dict[str, Any]) -> None:
         """Send to our own channel, as soon as its layer's capacity allows."""
@@ -92,26 +113,83 @@ class LayerSubscription:
 
 
 class PubSubLayerSubscription(LayerSubscription):
-    """On ``channels_redis.pubsub``, whose ``group_add`` returns before Redis has seen the subscription."""
+    """On ``channels_redis.pubsub``, whose ``group_add`` returns before Redis has seen the subscription.
+
+    The layer connects and subscribes again by itself when its connection breaks, and says so to nobody: what is
+    published meanwhile is lost. So we listen to its connections, one for each of its hosts.
+    """
 
     renewal_interval = None
+
+    async def restore(self) -> None:
+        """Have the layer receive, also if what receives has died, and be told of its new connections."""
+        await super().restore()
+        for shard in self._shards():
+            receiving = shard._receive_task
+            if receiving is not None and receiving.done():
+                shard._receive_task = None
+                shard._ensure_receiver()
+        self._listen_to_connections()
+
+    async def probe(self, timeout: float) -> None:
+        """Return when something that we sent ourselves has come back from each host."""
+        if len(self._shards()) == 1:
+            await super().probe(timeout)
+        else:
+            await within(timeout, self._confirm_all())
 
     async def join(self, keys: Iterable[str]) -> None:
         """Subscribe to `keys` and wait until Redis has done it.
 
-        The layer's subscriptions travel over one connection, in order. So we subscribe to one more, private,
-        group after them and send probes to that until one arrives: then the others stand as well.
+        The layer's subscriptions to a host travel over one connection, in order. So we subscribe to one more, private,
+        group of each host after them and send probes to that until one arrives: then the others stand as well.
         """
         await super().join(keys)
-        marker = f"ws4channels.joined.{uuid.uuid4().hex}"
-        await self.layer.group_add(marker, self.channel_name)
-        try:
-            await asyncio.wait_for(self._probe_until_heard(marker), _PROBE_TIMEOUT)
-        finally:
-            await self.layer.group_discard(marker, self.channel_name)
+        self._listen_to_connections()
+        await within(_PROBE_TIMEOUT, self._confirm_all())
+
+    async def catch_up(self) -> None:
+        """Return when everything that was published before this call has been received, from each host."""
+        if len(self._shards()) == 1:
+            await super().catch_up()
+        else:
+            await within(_PROBE_TIMEOUT, self._confirm_all())
+
+    def _shards(self) -> list[Any]:
+        """Return what the layer has for each of its hosts."""
+        return list(self.layer._shards)
+
+    def _markers(self) -> Iterator[str]:
+        """Yield the names of new groups, one on each host."""
+        missing = self._shards()
+        while missing:
+            marker = f"ws4channels.joined.{uuid.uuid4().hex}"
+            shard = self.layer._get_shard(self.layer._get_group_channel_name(marker))
+            if shard in missing:
+                missing.remove(shard)
+                yield marker
+
+    async def _confirm_all(self) -> None:
+        for marker in self._markers():
+            await self.layer.group_add(marker, self.channel_name)
+            try:
+                await self._probe_until_heard(marker)
+            finally:
+                await self.layer.group_discard(marker, self.channel_name)
 
     async def _probe_until_heard(self, group: str) -> None:
         with self._probe() as (event, arrival):
             while not arrival.done():
                 await self.layer.group_send(group, event)
                 await asyncio.wait([arrival], timeout=_PROBE_INTERVAL)
+
+    def _listen_to_connections(self) -> None:
+        for shard in self._shards():
+            connection = shard._pubsub and shard._pubsub.connection
+            if connection is not None:
+                # Takes each callback once, keeps a weak reference, and calls it whenever it connects anew.
+                connection.register_connect_callback(self._note_connect)
+
+    async def _note_connect(self, connection: Any) -> None:
+        self.generation += 1
+        counts["reconnects"] += 1
