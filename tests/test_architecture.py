@@ -53,6 +53,11 @@ ORDER = [
     "checks.site",
     "checks",
     "apps",
+    "management",
+    "management.terminal",
+    "management.commands",
+    "management.commands.ws4channels_listen",
+    "management.commands.ws4channels_publish",
     "testing",
 ]
 """The modules from bottom to top: each imports only what stands before it. The same as in docs/architecture."""

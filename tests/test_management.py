@@ -1,0 +1,303 @@
+"""Tests of `ws4channels.management`: the commands as they are used in a terminal."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings as django_settings
+from django.core.management import CommandError, call_command
+
+from tests import layers
+from tests.silence import refusing_port
+from tests.waiting import TIMEOUT, wait_until
+from ws4channels.management.terminal import as_line
+from ws4channels.publisher import RedisPublisher
+
+
+def run(*words: str, **options: Any) -> str:
+    """Run a command in this process; return what it prints."""
+    output = io.StringIO()
+    call_command(*words, stdout=output, **options)
+    return output.getvalue()
+
+
+def without_time(line: str) -> str:
+    """Return a line of the listening command without the time at its beginning."""
+    assert re.match(r"\d\d:\d\d:\d\d ", line), line
+    return line[9:]
+
+
+class Listening:
+    """The listening command in a thread of its own."""
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.output, self.errors = io.StringIO(), io.StringIO()
+        self.failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(words,))
+        self._thread.start()
+
+    def _run(self, words: tuple[str, ...]) -> None:
+        try:
+            call_command("ws4channels_listen", *words, stdout=self.output, stderr=self.errors)
+        except CommandError as error:
+            self.failure = error
+
+    def is_up(self) -> bool:
+        return "Listening to" in self.errors.getvalue()
+
+    def lines(self) -> list[str]:
+        """Return what it printed, without times, when it has ended."""
+        self.join()
+        return [without_time(line) for line in self.output.getvalue().splitlines()]
+
+    def join(self) -> None:
+        """Return when it has ended."""
+        self._thread.join(2 * TIMEOUT)
+        assert not self._thread.is_alive()
+
+
+@contextmanager
+def listening(*words: str) -> Iterator[Listening]:
+    """Have the listening command run; it must end by itself, by ``--count`` or ``--timeout``."""
+    command = Listening((*words, "--timeout", str(TIMEOUT)) if "--timeout" not in words else words)
+    wait_until(command.is_up, "the command listens")
+    yield command
+    command.join()
+
+
+# --- publishing -------------------------------------------------------------------------------------------------------
+
+
+def test_message_is_published_to_everybody_and_kept(redis_client: redis.Redis) -> None:
+    """Without further arguments a message goes to everybody, and is kept as the settings say."""
+    said = run("ws4channels_publish", "news", "hello")
+    assert said == "Published 5 bytes to broadcast:news; kept for 3600 s.\n"
+    assert redis_client.get("broadcast:news") == b"hello"
+    assert 3590 < redis_client.ttl("broadcast:news") <= 3600
+
+
+def test_message_is_published_to_those_who_are_named(redis_client: redis.Redis) -> None:
+    """Users, groups and sessions may be named, several of each, and are then all who get it, unless all are named."""
+    words = ["--user", "mary", "--user", "john", "--group", "kitchen", "--session", "abc", "--expire", "60"]
+    said = run("ws4channels_publish", "chat", "Tea?", *words)
+    assert said == (
+        "Published 4 bytes to group:kitchen:chat, user:mary:chat, user:john:chat, session:abc:chat; kept for 60 s.\n"
+    )
+    assert {key.decode() for key in redis_client.keys("*:chat")} == {
+        "user:mary:chat",
+        "user:john:chat",
+        "group:kitchen:chat",
+        "session:abc:chat",
+    }
+    run("ws4channels_publish", "chat", "Tea!", "--user", "mary", "--broadcast")
+    assert redis_client.mget("broadcast:chat", "user:mary:chat", "user:john:chat") == [b"Tea!", b"Tea!", b"Tea?"]
+
+
+def test_message_that_is_not_to_be_kept_is_not(redis_client: redis.Redis) -> None:
+    """``--expire 0`` reaches those who listen now, and leaves nothing behind."""
+    with listening("news", "--count", "1") as command:
+        assert run("ws4channels_publish", "news", "hello", "--expire", "0").endswith("; not kept.\n")
+    assert command.lines() == ["broadcast:news hello"]
+    assert redis_client.keys("*news*") == []
+
+
+class Input:
+    """Stands for standard input."""
+
+    def __init__(self, content: bytes) -> None:
+        self.buffer = io.BytesIO(content)
+
+
+def test_message_is_read_from_standard_input(redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message may come by a pipe, byte for byte."""
+    monkeypatch.setattr(sys, "stdin", Input(b"\xff\x00\n"))
+    run("ws4channels_publish", "news", "-")
+    assert redis_client.get("broadcast:news") == b"\xff\x00\n"
+
+
+def test_argument_that_is_not_text_is_published_as_it_is(redis_client: redis.Redis) -> None:
+    """The bytes of an argument are the bytes of the message."""
+    run("ws4channels_publish", "news", os.fsdecode(b"\xff\xfe"))
+    assert redis_client.get("broadcast:news") == b"\xff\xfe"
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["news", ""], "The message is empty; that is not published."),
+        (["", "hello"], "The facility is empty; it names what messages are about, such as: news"),
+        (["news", "beat"], "message is b'beat', which is the heartbeat (WS4REDIS_HEARTBEAT) and is not published."),
+    ],
+)
+def test_message_that_cannot_be_published_is_an_error(settings: Any, words: list[str], error: str) -> None:
+    """Who asks for what cannot be done is told why."""
+    settings.WS4REDIS_HEARTBEAT = "beat"
+    with pytest.raises(CommandError) as caught:
+        run("ws4channels_publish", *words)
+    assert str(caught.value) == error
+
+
+def test_publishing_says_that_nobody_hears_it_on_the_in_memory_layer(settings: Any) -> None:
+    """A process of its own reaches no server through that layer; the message is kept."""
+    settings.CHANNEL_LAYERS = layers.one_layer(layers.IN_MEMORY)
+    errors = io.StringIO()
+    run("ws4channels_publish", "news", "hello", stderr=errors)
+    assert "no server has heard this" in errors.getvalue()
+
+
+# --- listening --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", [layers.PUBSUB, layers.CORE])
+def test_what_is_kept_comes_first(settings: Any, backend: str) -> None:
+    """The kept message is shown as such, then what is published, each on its line, binary ones in a readable way."""
+    settings.CHANNEL_LAYERS = layers.one_layer(backend)
+    publisher = RedisPublisher(facility="news", broadcast=True)
+    publisher.publish_message("old")
+    with listening("news", "--count", "4") as command:
+        for message in ("new", b"\xff\x00A", "two\nlines and \x1b[31mred"):
+            publisher.publish_message(message)
+    assert command.lines() == [
+        "broadcast:news (kept) old",
+        "broadcast:news new",
+        r"broadcast:news <3 bytes> \xff\x00A",
+        r"broadcast:news two\nlines and \x1b[31mred",
+    ]
+    assert command.failure is None
+
+
+def test_what_is_kept_can_be_left_out() -> None:
+    """``--no-kept`` shows only what is published from now on."""
+    publisher = RedisPublisher(facility="news", users=["mary"], groups=["kitchen"])
+    publisher.publish_message("old")
+    with listening("news", "--user", "mary", "--no-kept", "--count", "1") as command:
+        publisher.publish_message("new")
+    assert command.lines() == ["user:mary:news new"]
+
+
+def test_messages_can_be_had_as_json() -> None:
+    """``--json`` gives one object a line, with binary payloads in base 64."""
+    publisher = RedisPublisher(facility="news", broadcast=True)
+    publisher.publish_message("kept ✓")
+    with listening("news", "--json", "--count", "2") as command:
+        publisher.publish_message(b"\xff")
+    first, second = (json.loads(line) for line in command.output.getvalue().splitlines())
+    assert first.pop("time")[:2] == second.pop("time")[:2] == "20"
+    assert first == {"key": "broadcast:news", "kept": True, "text": "kept ✓"}
+    assert second == {"key": "broadcast:news", "kept": False, "base64": base64.b64encode(b"\xff").decode()}
+
+
+def test_time_limit_ends_it() -> None:
+    """After ``--timeout`` it ends, which is a failure only if a number of messages was asked for."""
+    with listening("news", "--timeout", "0.1") as command:
+        pass
+    assert (command.lines(), command.failure) == ([], None)
+    with listening("news", "--timeout", "0.1", "--count", "2") as command:
+        pass
+    assert str(command.failure) == "0 of 2 messages came within 0.1 s."
+    assert isinstance(command.failure, CommandError)
+    assert command.failure.returncode == 1
+
+
+def test_listening_where_nothing_can_be_heard_is_an_error(settings: Any) -> None:
+    """The in-memory layer of this process carries nothing of the servers'; and no message is no number of messages."""
+    with pytest.raises(CommandError, match=r"^--count must be 1 or more\.$"):
+        run("ws4channels_listen", "news", "--count", "0")
+    settings.CHANNEL_LAYERS = layers.one_layer(layers.IN_MEMORY)
+    with pytest.raises(CommandError, match=r"there is nothing to hear from here\.$"):
+        run("ws4channels_listen", "news")
+
+
+# --- both, from a terminal --------------------------------------------------------------------------------------------
+
+
+def start(*words: str) -> subprocess.Popen[str]:
+    """Start a command in a process of its own."""
+    names = {"DJANGO_SETTINGS_MODULE": "tests.settings", "WS4CHANNELS_TEST_REDIS_PORT": str(django_settings.REDIS_PORT)}
+    # In Python's development mode asyncio warns of callbacks that are slow, as they are on a busy machine.
+    names["PYTHONDEVMODE"] = ""
+    return subprocess.Popen(
+        [sys.executable, "-m", "django", *words],
+        env={**os.environ, **names},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_listening_in_peace(number: signal.Signals) -> None:
+    """Each line is there as soon as its message is; Ctrl-C and `kill` end the command with status 0 and no word."""
+    with start("ws4channels_listen", "news") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stderr.readline() == "Listening to broadcast:news.\n"
+        RedisPublisher(facility="news", broadcast=True).publish_message("hello")
+        assert without_time(process.stdout.readline()) == "broadcast:news hello\n"
+        process.send_signal(number)
+        assert process.communicate(timeout=TIMEOUT) == ("", "")
+    assert process.returncode == 0
+
+
+def test_reader_that_has_enough_ends_listening_in_peace() -> None:
+    """As with ``| head -1``: nobody reads the second line, and there is no traceback for it."""
+    publisher = RedisPublisher(facility="news", broadcast=True)
+    with start("ws4channels_listen", "news") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stderr.readline() == "Listening to broadcast:news.\n"
+        process.stdout.close()
+        publisher.publish_message("hello")
+        assert process.stderr.read() == ""
+        assert process.wait(TIMEOUT) == 0
+
+
+def test_redis_that_is_down_is_told_without_a_traceback(settings: Any) -> None:
+    """Each command says that Redis does not answer, and ends with status 2."""
+    with refusing_port() as port:
+        settings.WS4REDIS_CONNECTION = {"host": "127.0.0.1", "port": port}
+        hosts = [{"address": f"redis://127.0.0.1:{port}", "socket_timeout": None}]
+        for backend in (layers.PUBSUB, layers.CORE):
+            settings.CHANNEL_LAYERS = layers.one_layer(backend, hosts=hosts)
+            for words in (["ws4channels_publish", "news", "hello"], ["ws4channels_listen", "news"]):
+                with pytest.raises(
+                    CommandError, match=r"^Redis fails: ConnectionError: Error 111 connecting"
+                ) as caught:
+                    run(*words)
+                assert caught.value.returncode == 2
+
+
+def test_wrong_settings_are_told_without_a_traceback(settings: Any) -> None:
+    """A command says what is wrong with the settings in the words of the setting."""
+    settings.WS4CHANNELS_CHANNEL_LAYER = "push"
+    for words in (["ws4channels_publish", "news", "hello"], ["ws4channels_listen", "news"]):
+        with pytest.raises(CommandError, match=r"^CHANNEL_LAYERS has no entry 'push'"):
+            run(*words)
+
+
+@pytest.mark.parametrize(
+    ("payload", "line"),
+    [
+        ("grün ✓", "grün ✓"),
+        ("a\tb\r\n", r"a\tb\r\n"),
+        ("\x9b31m\u202e", r"\x9b31m\u202e"),
+        (b"'\\\n\xff", r"<4 bytes> '\x5c\x0a\xff"),
+        (b"", "<0 bytes> "),
+    ],
+)
+def test_payload_is_one_line_and_no_command_to_the_terminal(payload: str | bytes, line: str) -> None:
+    """Whatever is published, it cannot forge lines, move the cursor or turn the text around."""
+    assert as_line(payload) == line

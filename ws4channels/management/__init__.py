@@ -1,0 +1,1 @@
+"""Commands for a terminal: what they share, and the commands themselves."""
