@@ -37,6 +37,7 @@ ORDER = [
     "servers",
     "subscriber_map",
     "batches",
+    "flushing",
     "heartbeats",
     "membership",
     "latest",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from ws4channels import settings
+from ws4channels.flushing import flush_each
 from ws4channels.messages import Delivery
-from ws4channels.subscriber_map import Subscriber, flush_each
+from ws4channels.subscriber_map import Subscriber
 
 _SLICES = 8
 

@@ -18,11 +18,12 @@ from ws4channels import event_loops, settings
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.counters import counts
 from ws4channels.event_loops import PublishingLoop
+from ws4channels.flushing import flush_each
 from ws4channels.heartbeats import HeartbeatClock
 from ws4channels.latest import LatestMessages
 from ws4channels.membership import KeptMessages, Membership
 from ws4channels.messages import Delivery
-from ws4channels.subscriber_map import Subscriber, SubscriberMap, flush_each
+from ws4channels.subscriber_map import Subscriber, SubscriberMap
 from ws4channels.subscriptions import LayerSubscription
 from ws4channels.transports import ChannelLayerTransport
 from ws4channels.watch import Watch

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from ws4channels.messages import Delivery
-
-logger = logging.getLogger(__name__)
 
 _NOBODY: Mapping[Any, None] = {}
 
@@ -55,12 +52,3 @@ class SubscriberMap:
     def wanting(self, key: str) -> Mapping[Subscriber, None]:
         """Return those who want `key`, first come first, as the keys of a mapping."""
         return self._subscribers.get(key, _NOBODY)
-
-
-def flush_each(subscribers: Iterable[Subscriber]) -> None:
-    """Have each send what it was given. One socket's trouble is not another's."""
-    for subscriber in subscribers:
-        try:
-            subscriber.flush()
-        except Exception:
-            logger.exception("Could not send to a websocket.")
