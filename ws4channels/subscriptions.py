@@ -33,7 +33,7 @@ class LayerSubscription:
     def __init__(self, layer: Any, channel_name: str) -> None:
         self.layer = layer
         self.channel_name = channel_name
-        self._own_group = f"ws4channels.hub.{uuid.uuid4().hex}"
+        self._own_group = f"ws4channels-hub.{uuid.uuid4().hex}"
         self._probes: dict[int, asyncio.Future[None]] = {}
         self._numbers = itertools.count()
 
@@ -163,7 +163,7 @@ class PubSubLayerSubscription(LayerSubscription):
         """Yield the names of new groups, one on each host."""
         missing = self._shards()
         while missing:
-            marker = f"ws4channels.joined.{uuid.uuid4().hex}"
+            marker = f"ws4channels-joined.{uuid.uuid4().hex}"
             shard = self.layer._get_shard(self.layer._get_group_channel_name(marker))
             if shard in missing:
                 missing.remove(shard)
