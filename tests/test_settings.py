@@ -24,6 +24,7 @@ REFUSED: dict[str, list[Any]] = {
     "WS4REDIS_SUBSCRIBER": ["undotted", None, 5, dict],
     "WS4CHANNELS_CHANNEL_LAYER": [None, 5],
     "WS4CHANNELS_HEARTBEAT_INTERVAL": [0, -1, "4", None, True],
+    "WS4CHANNELS_PROBE_INTERVAL": [0, -1, "4", None, True],
     "WS4CHANNELS_MAX_MESSAGE_SIZE": [0, -1, 1.5, "1", None, True],
     "WS4CHANNELS_OUTBOX_MESSAGES": [0, -1, 1.5, "1", None, True],
     "WS4CHANNELS_OUTBOX_BYTES": [0, -1, 1.5, "1", None, True],
