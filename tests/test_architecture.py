@@ -184,7 +184,7 @@ def test_subscriber_map_does_no_io() -> None:
     asynchronous = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
     assert not [node for node in ast.walk(tree) if isinstance(node, asynchronous)]
     packages = {name.partition(".")[0] for name in imports_of(tree)}
-    assert packages == {"__future__", "collections", "typing", "ws4channels"}
+    assert packages == {"__future__", "collections", "logging", "typing", "ws4channels"}
     ours = [name for name in imports_of(tree) if name.startswith("ws4channels")]
     assert ours == ["ws4channels.messages.Delivery"]
 
