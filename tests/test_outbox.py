@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.waiting import TIMEOUT, eventually
+from tests.waiting import QUIET, TIMEOUT, eventually
 from ws4channels import outbox as outbox_module
 from ws4channels.messages import Delivery
 from ws4channels.outbox import Outbox
@@ -307,6 +307,36 @@ async def test_closing_now_overtakes_what_waits() -> None:
         outbox.close_now(4008)
         await eventually(lambda: server.codes, "the socket is closed")
         assert (server.texts, server.codes) == ([], [4008])
+
+
+async def test_closing_for_a_restart_takes_its_time(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until a moment that chance chooses, the socket is sent what comes; then it is closed with 1012, once."""
+    settings.WS4CHANNELS_SHUTDOWN_SPREAD = QUIET
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    async with an_outbox() as (outbox, server, _):
+        outbox.open()
+        outbox.close_for_restart()
+        outbox.close_for_restart()
+        send(outbox, "still")
+        await give_way()
+        assert (server.texts, server.codes) == (["still"], [])
+        assert outbox.is_to_say_goodbye
+        await eventually(lambda: server.codes, "the socket is closed")
+        assert not outbox.is_to_say_goodbye
+        send(outbox, "too late")
+        await asyncio.sleep(2 * QUIET)
+        assert (server.texts, server.codes) == (["still"], [1012])
+
+
+async def test_closing_for_a_restart_adds_nothing_to_another(settings: Any) -> None:
+    """A socket that was closed for another reason is not closed again."""
+    settings.WS4CHANNELS_SHUTDOWN_SPREAD = 0
+    async with an_outbox() as (outbox, server, _):
+        outbox.open()
+        outbox.close_for_restart()
+        outbox.close_now(4008)
+        await asyncio.sleep(QUIET)
+        assert server.codes == [4008]
 
 
 async def test_nothing_is_sent_after_giving_up_before_it_was_opened(settings: Any) -> None:

@@ -401,6 +401,10 @@ class UvicornProtocol:
         self.writable = asyncio.Event()
         self.writable.set()
         self.sent: list[dict[str, Any]] = []
+        self.times_shut_down = 0
+
+    def shutdown(self) -> None:
+        self.times_shut_down += 1
 
     async def send(self, message: dict[str, Any]) -> None:
         await self.writable.wait()
@@ -869,3 +873,32 @@ async def test_uvicorn_outbox_ends_while_it_waits(uvicorn: UvicornProtocol) -> N
     await asyncio.wait_for(outbox.aclose(), TIMEOUT)
     assert asyncio.all_tasks() == before
     assert texts_in(uvicorn.transport.frames) == ["1"]
+
+
+async def test_uvicorn_that_ends_is_made_to_wait(
+    uvicorn: UvicornProtocol, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The socket is served on for a time left to chance; then uvicorn ends it in its own way."""
+    settings.WS4CHANNELS_SHUTDOWN_SPREAD = QUIET
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    outbox = outbox_for(uvicorn.send)
+    outbox.open()
+    uvicorn.shutdown()
+    uvicorn.shutdown()
+    put(outbox, "1")
+    assert (uvicorn.times_shut_down, texts_in(uvicorn.transport.frames)) == (0, ["1"])
+    assert outbox.is_to_say_goodbye
+    await eventually(lambda: uvicorn.times_shut_down, "the socket is ended")
+    await outbox.aclose()
+    uvicorn.shutdown()
+    assert uvicorn.times_shut_down == 2
+
+
+async def test_uvicorn_that_ends_need_not_wait_for_closed_sockets(uvicorn: UvicornProtocol) -> None:
+    """A socket that is being closed already is uvicorn's to end."""
+    outbox = outbox_for(uvicorn.send)
+    outbox.open()
+    outbox.close_now(4008)
+    uvicorn.shutdown()
+    assert uvicorn.times_shut_down == 1
+    await outbox.aclose()

@@ -60,6 +60,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     _hub: Hub | None = None
     _outbox: Outbox | None = None
     _is_counted = False
+    _serves_on = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -98,11 +99,18 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._outbox.close_now(code)
 
     async def _serve(self, sources: list[Callable[[], Awaitable[Any]]]) -> None:
-        if len(sources) > 1:
-            await await_many_dispatch(sources, self.dispatch)
-        receive = sources[0]
-        while True:
-            await self.dispatch(await receive())
+        try:
+            if len(sources) > 1:
+                await await_many_dispatch(sources, self.dispatch)
+            receive = sources[0]
+            while True:
+                await self.dispatch(await receive())
+        except asyncio.CancelledError:
+            if self._serves_on or self._outbox is None or not self._outbox.is_to_say_goodbye:
+                raise
+        # Daphne, told to end, cancels all at once; but the sockets are closed over some time. A second time counts.
+        self._serves_on = True
+        await self._serve(sources)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Hand an event to its method.

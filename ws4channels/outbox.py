@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -47,12 +48,12 @@ class Outbox:
         "_bytes",
         "_closer",
         "_dropped",
+        "_goodbye",
         "_is_closing",
         "_is_open",
         "_max_bytes",
         "_max_messages",
         "_on_overflow",
-        "_owner",
         "_queue",
         "_room",
         "_send",
@@ -61,6 +62,7 @@ class Outbox:
         "echo",
         "is_abandoned",
         "last_received",
+        "owner",
     )
 
     def __init__(self, send: Send, *, echo: bool, on_overflow: Callable[[int], None]) -> None:
@@ -74,8 +76,8 @@ class Outbox:
         self._dropped = 0
         self._is_closing = False
         self._is_open = False
-        self._owner = asyncio.current_task()
         self._closer: asyncio.Task[None] | None = None
+        self._goodbye: asyncio.TimerHandle | None = None
         self._room: asyncio.Future[None] | None = None
         self._wakeup: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -83,6 +85,8 @@ class Outbox:
         self.is_abandoned = False
         """Whether the server cannot be made to close the socket, so that its consumer was cancelled instead."""
         self.last_received: Payload | None = None
+        self.owner = asyncio.current_task()
+        """The task that serves the socket, if a task made this."""
 
     @property
     def is_closed(self) -> bool:
@@ -150,9 +154,25 @@ class Outbox:
         message = {"type": "websocket.close", "code": code, "reason": reason or ""}
         self._closer = contextvars.Context().run(asyncio.create_task, self._close_now(message))
 
+    def close_for_restart(self) -> None:
+        """Close the socket with 1012 within ``WS4CHANNELS_SHUTDOWN_SPREAD`` seconds; until then, send on.
+
+        When, is left to chance, so that the clients of a server that ends do not all come back at once.
+        """
+        if self._goodbye is None:
+            delay = random.uniform(0, settings.WS4CHANNELS_SHUTDOWN_SPREAD)
+            self._goodbye = asyncio.get_running_loop().call_later(delay, self._say_goodbye)
+
+    @property
+    def is_to_say_goodbye(self) -> bool:
+        """Whether the socket is open and `close_for_restart` will close it."""
+        return self._accepts and self._goodbye is not None
+
     async def aclose(self) -> None:
         """Stop the writer and forget what waits, except for a closing that is under way."""
         self._accepts = False
+        if self._goodbye is not None:
+            self._goodbye.cancel()
         for task in (self._writer, self._closer):
             if task is not None:
                 if self._is_closing or task is self._closer:
@@ -160,6 +180,10 @@ class Outbox:
                 task.cancel()
                 await asyncio.wait([task])
         self._forget()
+
+    def _say_goodbye(self) -> None:
+        if self._accepts:
+            self.close_now(CLOSE_RESTART)
 
     def _start(self) -> None:
         # In a context of its own: the handshake's would keep its request alive as long as the socket.
@@ -234,8 +258,8 @@ class Outbox:
             await asyncio.wait_for(self._send_closing(message), CLOSE_TIMEOUT)
         except asyncio.TimeoutError:
             self.is_abandoned = True
-            if self._owner is not None:
-                self._owner.cancel()
+            if self.owner is not None:
+                self.owner.cancel()
         except Exception:
             logger.debug("A websocket could not be closed; it has gone.", exc_info=True)
 

@@ -55,6 +55,10 @@ def _is_positive_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
 
 
+def _is_number_from_zero(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+
+
 def _is_boolean(value: object) -> bool:
     return isinstance(value, bool)
 
@@ -217,6 +221,15 @@ _ALL = [
         "How many threads of a process run the sync code of handshakes: sessions, users, hooks.",
         "a whole number above 0",
         _is_positive_integer,
+    ),
+    Setting(
+        "WS4CHANNELS_SHUTDOWN_SPREAD",
+        2.0,
+        "seconds",
+        "A server that is told to end closes its sockets one by one over this time, so that their clients do not all "
+        "come back at once; 0: all at once.",
+        "a number of seconds, 0 or above",
+        _is_number_from_zero,
     ),
     Setting(
         "WS4CHANNELS_ALLOWED_ORIGINS",

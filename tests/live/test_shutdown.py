@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import pytest
 import redis
+from websockets.exceptions import ConnectionClosed
 
-from tests.live.servers import RunningSite, daphne, uvicorn
+from tests.live.client import Socket
+from tests.live.servers import RunningSite, daphne, uvicorn, wsgi
+from tests.raw_websocket import RawWebsocket, connect_socket
 from tests.waiting import SCALE, wait_until
 
 pytestmark = pytest.mark.live
@@ -67,3 +73,111 @@ def test_terminated_server_does_not_wait_for_deaf_clients(site, facility):
 def subscribed(client: redis.Redis) -> list[str]:
     """Return the channels of the layer to which somebody is subscribed."""
     return list(client.pubsub_channels("asgi*"))
+
+
+# Over some time
+
+COUNT = 40
+SPREAD = 1.5
+LAYERS = {"pubsub": "channels_redis.pubsub.RedisPubSubChannelLayer", "core": "channels_redis.core.RedisChannelLayer"}
+
+
+@pytest.fixture(params=["daphne-pubsub", "daphne-core", "uvicorn-pubsub"])
+def patient(request, surroundings) -> Iterator[tuple[RunningSite, RunningSite]]:
+    """The site behind a server that takes its time to close its sockets, and another that has pages alone."""
+    server, _, layer = request.param.partition("-")
+    config = {"hosts": [{"address": surroundings.redis_url, "socket_timeout": None}]}
+    settings = {
+        "WS4CHANNELS_SHUTDOWN_SPREAD": SPREAD,
+        "CHANNEL_LAYERS": {"default": {"BACKEND": LAYERS[layer], "CONFIG": config}},
+    }
+    options = ["--ws-per-message-deflate", "false"] if server == "uvicorn" else []
+    with SERVERS[server](surroundings, *options, settings=settings) as site, wsgi(surroundings, settings) as publisher:
+        yield site, publisher
+
+
+@contextmanager
+def publishing(publisher: RunningSite, facility: str) -> Iterator[list[str]]:
+    """Publish one message after the other until the block ends; yield those that were sent."""
+    sent: list[str] = []
+    ending = threading.Event()
+
+    def publish() -> None:
+        with publisher.pages() as client:
+            while not ending.wait(0.01):
+                client.get(f"/publish/?facility={facility}&text={len(sent)}.").raise_for_status()
+                sent.append(f"{len(sent)}.0")
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        yield sent
+    finally:
+        ending.set()
+        thread.join()
+
+
+@dataclass(frozen=True)
+class End:
+    """What a socket was sent before it was closed, with which code, and when."""
+
+    messages: list[str | bytes]
+    code: int | None
+    time: float
+
+
+def end_of(socket: Socket) -> End:
+    """Read until the server closes."""
+    messages: list[str | bytes] = []
+    while True:
+        try:
+            messages.append(socket.receive())
+        except ConnectionClosed as closed:
+            return End(messages, closed.rcvd.code if closed.rcvd else None, time.monotonic())
+
+
+def test_sockets_are_closed_one_by_one(patient, live_redis, facility):
+    """Each is told 1012 at a moment of its own and gets, up to then, all that is published; no new one gets in.
+
+    Nothing remains in Redis: no subscription, and no member of a group.
+    """
+    site, publisher = patient
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(site.connect(facility, "subscribe-broadcast")) for _ in range(COUNT)]
+        pool = stack.enter_context(ThreadPoolExecutor(COUNT))
+        assert members(live_redis)
+        with publishing(publisher, facility) as sent:
+            wait_until(lambda: len(sent) > 3, "messages are published")
+            begin = time.monotonic()
+            site.process.signal(signal.SIGTERM)
+            ending = [pool.submit(end_of, socket) for socket in sockets]
+            wait(ending, return_when=FIRST_COMPLETED)
+            with pytest.raises(ConnectionRefusedError), site.connect(facility):
+                pass
+            ends = [each.result() for each in ending]
+        site.process.wait()
+    assert {end.code for end in ends} == {1012}
+    times = [end.time - begin for end in ends]
+    assert max(times) - min(times) > SPREAD / 2
+    for end in ends:
+        assert end.messages == sent[: len(end.messages)]
+    counts = [len(end.messages) for end in sorted(ends, key=lambda end: end.time)]
+    assert counts[-1] > counts[0]
+    assert "Traceback" not in site.output()
+    wait_until(lambda: not members(live_redis), "something of the server is still there")
+
+
+def members(client: redis.Redis) -> list[str]:
+    """Return the layer's channels to which somebody is subscribed, and its groups that have members."""
+    return [*subscribed(client), *client.keys("asgi:group:*")]
+
+
+@pytest.mark.parametrize("server", sorted(SERVERS))
+def test_deaf_clients_do_not_prolong_the_end(surroundings, facility, server):
+    """A client that does not answer the closing has half a second more."""
+    settings = {"WS4CHANNELS_SHUTDOWN_SPREAD": 0.2}
+    with SERVERS[server](surroundings, settings=settings) as site, RawWebsocket(connect_socket(site.host)) as client:
+        client.open(site.host, f"/ws/{facility}?subscribe-broadcast")
+        with prompt_end(site):
+            assert client.read_frame().close_code == 1012
+        assert "Traceback" not in site.output()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import logging
 import socket
 import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
 
+from ws4channels import settings
 from ws4channels.outbox import CLOSE_RESTART, CLOSE_TIMEOUT, Outbox, Send, shortened
 from ws4channels.servers.direct import DirectOutbox
+
+logger = logging.getLogger(__name__)
 
 _STATE_OPEN = 3
 _ATTRIBUTES = (
@@ -25,7 +30,7 @@ _ATTRIBUTES = (
     "state",
     "transport",
 )
-_LAST_WRITES = 0.5  # seconds that a server which ends goes on writing
+_LAST_WRITES = 0.5  # seconds; for clients to answer, and then for sockets to be released
 
 
 def daphne_protocol(send: Any) -> Any:
@@ -107,11 +112,15 @@ class DaphneOutbox(DirectOutbox):
         self._is_producer = True
         # autobahn drops a client that sends too much without a word; this way it is told, with 1009.
         self._protocol.failByDrop = False
-        _say_goodbye_at_shutdown(self._protocol.server)
+        shutdown = _shutdown_of(self._protocol.server)
         self._write_at_once = _plain_send(self._transport)
         # A client that closes has autobahn unregister us: the transport would not tell.
         self._protocol.is_closed.addCallback(self._stop)
-        super()._start()
+        if shutdown.is_under_way:
+            # A proxy's connection that was open already.
+            self.close_now(CLOSE_RESTART)
+        else:
+            super()._start()
 
     def _stop(self, protocol: Any) -> Any:
         self.stopProducing()
@@ -150,6 +159,56 @@ class DaphneOutbox(DirectOutbox):
             protocol.sendCloseFrame(code=code, reasonUtf8=shortened(reason).encode("utf-8") or None)
 
 
+class _Shutdown:
+    """The end of a Daphne server: closes all websockets with 1012, over some time, before Twisted stops.
+
+    Daphne itself cancels the applications then, but trips over any connection that began within the last second, and
+    gives up; nor does it wait for more than the first of them.
+    """
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._http_factory = getattr(server, "http_factory", None)
+        self._internet = sys.modules["twisted.internet"]
+        self.is_under_way = False
+        self._internet.reactor.addSystemEventTrigger("before", "shutdown", self._begin)
+
+    def _begin(self) -> Any:
+        self.is_under_way = True
+        self._stop_listening()
+        outboxes = [each for each in map(_outbox_of, list(self._server.connections)) if each is not None]
+        logger.info("Closing %s websockets within %s s.", len(outboxes), settings.WS4CHANNELS_SHUTDOWN_SPREAD)
+        for outbox in outboxes:
+            outbox.close_for_restart()
+        # The reactor goes on until this is done.
+        end = asyncio.ensure_future(self._wait_for([each.owner for each in outboxes if each.owner is not None]))
+        return self._internet.defer.Deferred.fromFuture(end)
+
+    def _stop_listening(self) -> None:
+        for port in self._internet.reactor.getReaders():
+            factory = getattr(port, "factory", None)
+            # With TLS, Twisted wraps it.
+            if hasattr(port, "stopListening") and getattr(factory, "wrappedFactory", factory) is self._http_factory:
+                port.stopListening()
+
+    async def _wait_for(self, tasks: list[asyncio.Task[Any]]) -> None:
+        """Wait until the sockets' tasks have ended and left the hub; end those whose clients do not answer."""
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=settings.WS4CHANNELS_SHUTDOWN_SPREAD + _LAST_WRITES)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=_LAST_WRITES)
+
+
+def _outbox_of(protocol: Any) -> DaphneOutbox | None:
+    producer = getattr(getattr(protocol, "transport", None), "producer", None)
+    # TLS has it in a membrane of Twisted's.
+    outbox = getattr(producer, "_producer", producer)
+    return outbox if isinstance(outbox, DaphneOutbox) else None
+
+
 def _plain_send(transport: Any) -> Callable[[bytes], int] | None:
     """Return the ``send`` of the socket below a transport, or None if bytes do not get there as they are: with TLS."""
     handle = transport.getHandle() if hasattr(transport, "getHandle") else None
@@ -158,28 +217,11 @@ def _plain_send(transport: Any) -> Callable[[bytes], int] | None:
     return handle.send if hasattr(transport, "dataBuffer") else None
 
 
-_served: weakref.WeakSet[Any] = weakref.WeakSet()
+_shutdowns: weakref.WeakKeyDictionary[Any, _Shutdown] = weakref.WeakKeyDictionary()
 
 
-def _say_goodbye_at_shutdown(server: Any) -> None:
-    """Have Twisted close all websockets of a Daphne server with 1012 before it stops, once per server.
-
-    Daphne itself cancels the applications then, but trips over any connection that began within the last second, and
-    gives up.
-    """
-    if server in _served:
-        return
-    _served.add(server)
-    internet = sys.modules["twisted.internet"]
-
-    def close_all() -> Any:
-        producers = [getattr(getattr(each, "transport", None), "producer", None) for each in list(server.connections)]
-        for producer in producers:
-            # TLS has it in a membrane of Twisted's.
-            outbox = getattr(producer, "_producer", producer)
-            if isinstance(outbox, DaphneOutbox):
-                outbox.close_now(CLOSE_RESTART)
-        # The reactor goes on until this fires: time to write.
-        return internet.task.deferLater(internet.reactor, _LAST_WRITES, lambda: None) if producers else None
-
-    internet.reactor.addSystemEventTrigger("before", "shutdown", close_all)
+def _shutdown_of(server: Any) -> _Shutdown:
+    """Return the one shutdown of a Daphne server."""
+    if server not in _shutdowns:
+        _shutdowns[server] = _Shutdown(server)
+    return _shutdowns[server]

@@ -10,7 +10,7 @@ from ws4channels.outbox import CLOSE_TIMEOUT, Send
 from ws4channels.servers.direct import DirectOutbox
 
 _CLASS = ("uvicorn.protocols.websockets.websockets_sansio_impl", "WebSocketsSansIOProtocol")
-_ATTRIBUTES = ("close_sent", "conn", "disconnected", "handshake_complete", "transport", "writable")
+_ATTRIBUTES = ("close_sent", "conn", "disconnected", "handshake_complete", "shutdown", "transport", "writable")
 
 
 def uvicorn_protocol(send: Any) -> Any:
@@ -44,9 +44,28 @@ class UvicornOutbox(DirectOutbox):
     async def aclose(self) -> None:
         """Stop writing."""
         self._is_flowing = False
+        vars(self._protocol).pop("shutdown", None)
         await super().aclose()
         if self._abort is not None and self._protocol.disconnected:
             self._abort.cancel()
+
+    def close_for_restart(self) -> None:
+        """Close the socket with 1012 within ``WS4CHANNELS_SHUTDOWN_SPREAD`` seconds; until then, send on."""
+        if self.is_closed:
+            self._say_goodbye()
+        else:
+            super().close_for_restart()
+
+    def _start(self) -> None:
+        # A uvicorn that ends calls it for all sockets in one go, and knows no other way of being told to wait.
+        self._protocol.shutdown = self.close_for_restart
+        super()._start()
+
+    def _say_goodbye(self) -> None:
+        # As uvicorn does it: this one does not wait for the client's answer.
+        self._is_flowing = False
+        vars(self._protocol).pop("shutdown", None)
+        self._protocol.shutdown()
 
     def _write_frames(self, frames: bytes) -> None:
         protocol = self._protocol

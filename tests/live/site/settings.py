@@ -61,6 +61,7 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None, "client_name": "live:layer"}]},
     },
 }
+WS4CHANNELS_SHUTDOWN_SPREAD = 0  # Tests that end a server mostly want it to be gone.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
