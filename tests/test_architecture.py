@@ -60,6 +60,10 @@ ORDER = [
     "management.commands.ws4channels_listen",
     "management.commands.ws4channels_publish",
     "testing",
+    "compat.importers",
+    "compat.finder",
+    "compat",
+    "compat.apps",
 ]
 """The modules from bottom to top: each imports only what stands before it. The same as in docs/architecture."""
 

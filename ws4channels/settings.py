@@ -252,6 +252,9 @@ _ALL = [
 ]
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ALL}
 
+# For `from ws4channels.settings import *`, which copies the values as they are then.
+__all__ = [*SETTINGS]
+
 
 def __getattr__(name: str) -> Any:
     if name not in SETTINGS:
