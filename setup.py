@@ -19,6 +19,7 @@ setup(
     package_data={"ws4channels": ["py.typed", "static/js/*"]},
     python_requires=">=3.10",
     install_requires=(ROOT / "requirements/base.txt").read_text("utf-8").split("\n"),
+    extras_require={"metrics": ["prometheus_client>=0.19"]},
     zip_safe=False,
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -1,7 +1,7 @@
 """Settings of the example project.
 
 The environment may change them: REDIS_URL, DEBUG (0 or 1), SECRET_KEY, ALLOWED_HOSTS (separated by commas),
-DEMO_DIR (where the database and the embedded Redis's socket live) and STATIC_ROOT.
+DEMO_DIR (where the database and the embedded Redis's socket live), STATIC_ROOT and METRICS_TOKEN.
 """
 
 import os
@@ -61,6 +61,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "broadcast_chat"
 LOGOUT_REDIRECT_URL = "broadcast_chat"
+
+# Who sends it may read /metrics; without one, only signed-in staff may.
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN")
 
 TIME_ZONE = "UTC"
 USE_TZ = True

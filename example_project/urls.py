@@ -1,9 +1,10 @@
-"""The three chats, and Django's own views for signing in and out."""
+"""The three chats, Django's own views for signing in and out, and metrics."""
 
 from django.contrib.auth import views as auth_views
 from django.urls import path
 
 from example_project.chat import views
+from example_project.chat.metrics import metrics_view
 
 urlpatterns = [
     path("", views.broadcast_chat, name="broadcast_chat"),
@@ -11,4 +12,5 @@ urlpatterns = [
     path("group/", views.group_chat, name="group_chat"),
     path("login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("metrics", metrics_view, name="metrics"),
 ]

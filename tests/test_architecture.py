@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,7 @@ ORDER = [
     "latest",
     "watch",
     "hub",
+    "metrics",
     "consumers",
     "origins",
     "routing",
@@ -155,6 +157,15 @@ def test_module_holds_one_idea(module: str) -> None:
     assert lines <= LONGER.get(module, MAX_LINES)
 
 
+@pytest.mark.parametrize("module", ORDER)
+def test_module_logs_below_the_loggers_of_the_package(module: str) -> None:
+    """Who configures ``ws4channels`` has configured all there is, and nothing is printed."""
+    calls = [node for node in ast.walk(tree_of(module)) if isinstance(node, ast.Call)]
+    loggers = {ast.unparse(call) for call in calls if ast.unparse(call.func).endswith("getLogger")}
+    assert loggers <= {"logging.getLogger(__name__)"}
+    assert not [call for call in calls if re.fullmatch(r"print|logging\.(?!getLogger)[a-z]+", ast.unparse(call.func))]
+
+
 @pytest.mark.parametrize("module", ["exceptions", "settings", "audience", "counters", "messages"])
 def test_core_knows_neither_redis_nor_channels(module: str) -> None:
     """The pure core imports no client of anything."""
@@ -188,7 +199,7 @@ def test_subscriber_map_does_no_io() -> None:
     asynchronous = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
     assert not [node for node in ast.walk(tree) if isinstance(node, asynchronous)]
     packages = {name.partition(".")[0] for name in imports_of(tree)}
-    assert packages == {"__future__", "collections", "logging", "typing", "ws4channels"}
+    assert packages == {"__future__", "collections", "typing", "ws4channels"}
     ours = [name for name in imports_of(tree) if name.startswith("ws4channels")]
     assert ours == ["ws4channels.messages.Delivery"]
 

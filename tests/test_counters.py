@@ -6,9 +6,10 @@ import inspect
 import re
 from pathlib import Path
 
+import pytest
+
 import ws4channels
-from ws4channels import counters
-from ws4channels.counters import counts
+from ws4channels.counters import MEANINGS, counts
 
 PACKAGE = Path(inspect.getfile(ws4channels)).parent
 
@@ -27,5 +28,11 @@ def test_every_counted_name_is_documented() -> None:
         for name in re.findall(r'counts\["(\w+)"\]', module.read_text(encoding="utf-8"))
         if module.name != "counters.py"
     }
-    source = Path(inspect.getfile(counters)).read_text(encoding="utf-8")
-    assert used == set(re.findall(r"``(\w+)``", source))
+    assert used == set(MEANINGS)
+
+
+@pytest.mark.parametrize("name", MEANINGS)
+def test_every_name_is_in_the_documentation(name: str) -> None:
+    """The page about monitoring has a row for each name, in the words of the module."""
+    page = (PACKAGE.parent / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    assert f"| {name} | {MEANINGS[name].removesuffix('.')} |" in page.replace("`", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import logging.config
 import os
 import re
 import runpy
@@ -21,6 +22,8 @@ from typing import Any
 import pytest
 import redis
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
+from django.test import RequestFactory
 
 import ws4channels
 from example_project.redis_server import HOST, RedisServer
@@ -274,11 +277,32 @@ async def test_debugging_page_shows_what_redis_answers(
     group = f"asgi__group__{group_of('broadcast:news')}"
     assert answers["GET broadcast:news"] == b"hello"
     assert 0 < answers["TTL broadcast:news"] <= 30
-    joined = [name.decode() for name in answers["PUBSUB CHANNELS asgi__group__ws4channels.*"]]
-    assert [name for name in joined if not name.startswith("asgi__group__ws4channels.hub.")] == [group]
+    assert answers["PUBSUB CHANNELS asgi__group__ws4channels.*"] == [group.encode()]
     assert answers[f"PUBSUB NUMSUB {group}"] == [group.encode(), 1]
     assert answers["CLIENT LIST TYPE pubsub"].count(b"\n") == 1
     assert f"name={CLIENT_NAME} ".encode() in answers["CLIENT LIST"]
+
+
+def test_monitoring_page_shows_what_works(
+    run_page: Callable[[str], Page], settings: Any, rf: RequestFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page's configuration of logs is one, and its view shows metrics to who has the token."""
+    page = run_page("docs/monitoring.md")
+    ours = [logging.getLogger(name) for name in page.settings["LOGGING"]["loggers"]]
+    try:
+        logging.config.dictConfig(page.settings["LOGGING"])
+        logging.getLogger("ws4channels.hub").info("hello")
+        assert re.search(r"INFO ws4channels\.hub \[\d+\] hello\n$", capsys.readouterr().err)
+    finally:
+        for logger in ours:
+            logger.handlers, logger.propagate = [], True
+            logger.setLevel(logging.NOTSET)
+    settings.METRICS_TOKEN = "known to Prometheus"
+    view = page.modules["metrics"].metrics_view  # type: ignore[attr-defined]
+    answer = view(rf.get("/metrics", headers={"Authorization": "Bearer known to Prometheus"}))
+    assert b"\nws4channels_deliveries_total " in answer.content
+    with pytest.raises(PermissionDenied):
+        view(rf.get("/metrics"))
 
 
 @pytest.mark.parametrize("path", ["README.md", "docs/install.md", "docs/routing-and-asgi.md"])

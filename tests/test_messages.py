@@ -77,13 +77,9 @@ def test_empty_text_is_not_taken_for_missing() -> None:
 
 
 @given(st.text() | st.binary())
-def test_size_bounds_the_bytes_of_a_payload(payload: Payload) -> None:
-    """The size is never below the payload's bytes, exact for ASCII and bytes, and at most four times too high."""
-    exact = len(payload.encode("utf-8") if isinstance(payload, str) else payload)
-    size = Delivery(payload).size
-    assert exact <= size <= 4 * exact
-    if isinstance(payload, bytes) or payload.isascii():
-        assert size == exact
+def test_size_is_the_bytes_of_a_payload(payload: Payload) -> None:
+    """The size is that of the payload in a frame."""
+    assert Delivery(payload).size == len(payload.encode("utf-8") if isinstance(payload, str) else payload)
 
 
 def test_closing_is_the_last_delivery() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -68,4 +69,5 @@ def test_wheel_says_what_it_is(wheel: Path) -> None:
     for requirement in (ROOT / "requirements/base.txt").read_text("utf-8").split():
         name = requirement.partition(">")[0]
         assert f"Requires-Dist: {name}" in text
+    assert re.search(r"^Requires-Dist: prometheus_client\S*; extra == ['\"]metrics['\"]$", text, re.M)
     assert (ROOT / "README.md").read_text("utf-8").splitlines()[0] in text

@@ -1,4 +1,4 @@
-"""How often things happened in this process, by name: what was opened, refused, dropped or closed, and why.
+"""How often things happened in this process, by name: what was opened, delivered, refused, dropped or closed, and why.
 
 >>> from ws4channels.counters import counts
 >>> counts["sockets_opened"]
@@ -6,8 +6,21 @@
 
 from collections import Counter
 
+MEANINGS = {
+    "sockets_opened": "Websockets accepted.",
+    "sockets_closed": "Websockets accepted that have ended since.",
+    "deliveries": "Messages given to websockets, each counted once for each of them.",
+    "bytes_delivered": "Bytes of the payloads given to websockets, each counted once for each of them.",
+    "refused": "Handshakes refused: by origin, by path, or by the site's rules.",
+    "slow_clients_closed": "Websockets closed because their clients did not keep up.",
+    "messages_dropped": "Messages that waited for slow clients when they were closed.",
+    "too_large": "Websockets closed because of a message above WS4CHANNELS_MAX_MESSAGE_SIZE.",
+    "redis_failures": "Websockets closed because Redis or the channel layer did not answer.",
+    "gaps": "How often messages may have been lost on their way here.",
+    "reconnects": "How often the connection that receives was replaced.",
+    "resent": "Kept messages sent again after a gap.",
+}
+"""The names there are, with what each counts."""
+
 counts: Counter[str] = Counter()
-"""Never reset. Names: ``sockets_opened``, ``sockets_closed``, ``refused``, ``slow_clients_closed``,
-``messages_dropped`` (what waited for slow clients when they were closed), ``too_large``, ``redis_failures``,
-``gaps`` (how often messages may have been lost on their way here), ``reconnects`` (how often the connection that
-receives was replaced), ``resent`` (kept messages sent again after a gap)."""
+"""By the names in `MEANINGS`. Never reset."""

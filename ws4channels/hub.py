@@ -62,6 +62,11 @@ class Hub:
         """What carries the messages, for log lines."""
         return self._transport.server
 
+    @property
+    def key_count(self) -> int:
+        """How many keys somebody wants."""
+        return len(self._wanted)
+
     async def join(self, subscriber: Subscriber, keys: tuple[str, ...]) -> list[Delivery]:
         """Deliver to `subscriber` what is published to `keys` from now on, and return their kept messages.
 
@@ -76,6 +81,8 @@ class Hub:
         for key in keys:
             self._listening.add(key, subscriber)
         found = await kept.read(keys) if keys else []
+        counts["deliveries"] += len(found)
+        counts["bytes_delivered"] += sum(each.size for each in found)
         self._latest.note_first(subscriber, found)
         return found
 
@@ -189,6 +196,8 @@ class Hub:
         return delivery, len(wanting)
 
     def _hand_out(self, delivery: Delivery, wanting: Mapping[Subscriber, None]) -> None:
+        counts["deliveries"] += len(wanting)
+        counts["bytes_delivered"] += len(wanting) * delivery.size
         for subscriber in wanting:
             subscriber.put(delivery)
         if not self._touched:
@@ -213,3 +222,8 @@ def get_hub(transport: ChannelLayerTransport) -> Hub:
     if transport not in hubs:
         hubs[transport] = Hub(transport)
     return hubs[transport]
+
+
+def count_joined_keys() -> int:
+    """Return how many keys the hubs of this process have websockets for. May be called from any thread."""
+    return sum(hub.key_count for hubs in list(_hubs.values()) for hub in list(hubs.values()))

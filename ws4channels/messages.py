@@ -53,8 +53,7 @@ class Publication:
 class Delivery:
     """One message on its way to sockets, as the ASGI event that the server is given. All sockets share the object.
 
-    `size` is the payload's length in bytes, at most four times too high for text that is not ASCII; it serves
-    to bound queues.
+    `size` is the payload's length in bytes, by which queues are bounded and deliveries counted.
     """
 
     __slots__ = ("frame", "is_closing", "is_kept", "key", "message", "payload", "size")
@@ -68,7 +67,7 @@ class Delivery:
         self.message: dict[str, Any]
         if isinstance(payload, str):
             self.message = {"type": "websocket.send", "text": payload}
-            self.size = len(payload) if payload.isascii() else 4 * len(payload)
+            self.size = len(payload) if payload.isascii() else len(payload.encode("utf-8", "surrogatepass"))
         else:
             self.message = {"type": "websocket.send", "bytes": payload}
             self.size = len(payload)

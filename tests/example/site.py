@@ -16,7 +16,16 @@ from tests.waiting import SCALE, wait_until
 
 ROOT = Path(__file__).parents[2]
 # What the surroundings of the test run may have set, and what would change the site under test.
-FOREIGN_VARIABLES = {"ALLOWED_HOSTS", "DEBUG", "DEMO_DIR", "PORT", "REDIS_URL", "SECRET_KEY", "STATIC_ROOT"}
+FOREIGN_VARIABLES = {
+    "ALLOWED_HOSTS",
+    "DEBUG",
+    "DEMO_DIR",
+    "METRICS_TOKEN",
+    "PORT",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "STATIC_ROOT",
+}
 
 
 def environment(**variables: str) -> dict[str, str]:

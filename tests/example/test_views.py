@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from example_project.chat.rules import allowed_channels
 from example_project.redis_server import RedisServer
 from tests.waiting import SCALE
 
@@ -22,6 +23,7 @@ def site(tmp_path_factory):
         add_otto = "from django.contrib.auth.models import User; User.objects.create_user('otto', password='secret')"
         done = manage("shell", "-c", add_otto, env=site.env)
         assert done.returncode == 0, done.stderr
+        site.env["METRICS_TOKEN"] = "known to Prometheus"
         site.start()
         site.redis = server
         yield site
@@ -126,3 +128,22 @@ def test_anonymous_page_holds_no_user_channel(visit):
     assert "broadcast-chat?subscribe-broadcast&amp;publish-broadcast&amp;echo" in page
     assert "subscribe-user" not in page
     assert "subscribe-group" not in page
+
+
+def test_metrics_are_for_prometheus(visit):
+    """Who has the token reads the numbers of the server; signed-in and other visitors do not."""
+    for client in (visit(), visit("john")):
+        for headers in ({}, {"Authorization": "Bearer None"}, {"Authorization": "Bearer"}):
+            assert client.get("/metrics", headers=headers).status_code == 403
+    answer = visit().get("/metrics", headers={"Authorization": "Bearer known to Prometheus"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert "\nws4channels_sockets_open 0.0\n" in answer.text
+
+
+def test_browsers_speak_to_everybody_only():
+    """The site's rule lets websockets subscribe to all that is theirs, and publish to everybody and to nobody else."""
+    audiences = ("broadcast", "user", "group", "session")
+    subscribing = [f"subscribe-{audience}" for audience in audiences]
+    publishing = [f"publish-{audience}" for audience in audiences]
+    assert allowed_channels(None, subscribing + publishing) == [*subscribing, "publish-broadcast"]
