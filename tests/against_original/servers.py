@@ -66,6 +66,8 @@ def ours() -> Installation:
 class Workshop:
     """One side for the length of a run: its Redis, its database, its logs; it starts servers and scripts in them."""
 
+    site = SITE
+
     def __init__(self, installation: Installation, directory: Path, redis: RedisServer) -> None:
         self.installation = installation
         self.directory = directory
@@ -93,7 +95,7 @@ class Workshop:
     ) -> Any:
         """Run one of `site/scripts.py` in a plain process and return its answer."""
         result = subprocess.run(
-            [self.installation.python, "-m", f"{SITE}.scripts", name],
+            [self.installation.python, "-m", f"{self.site}.scripts", name],
             input=json.dumps(argument),
             capture_output=True,
             text=True,
@@ -106,12 +108,16 @@ class Workshop:
             raise ServerFailed(f"{self.installation.name}: script {name} failed:\n{result.stderr[-3000:]}")
         return json.loads(result.stdout)
 
+    def server_command(self, port: int) -> list[str]:
+        """Return the command that serves the site on `port`."""
+        return self.installation.server_command(port)
+
     def start(self, settings: Mapping[str, Any]) -> Server:
         """Start the server with these settings."""
         port = free_port()
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                self.installation.server_command(port),
+                self.server_command(port),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -1,21 +1,31 @@
-"""The pages of the site."""
+"""The pages of the site. Checks post to them as they are, on sites that guard against forged requests as well."""
 
-from django.urls import path
+from collections.abc import Callable
+
+from django.http import HttpResponseBase
+from django.urls import URLPattern, path
+from django.views.decorators.csrf import csrf_exempt
 
 from tests.against_original.site import views
 
+
+def page(route: str, view: Callable[..., HttpResponseBase]) -> URLPattern:
+    """Return the pattern of a page that takes any POST."""
+    return path(route, csrf_exempt(view))
+
+
 urlpatterns = [
-    path("ready/", views.ready),
-    path("visit/", views.visit),
-    path("login/", views.sign_in),
-    path("logout/", views.sign_out),
-    path("memberof/", views.write_memberof),
-    path("whoami/", views.whoami),
-    path("publish/", views.publish),
-    path("publish-from-process/", views.publish_from_process),
-    path("fetch/", views.fetch),
-    path("connection/", views.use_connection),
-    path("private-settings/", views.read_private_settings),
-    path("assign-setting/", views.assign_setting),
-    path("context/", views.show_context),
+    page("ready/", views.ready),
+    page("visit/", views.visit),
+    page("login/", views.sign_in),
+    page("logout/", views.sign_out),
+    page("memberof/", views.write_memberof),
+    page("whoami/", views.whoami),
+    page("publish/", views.publish),
+    page("publish-from-process/", views.publish_from_process),
+    page("fetch/", views.fetch),
+    page("connection/", views.use_connection),
+    page("private-settings/", views.read_private_settings),
+    page("assign-setting/", views.assign_setting),
+    page("context/", views.show_context),
 ]

@@ -1,0 +1,1 @@
+"""Tests of the command that moves a site from django-websocket-redis."""
