@@ -24,6 +24,7 @@ ORDER = [
     "messages",
     "event_loops",
     "subscriptions",
+    "redis_subscription",
     "transports",
     "publishing",
     "names",

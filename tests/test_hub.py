@@ -18,8 +18,9 @@ import redis
 from channels.exceptions import ChannelFull
 from channels.layers import InMemoryChannelLayer
 
+from tests import layers
 from tests.inbox import Inbox
-from tests.layers import CORE, IN_MEMORY, PUBSUB, one_layer, two_layers
+from tests.layers import CORE, IN_MEMORY, one_layer
 from tests.waiting import TIMEOUT, eventually, wait_until
 from ws4channels import hub as hub_module
 from ws4channels import publishing
@@ -78,18 +79,18 @@ class Membership:
         transport.subscription_class = Watched
 
 
-@pytest.fixture(params=[PUBSUB, CORE, IN_MEMORY], ids=["pubsub", "core", "in-memory"])
+@pytest.fixture(params=layers.ALL.values(), ids=layers.ALL)
 def backend(request: pytest.FixtureRequest, settings: Any) -> str:
-    """Each of the layers that Channels sites use, in turn."""
-    settings.CHANNEL_LAYERS = two_layers(request.param)
+    """Each of the layers that Channels sites use, and Redis itself, in turn."""
+    layers.use(request.param, settings)
     return str(request.param)
 
 
 @pytest.fixture
 def hubs(backend: str) -> tuple[Hub, Hub]:
     """Two hubs that hear the same messages."""
-    other = get_transport("default" if backend == IN_MEMORY else "other")
-    return Hub(get_transport("default")), Hub(other)
+    here, there = layers.two_transports(backend)
+    return Hub(here), Hub(there)
 
 
 async def publish(key: str, *payloads: str | bytes, expire: int = 0) -> None:
@@ -106,9 +107,9 @@ async def arrived(inbox: Inbox, *payloads: str | bytes) -> None:
 
 
 async def group_size(backend: str, key: str, client: redis.Redis) -> int:
-    """Return how many channels (pub/sub: connections) the layer sends this key's messages to."""
-    if backend == PUBSUB:
-        [(_, count)] = client.pubsub_numsub(f"asgi__group__{group_of(key)}")
+    """Return how many channels (pub/sub: connections) this key's messages are sent to."""
+    if backend in layers.EXACT:
+        [(_, count)] = client.pubsub_numsub(key if backend == layers.REDIS else f"asgi__group__{group_of(key)}")
         return int(count)
     if backend == CORE:
         return int(client.zcard(f"asgi:group:{group_of(key)}"))
@@ -387,7 +388,7 @@ async def test_what_was_published_before_the_kept_message_is_delivered_before_jo
             assert inbox.payloads == [str(number)]
 
 
-@pytest.mark.parametrize("backend", [PUBSUB], ids=["pubsub"], indirect=True)
+@pytest.mark.parametrize("backend", layers.EXACT, ids=["pubsub", "redis"], indirect=True)
 async def test_socket_hears_nothing_of_an_earlier_subscription(hubs: tuple[Hub, Hub]) -> None:
     """Where a key is left and joined anew, the newcomer's messages still have no gap and keep their order.
 
@@ -431,20 +432,21 @@ async def give_way(times: int) -> None:
 async def test_counting_publisher_is_heard_without_gap(backend: str, hubs: tuple[Hub, Hub]) -> None:
     """Sockets that connect while a publisher counts hear every number from their first one on.
 
-    Over pub/sub, which keeps and sends a message in one transaction, they hear each once and in order. The other
-    layers send a moment after they keep, so what is on its way when a socket connects may come after the kept
-    message, which is newer: of what is not newer than its first message, a socket may hear something again.
+    Over Redis itself and the pub/sub layer, where a message is kept and sent in one transaction, they hear each once
+    and in order. The other layers send a moment after they keep, so what is on its way when a socket connects may come
+    after the kept message, which is newer: of what is not newer than its first message, a socket may hear something
+    again.
     """
     clients = await connect_while_counting(hubs, stays=True)
     for client in clients:
         numbers = client.numbers
-        if backend != PUBSUB:
+        if backend not in layers.EXACT:
             numbers = [numbers[0], *(number for number in numbers if number > numbers[0])]
         assert numbers == list(range(numbers[0], LAST + 1)), client.numbers
         await client.disconnect()
 
 
-@pytest.mark.parametrize("backend", [PUBSUB], ids=["pubsub"], indirect=True)
+@pytest.mark.parametrize("backend", layers.EXACT, ids=["pubsub", "redis"], indirect=True)
 async def test_counting_publisher_is_heard_without_gap_by_sockets_that_join_anew(hubs: tuple[Hub, Hub]) -> None:
     """The same holds where each socket is the only one of its key, so that the key is joined and left all the time."""
     for client in await connect_while_counting(hubs, stays=False):
@@ -500,9 +502,9 @@ async def test_join_that_fails_can_be_undone_and_repeated(
     backend: str, settings: Any, redis_client: redis.Redis
 ) -> None:
     """After a join that Redis did not answer, leaving works, and the next join does, too."""
+    hub, inbox = Hub(layers.two_transports(backend)[0]), Inbox()
     good = settings.WS4REDIS_CONNECTION
     settings.WS4REDIS_CONNECTION = {"host": "127.0.0.1", "port": 1, "socket_connect_timeout": 1}
-    hub, inbox = Hub(get_transport("default")), Inbox()
     with pytest.raises(redis.exceptions.ConnectionError):
         await hub.join(inbox, ("broadcast:a",))
     await hub.leave(inbox, ("broadcast:a",))

@@ -30,6 +30,8 @@ REFUSED: dict[str, list[Any]] = {
     "WS4CHANNELS_OUTBOX_BYTES": [0, -1, 1.5, "1", None, True],
     "WS4CHANNELS_HANDSHAKE_THREADS": [0, -1, 1.5, "1", None, True],
     "WS4CHANNELS_SHUTDOWN_SPREAD": [-0.1, "2", None, True],
+    "WS4CHANNELS_TRANSPORT": ["Redis", "", None, ["redis"]],
+    "WS4CHANNELS_PUBLISH_TO": ["redis", [], ["redis", "layer"], {"redis": 1}],
     "WS4CHANNELS_DIRECT_WRITES": [None, 1, "yes"],
     "WS4CHANNELS_ALLOWED_ORIGINS": ["https://example.com", None, [5], {"https://example.com": True}],
     "WS4CHANNELS_CLOSE_CODE_ON_REFUSAL": [None, 1, "yes"],
@@ -49,6 +51,8 @@ ACCEPTED: list[tuple[str, Any]] = [
     ("WS4CHANNELS_HEARTBEAT_INTERVAL", 0.5),
     ("WS4CHANNELS_HEARTBEAT_INTERVAL", 4),
     ("WS4CHANNELS_SHUTDOWN_SPREAD", 0),
+    ("WS4CHANNELS_TRANSPORT", "redis"),
+    ("WS4CHANNELS_PUBLISH_TO", ("channel_layer", "redis")),
     ("WS4CHANNELS_ALLOWED_ORIGINS", ["https://example.com"]),
     ("WS4CHANNELS_ALLOWED_ORIGINS", {"https://example.com"}),
 ]

@@ -17,6 +17,9 @@ from ws4channels.transports import (
     LayerSubscription,
     PubSubLayerSubscription,
     PubSubLayerTransport,
+    RedisSubscription,
+    RedisTransport,
+    get_publishing_transports,
     get_transport,
 )
 
@@ -86,3 +89,52 @@ def test_publish_goes_along_only_to_the_layers_own_redis(settings: Any) -> None:
     outgoing = transport.outgoing(same, publication)
     assert outgoing is not None
     assert [channel for channel, _ in outgoing] == [f"mine__group__{group_of('broadcast:f')}"]
+
+
+# --- the redis transport ----------------------------------------------------------------------------------------------
+
+
+def test_redis_transport_needs_no_channel_layer(settings: Any) -> None:
+    """Where messages travel by Redis itself, CHANNEL_LAYERS may be missing altogether."""
+    del settings.CHANNEL_LAYERS
+    settings.WS4CHANNELS_TRANSPORT = "redis"
+    transport = get_transport()
+    assert isinstance(transport, RedisTransport)
+    assert get_transport() is transport
+    assert transport.subscription_class is RedisSubscription
+    assert get_publishing_transports() == (transport,)
+
+
+def test_redis_transport_follows_the_connection(settings: Any) -> None:
+    """When ``WS4REDIS_CONNECTION`` changes, so does the transport; log lines name the server without its password."""
+    settings.WS4CHANNELS_TRANSPORT = "redis"
+    first = get_transport()
+    settings.WS4REDIS_CONNECTION = {"url": "redis://:secret@redis.internal:6380"}
+    assert get_transport() is not first
+    assert get_transport().server == "redis.internal:6380"
+
+
+def test_redis_transport_publishes_to_the_keys_themselves(settings: Any) -> None:
+    """Channel and body are the key and the message, byte for byte, whatever Redis the pipeline leads to."""
+    settings.WS4CHANNELS_TRANSPORT = "redis"
+    publication = Publication(("broadcast:f", "user:a:f"), b"\xff", 0)
+    pool = transports.connections.build_sync_client({"port": 1}).connection_pool
+    assert get_transport().outgoing(pool, publication) == [("broadcast:f", b"\xff"), ("user:a:f", b"\xff")]
+
+
+@pytest.mark.parametrize(
+    ("transport", "publish_to", "classes"),
+    [
+        ("channel_layer", None, [PubSubLayerTransport]),
+        ("redis", None, [RedisTransport]),
+        ("redis", ["channel_layer"], [PubSubLayerTransport]),
+        ("channel_layer", ["redis", "channel_layer", "redis"], [RedisTransport, PubSubLayerTransport]),
+    ],
+)
+def test_site_says_where_it_publishes(
+    settings: Any, transport: str, publish_to: list[str] | None, classes: list[type]
+) -> None:
+    """By default a process publishes where it listens; a list says otherwise, and names each transport once."""
+    settings.WS4CHANNELS_TRANSPORT = transport
+    settings.WS4CHANNELS_PUBLISH_TO = publish_to
+    assert [type(each) for each in get_publishing_transports()] == classes

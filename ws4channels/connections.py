@@ -25,6 +25,7 @@ from ws4channels import settings
 from ws4channels.exceptions import ConfigurationError
 
 CLIENT_NAME = "ws4channels"
+SUBSCRIBER_SUFFIX = "-subscriber"
 UNREACHABLE = (RedisConnectionError, RedisTimeoutError, ConnectionError, asyncio.TimeoutError, TimeoutError)
 """What redis-py, the socket under it and our own time limits raise when Redis does not answer."""
 
@@ -115,6 +116,31 @@ def build_async_client(
         return redis.asyncio.Redis.from_pool(pool)
 
 
+class SubscriberConnector:
+    """Makes the connections by which a hub receives; each is called by the client's name and ``-subscriber``."""
+
+    def __init__(self, connection: Mapping[str, Any]) -> None:
+        name = f"{connection.get('client_name') or CLIENT_NAME}{SUBSCRIBER_SUFFIX}"
+        # It waits for messages as long as it takes; who subscribes has time limits of his own, and sends the PINGs.
+        waiting = {"client_name": name, "socket_timeout": None, "health_check_interval": 0, "protocol": 2}
+        self._pool: Any = build_async_client({**connection, **waiting}).connection_pool
+
+    @property
+    def server(self) -> str:
+        """Host and port, or the path of the socket, for log lines."""
+        return describe_server(self._pool)
+
+    async def connect(self) -> Any:
+        """Return a new connection, connected. Waits without a limit."""
+        connection = self._pool.make_connection()
+        try:
+            await connection.connect()
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        return connection
+
+
 class _SharedClient:
     """The sync client of ``WS4REDIS_CONNECTION``, built again when that setting has become another object."""
 
@@ -177,6 +203,7 @@ __all__ = [
     "UNREACHABLE",
     "RedisConnectionError",
     "RedisError",
+    "SubscriberConnector",
     "build_async_client",
     "build_sync_client",
     "describe_server",

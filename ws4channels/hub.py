@@ -24,8 +24,8 @@ from ws4channels.latest import LatestMessages
 from ws4channels.membership import KeptMessages, Membership
 from ws4channels.messages import Delivery
 from ws4channels.subscriber_map import Subscriber, SubscriberMap
-from ws4channels.subscriptions import LayerSubscription
-from ws4channels.transports import ChannelLayerTransport
+from ws4channels.subscriptions import Subscription
+from ws4channels.transports import Transport
 from ws4channels.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ _ROUNDS = 3
 class Hub:
     """Serves all sockets of one event loop. Starts with the first of them and ends with the loop."""
 
-    def __init__(self, transport: ChannelLayerTransport) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._starting = asyncio.Lock()
         self._wanted = SubscriberMap()
@@ -122,7 +122,7 @@ class Hub:
                 self._receiver = contextvars.Context().run(asyncio.create_task, self._run(subscription, publishing))
             return self._membership, self._kept
 
-    async def _run(self, subscription: LayerSubscription, publishing: PublishingLoop) -> None:
+    async def _run(self, subscription: Subscription, publishing: PublishingLoop) -> None:
         event_loops.attach(publishing)
         watch = Watch(subscription, self.server, self._recover)
         watching = asyncio.create_task(watch.run())
@@ -174,7 +174,7 @@ class Hub:
                 count += 1
         return overtaken, count
 
-    async def _receive(self, subscription: LayerSubscription) -> None:
+    async def _receive(self, subscription: Subscription) -> None:
         events = deliveries = size = 0
         while True:
             delivery, wanting = self._deliver(await subscription.receive())
@@ -211,12 +211,10 @@ class Hub:
 
 
 # A hub lives as long as its event loop; nothing here outlives that loop or crosses a fork, where loops are new.
-_hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[ChannelLayerTransport, Hub]] = (
-    weakref.WeakKeyDictionary()
-)
+_hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Transport, Hub]] = weakref.WeakKeyDictionary()
 
 
-def get_hub(transport: ChannelLayerTransport) -> Hub:
+def get_hub(transport: Transport) -> Hub:
     """Return the running event loop's hub for `transport`."""
     hubs = _hubs.setdefault(asyncio.get_running_loop(), {})
     if transport not in hubs:

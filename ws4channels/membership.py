@@ -8,7 +8,7 @@ from ws4channels.batches import Batches
 from ws4channels.event_loops import PublishingLoop
 from ws4channels.messages import Delivery, to_payload
 from ws4channels.subscriber_map import SubscriberMap
-from ws4channels.subscriptions import LayerSubscription
+from ws4channels.subscriptions import Subscription
 
 _KEYS_PER_READ = 1000
 
@@ -16,7 +16,7 @@ _KEYS_PER_READ = 1000
 class Membership:
     """Keeps a transport's subscription in step with a SubscriberMap: joins and leaves each key once, in order."""
 
-    def __init__(self, wanted: SubscriberMap, subscription: LayerSubscription) -> None:
+    def __init__(self, wanted: SubscriberMap, subscription: Subscription) -> None:
         self._wanted = wanted
         self._subscription = subscription
         self._joined: set[str] = set()
@@ -57,7 +57,7 @@ class Membership:
 class KeptMessages:
     """Reads kept messages, in one round trip for all sockets that wait for theirs."""
 
-    def __init__(self, publishing: PublishingLoop, subscription: LayerSubscription) -> None:
+    def __init__(self, publishing: PublishingLoop, subscription: Subscription) -> None:
         self._publishing = publishing
         self._subscription = subscription
         self._batches = Batches(self._read)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ws4channels import connections, event_loops, transports
 from ws4channels.event_loops import PublishingLoop
 from ws4channels.messages import Publication
+from ws4channels.transports import Transport
 
 # For many keys, one script instead of two commands a key: redis-py needs some 10 µs for each command of a pipeline,
-# Redis about 1. In pieces, so that no script keeps others waiting for long.
+# Redis about 1. In pieces, so that no script keeps others waiting for long. After the message, its expiry and
+# how many channels there are come the channels and then their bodies; an empty one stands for the message itself.
 _MANY_KEYS = 16
 _KEYS_PER_SCRIPT = 500
 _KEEP_AND_PUBLISH = """
-local raw, expire = ARGV[1], tonumber(ARGV[2])
-for i, key in ipairs(KEYS) do
-    if expire > 0 then redis.call('SET', key, raw, 'EX', expire) end
-    redis.call('PUBLISH', ARGV[2 + i], ARGV[2 + #KEYS + i])
+local raw, expire, count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+if expire > 0 then
+    for _, key in ipairs(KEYS) do redis.call('SET', key, raw, 'EX', expire) end
+end
+for i = 4, 3 + count do
+    local body = ARGV[count + i]
+    redis.call('PUBLISH', ARGV[i], body == '' and raw or body)
 end
 """
+
+Outgoing = list[list[tuple[str, bytes]]]
+"""For each transport that publishes by PUBLISH: channel and body for each key, in the order of the keys."""
 
 recorders: list[list[Publication]] = []
 """While this is not empty, messages are recorded in its lists instead of published; see ``ws4channels.testing``."""
@@ -29,13 +38,12 @@ def publish(publication: Publication, connection: Any, transaction: bool = True)
     if recorders:
         _record(publication)
         return
-    transport = transports.get_transport()
+    publishing_to = transports.get_publishing_transports()
     with connections.one_kind_of_failure():
         with connection.pipeline(transaction=transaction) as pipeline:
-            outgoing = transport.outgoing(pipeline.connection_pool, publication)
-            _enqueue(pipeline, publication, outgoing)
+            elsewhere = _enqueue(pipeline, publication, publishing_to)
             pipeline.execute()
-        if outgoing is None:
+        for transport in elsewhere:
             transport.publish(publication)
 
 
@@ -44,34 +52,54 @@ async def apublish(publication: Publication, transaction: bool = True) -> None:
     if recorders:
         _record(publication)
         return
-    transport = transports.get_transport()
+    publishing_to = transports.get_publishing_transports()
 
-    async def on_publishing_loop(publishing: PublishingLoop) -> bool:
+    async def on_publishing_loop(publishing: PublishingLoop) -> list[Transport]:
         with connections.one_kind_of_failure():
             async with publishing.client.pipeline(transaction=transaction) as pipeline:
-                outgoing = transport.outgoing(pipeline.connection_pool, publication)
-                _enqueue(pipeline, publication, outgoing)
+                elsewhere = _enqueue(pipeline, publication, publishing_to)
                 await pipeline.execute()
-            return outgoing is not None
+            return elsewhere
 
-    if not await event_loops.run(on_publishing_loop):
+    for transport in await event_loops.run(on_publishing_loop):
         with connections.one_kind_of_failure():
             await transport.apublish(publication)
 
 
-def _enqueue(pipeline: Any, publication: Publication, outgoing: list[tuple[str, bytes]] | None) -> None:
-    """Add the commands that keep and, given `outgoing`, publish a message to a sync or async pipeline."""
-    keys, raw, expire = publication.keys, publication.raw, publication.expire
-    if outgoing is not None and len(keys) >= _MANY_KEYS:
-        for start in range(0, len(keys), _KEYS_PER_SCRIPT):
-            some = keys[start : start + _KEYS_PER_SCRIPT]
-            channels, bodies = zip(*outgoing[start : start + _KEYS_PER_SCRIPT], strict=True)
-            pipeline.eval(_KEEP_AND_PUBLISH, len(some), *some, raw, expire, *channels, *bodies)
-        return
-    for key in keys if expire > 0 else ():
+def _enqueue(pipeline: Any, publication: Publication, publishing_to: Iterable[Transport]) -> list[Transport]:
+    """Add the commands that keep and publish to a sync or async pipeline; return the transports that need more."""
+    outgoing: Outgoing = []
+    elsewhere = []
+    for transport in publishing_to:
+        commands = transport.outgoing(pipeline.connection_pool, publication)
+        if commands is None:
+            elsewhere.append(transport)
+        else:
+            outgoing.append(commands)
+    if outgoing and len(publication.keys) >= _MANY_KEYS:
+        _enqueue_scripts(pipeline, publication, outgoing)
+    else:
+        _enqueue_commands(pipeline, publication, outgoing)
+    return elsewhere
+
+
+def _enqueue_commands(pipeline: Any, publication: Publication, outgoing: Outgoing) -> None:
+    raw, expire = publication.raw, publication.expire
+    for key in publication.keys if expire > 0 else ():
         pipeline.set(key, raw, ex=expire)
-    for channel, body in outgoing or ():
-        pipeline.publish(channel, body)
+    for commands in outgoing:
+        for channel, body in commands:
+            pipeline.publish(channel, body)
+
+
+def _enqueue_scripts(pipeline: Any, publication: Publication, outgoing: Outgoing) -> None:
+    keys, raw = publication.keys, publication.raw
+    for start in range(0, len(keys), _KEYS_PER_SCRIPT):
+        some = keys[start : start + _KEYS_PER_SCRIPT]
+        commands = [each for of_transport in outgoing for each in of_transport[start : start + _KEYS_PER_SCRIPT]]
+        channels = [channel for channel, _ in commands]
+        bodies = [b"" if body is raw else body for _, body in commands]
+        pipeline.eval(_KEEP_AND_PUBLISH, len(some), *some, raw, publication.expire, len(commands), *channels, *bodies)
 
 
 def _record(publication: Publication) -> None:

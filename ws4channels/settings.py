@@ -20,6 +20,10 @@ from ws4channels.exceptions import ConfigurationError
 KIBIBYTE = 1024
 MEBIBYTE = 1024 * KIBIBYTE
 
+CHANNEL_LAYER = "channel_layer"
+REDIS = "redis"
+TRANSPORTS = (CHANNEL_LAYER, REDIS)
+
 
 def _shown(value: object) -> str:
     """Return `value` as errors show it: without the secrets of a URL."""
@@ -69,6 +73,10 @@ def _is_mapping(value: object) -> bool:
 
 def _is_list_of_texts(value: object) -> bool:
     return isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(item, str) for item in value)
+
+
+def _is_optional_list_of_transports(value: object) -> bool:
+    return value is None or (isinstance(value, (list, tuple)) and bool(value) and all(x in TRANSPORTS for x in value))
 
 
 @dataclass(frozen=True)
@@ -156,6 +164,23 @@ _ALL = [
         "The class that says what a socket subscribes and publishes to.",
         "the dotted path of a RedisSubscriber subclass",
         _is_dotted_path,
+    ),
+    Setting(
+        "WS4CHANNELS_TRANSPORT",
+        CHANNEL_LAYER,
+        "",
+        "How messages travel between processes: by the channel layer, or by Redis itself on pub/sub channels named as "
+        "the keys, as the original's do.",
+        "'channel_layer' or 'redis'",
+        lambda value: value in TRANSPORTS,
+    ),
+    Setting(
+        "WS4CHANNELS_PUBLISH_TO",
+        None,
+        "",
+        "The transports by which this process publishes. None: the one of WS4CHANNELS_TRANSPORT.",
+        "None or a list of one or more of 'channel_layer' and 'redis', such as ['channel_layer', 'redis']",
+        _is_optional_list_of_transports,
     ),
     Setting(
         "WS4CHANNELS_CHANNEL_LAYER",

@@ -11,7 +11,7 @@ import itertools
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from channels.exceptions import ChannelFull
 
@@ -22,6 +22,36 @@ from ws4channels.deadlines import within
 PROBE_TYPE = "ws4channels.probe"
 _PROBE_TIMEOUT = 5.0
 _PROBE_INTERVAL = 0.05
+
+
+class Subscription(Protocol):
+    """What a hub needs of a subscription."""
+
+    @property
+    def generation(self) -> int:
+        """How often the connection has been another one than before, so that messages may have been lost."""
+
+    @property
+    def renewal_interval(self) -> float | None:
+        """Seconds after which `join` has to be repeated; None if never."""
+
+    async def restore(self) -> None:
+        """Do what may be needed, after an outage, for `probe` to succeed and `join` to work."""
+
+    async def probe(self, timeout: float) -> None:
+        """Return when something has come back the way that messages come; raise if it takes `timeout` seconds."""
+
+    async def join(self, keys: Iterable[str]) -> None:
+        """Subscribe to `keys`. What is published after this has returned is received."""
+
+    async def leave(self, key: str) -> None:
+        """Unsubscribe from `key`."""
+
+    async def receive(self) -> dict[str, Any]:
+        """Wait for the next event of a joined key, as ``messages.build_event`` makes them."""
+
+    async def catch_up(self) -> None:
+        """Return when everything that was published before this call has been received."""
 
 
 class LayerSubscription:

@@ -1,13 +1,13 @@
-"""How messages travel between processes: today through a Django Channels layer.
+"""How messages travel between processes: through a Django Channels layer, or through Redis itself.
 
 A transport publishes, from sync and async code, and opens the subscriptions of hubs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from asgiref.sync import async_to_sync
 from channels.exceptions import InvalidChannelLayerError
@@ -19,7 +19,31 @@ from ws4channels import connections, event_loops, settings
 from ws4channels.audience import group_of
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.messages import Publication
-from ws4channels.subscriptions import LayerSubscription, PubSubLayerSubscription
+from ws4channels.redis_subscription import RedisSubscription
+from ws4channels.subscriptions import LayerSubscription, PubSubLayerSubscription, Subscription
+
+
+class Transport(Protocol):
+    """What publishing and the hub need of a transport."""
+
+    @property
+    def server(self) -> str:
+        """What carries the messages, for log lines."""
+
+    async def subscribe(self) -> Subscription:
+        """Open the subscription of a hub on the running loop."""
+
+    def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]] | None:
+        """Return channel and body of each PUBLISH that publishes `publication` at the Redis of `pool`, a key's each.
+
+        None where this transport does not publish through that Redis, or not by PUBLISH: then `publish` does it.
+        """
+
+    def publish(self, publication: Publication) -> None:
+        """Publish from a thread that runs no event loop."""
+
+    async def apublish(self, publication: Publication) -> None:
+        """Publish from any event loop."""
 
 
 class ChannelLayerTransport:
@@ -121,6 +145,38 @@ class PubSubLayerTransport(ChannelLayerTransport):
             pipeline.execute()
 
 
+class RedisTransport:
+    """Publishes to Redis channels named as the keys, byte for byte, as the original does.
+
+    The PUBLISH commands travel in the pipeline that keeps the message, to whatever Redis that goes.
+    """
+
+    subscription_class = RedisSubscription
+
+    def __init__(self, connection: Mapping[str, Any]) -> None:
+        self._connector = connections.SubscriberConnector(connection)
+
+    @property
+    def server(self) -> str:
+        """The Redis that carries the messages, for log lines."""
+        return self._connector.server
+
+    async def subscribe(self) -> RedisSubscription:
+        """Open the subscription of a hub on the running loop."""
+        return await self.subscription_class.open(self._connector.connect)
+
+    def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]]:
+        """Return one PUBLISH a key."""
+        raw = publication.raw
+        return [(key, raw) for key in publication.keys]
+
+    def publish(self, publication: Publication) -> None:
+        """Do nothing: all is published in the pipeline that keeps the message."""
+
+    async def apublish(self, publication: Publication) -> None:
+        """Do nothing, as `publish`."""
+
+
 def _connection_of(host: dict[str, Any]) -> dict[str, Any]:
     """Return a ``hosts`` entry of channels_redis as a ``WS4REDIS_CONNECTION``."""
     connection = dict(host)
@@ -177,12 +233,7 @@ def _blaming_channel_layers(alias: str) -> Iterator[None]:
         ) from error
 
 
-def get_transport(alias: str | None = None) -> ChannelLayerTransport:
-    """Return the transport for a channel layer, by default for ``WS4CHANNELS_CHANNEL_LAYER``'s.
-
-    Raises ConfigurationError where CHANNEL_LAYERS has no such entry.
-    """
-    alias = alias or settings.WS4CHANNELS_CHANNEL_LAYER
+def _layer_transport(alias: str) -> ChannelLayerTransport:
     with _blaming_channel_layers(alias):
         layer = get_channel_layer(alias)
     if layer is None:
@@ -196,3 +247,40 @@ def get_transport(alias: str | None = None) -> ChannelLayerTransport:
             transport = _build_transport(layer)
         _transports[alias] = layer, transport
     return transport
+
+
+class _SharedRedisTransport:
+    """The transport of ``WS4REDIS_CONNECTION``, made again when that setting has become another object."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Mapping[str, Any], RedisTransport] | None = None
+
+    def get(self) -> RedisTransport:
+        connection = settings.WS4REDIS_CONNECTION
+        known = self._known
+        if known is None or known[0] is not connection:
+            self._known = known = connection, RedisTransport(connection)
+        return known[1]
+
+
+_shared_redis_transport = _SharedRedisTransport()
+
+
+def get_transport(alias: str | None = None) -> Transport:
+    """Return the transport by which hubs receive: ``WS4CHANNELS_TRANSPORT``'s, or that of a channel layer's `alias`.
+
+    Raises ConfigurationError where that is a channel layer, and CHANNEL_LAYERS has no such entry.
+    """
+    return _named(settings.WS4CHANNELS_TRANSPORT) if alias is None else _layer_transport(alias)
+
+
+def get_publishing_transports() -> tuple[Transport, ...]:
+    """Return the transports by which this process publishes: ``WS4CHANNELS_PUBLISH_TO``'s, each once."""
+    names = settings.WS4CHANNELS_PUBLISH_TO or (settings.WS4CHANNELS_TRANSPORT,)
+    return tuple(map(_named, dict.fromkeys(names)))
+
+
+def _named(name: str) -> Transport:
+    if name == settings.REDIS:
+        return _shared_redis_transport.get()
+    return _layer_transport(settings.WS4CHANNELS_CHANNEL_LAYER)

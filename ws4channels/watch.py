@@ -12,7 +12,7 @@ from ws4channels import settings
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.counters import counts
 from ws4channels.deadlines import within
-from ws4channels.subscriptions import LayerSubscription
+from ws4channels.subscriptions import Subscription
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Watch:
     many messages it sent. An outage is logged when it begins and when it ends.
     """
 
-    def __init__(self, subscription: LayerSubscription, server: str, recover: Callable[[], Awaitable[int]]) -> None:
+    def __init__(self, subscription: Subscription, server: str, recover: Callable[[], Awaitable[int]]) -> None:
         self._subscription = subscription
         self._server = server
         self._recover = recover
