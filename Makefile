@@ -14,7 +14,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
-$(VENV)/%.stamp: requirements/%.txt requirements/base.txt requirements/demo.txt requirements/test.txt | $(BIN)/python
+$(VENV)/%.stamp: requirements/%.txt requirements/base.txt requirements/demo.txt requirements/migration.txt requirements/test.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 

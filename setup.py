@@ -8,6 +8,12 @@ from setuptools import find_packages, setup
 ROOT = Path(__file__).parent
 VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "ws4channels/__init__.py").read_text("utf-8"), re.M).group(1)
 
+
+def _requirements(purpose: str) -> list[str]:
+    lines = (ROOT / f"requirements/{purpose}.txt").read_text("utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 setup(
     name="ws4channels",
     version=VERSION,
@@ -18,8 +24,8 @@ setup(
     packages=find_packages(include=["ws4channels", "ws4channels.*"]),
     package_data={"ws4channels": ["py.typed", "static/js/*"]},
     python_requires=">=3.10",
-    install_requires=(ROOT / "requirements/base.txt").read_text("utf-8").split("\n"),
-    extras_require={"metrics": ["prometheus_client>=0.19"]},
+    install_requires=_requirements("base"),
+    extras_require={"metrics": ["prometheus_client>=0.19"], "migration": _requirements("migration")},
     zip_safe=False,
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -67,6 +67,21 @@ ORDER = [
     "compat.finder",
     "compat",
     "compat.apps",
+    "migration",
+    "migration.errors",
+    "migration.source",
+    "migration.project",
+    "migration.facts",
+    "migration.fixer",
+    "migration.original",
+    "migration.python_fixer",
+    "migration.fixers",
+    "migration.fixers.imports",
+    "migration.engine",
+    "migration.report",
+    "migration.writing",
+    "migration.cli",
+    "migration.__main__",
 ]
 """The modules from bottom to top: each imports only what stands before it. The same as in docs/architecture."""
 
@@ -124,8 +139,21 @@ def test_module_imports_only_what_stands_before_it(module: str) -> None:
 
 @pytest.mark.parametrize("module", ORDER)
 def test_module_has_its_tests(module: str) -> None:
-    """Each module, or the package that it is in, has a partner among the tests."""
-    assert (TESTS / f"test_{module.partition('.')[0]}.py").is_file()
+    """Each module, or the package that it is in, has a partner among the tests; `migration` has a folder of them."""
+    parent, _, name = module.rpartition(".")
+    in_folder = TESTS / parent.replace(".", "/") / f"test_{name.strip('_')}.py"
+    of_package = TESTS / module.replace(".", "/") / "__init__.py"
+    partners = (TESTS / f"test_{module.partition('.')[0]}.py", in_folder, of_package)
+    assert any(partner.is_file() for partner in partners)
+
+
+@pytest.mark.parametrize("module", [module for module in ORDER if module.startswith("migration")])
+def test_migration_needs_no_django(module: str) -> None:
+    """The command runs on sites whose Django does not, and without LibCST it can still say what to install."""
+    assert packages_imported_by(module) & {"django", "channels", "redis"} == set()
+    if not module.startswith(("migration.fixers.", "migration.python_")):
+        assert "libcst" not in packages_imported_by(module)
+        assert not {name for name in own_imports_of(module) if name.startswith(("migration.fixers.", "migration.pyth"))}
 
 
 @pytest.mark.parametrize("module", ORDER)

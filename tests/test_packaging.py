@@ -22,7 +22,7 @@ SOURCES = ("setup.py", "pyproject.toml", "README.md", "LICENSE")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from a copy of the sources, so that building leaves nothing behind in the repository."""
     source = tmp_path_factory.mktemp("source")
-    files = [*SOURCES, "requirements/base.txt", *_package_files()]
+    files = [*SOURCES, "requirements/base.txt", "requirements/migration.txt", *_package_files()]
     for name in files:
         copy = source / name
         copy.parent.mkdir(parents=True, exist_ok=True)

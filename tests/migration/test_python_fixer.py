@@ -1,0 +1,73 @@
+"""Tests of what Python fixers get."""
+
+from __future__ import annotations
+
+import libcst as cst
+import pytest
+
+from tests.migration.rewriting import facts_of, fix
+from ws4channels.migration.fixer import Severity
+from ws4channels.migration.python_fixer import PythonFixer, Transformer
+from ws4channels.migration.source import SourceFile
+
+
+class _Calls(Transformer):
+    def visit_Call(self, node: cst.Call) -> None:
+        self.report(node, ",".join(sorted(self.imported_names(node.func))), "nothing", Severity.NOTE)
+
+
+class _CallsFixer(PythonFixer):
+    words = ("call",)
+    transformer = _Calls
+
+
+def test_transformer_knows_lines_and_imported_names() -> None:
+    """A report has the line of its node, and an expression the dotted names that imports give it."""
+    fixed = fix(_CallsFixer(), "import a.b\nfrom c import call as d\n\na.b.call()\nd()\ncall()\n")
+    assert [(finding.line, finding.what) for finding in fixed.findings] == [(4, "a.b.call"), (5, "c.call"), (6, "")]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "wanted"),
+    [
+        ("a.py", "call\n", True),
+        ("a.py", "other\n", False),
+        ("a.txt", "call\n", False),
+        ("a.py", "call 'x'\n", False),
+    ],
+)
+def test_fixer_wants_python_with_its_words(path: str, text: str, wanted: bool) -> None:
+    """Files without the words, of another kind or that do not parse are not looked at."""
+    assert _CallsFixer().wants(SourceFile(path, text), facts_of({path: text})) is wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "call()",
+        "\tx\r\n",
+        "if call:\r\n  a\r\n  # end\r\n",
+        "call( a,b )  ;  x=1 # y\n\n\n",
+        "# call\n\x0c\nx = 1\n",
+        "",
+    ],
+)
+def test_formatting_is_kept(text: str) -> None:
+    """What no transformer touches comes out as it went in, to the byte."""
+    file = SourceFile("a.py", text.replace("\tx", "if 1:\n\tcall()"))
+    assert _CallsFixer().fix(file, facts_of({"a.py": file.text})).text == file.text
+
+
+@pytest.mark.parametrize(
+    ("path", "dotted", "expected"),
+    [
+        ("app/views.py", "os.path", "os.path"),
+        ("app/views.py", ".utils", "app.utils"),
+        ("app/views.py", "..lib.x", "lib.x"),
+        ("app/__init__.py", ".utils", "app.utils"),
+        ("app/views.py", ".", "app"),
+    ],
+)
+def test_relative_names_are_resolved(path: str, dotted: str, expected: str) -> None:
+    """A name that begins with dots is seen from the file's package."""
+    assert _Calls(SourceFile(path, ""), facts_of({path: ""})).absolute(dotted) == expected

@@ -1,0 +1,72 @@
+"""The command's arguments and what it does with them. Its report comes from `engine`, which needs LibCST."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TextIO
+
+from ws4channels.migration.engine import examine
+from ws4channels.migration.errors import MigrationError
+from ws4channels.migration.report import as_html, as_json, as_text
+from ws4channels.migration.writing import write_changes
+
+DESCRIPTION = (
+    "Moves a site from django-websocket-redis (ws4redis) to ws4channels. Without --write it shows a diff and a report, "
+    "and changes nothing."
+)
+_NOTHING_TO_DO, _SOMETHING_TO_DO, _CANNOT = 0, 1, 2
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options, which the module's and Django's command have in common."""
+    parser.add_argument("--write", action="store_true", help="change the files: all of them, or none if one fails")
+    parser.add_argument(
+        "--check", action="store_true", help="exit with 1 if a file would change or something must be done by hand"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write the report to FILE as a web page")
+
+
+def run(path: Path, *, write: bool, check: bool, json: bool, html: Path | None, stdout: TextIO) -> int:
+    """Do what the options say and return the exit code. Raises MigrationError if it cannot."""
+    _check_libcst()
+    report = examine(path)
+    shown = report.after_writing() if write else report
+    if html is not None:
+        _write_html(html, as_html(shown, write))
+    if write:
+        write_changes(path, report.changes)
+    stdout.write(as_json(shown, write) + "\n" if json else as_text(shown, write))
+    left_to_do = report.needs_hands if write else report.is_something_to_do
+    return _SOMETHING_TO_DO if check and left_to_do else _NOTHING_TO_DO
+
+
+def _check_libcst() -> None:
+    if find_spec("libcst") is None:
+        raise MigrationError(
+            'This command needs LibCST, which is not installed. Install it with: pip install "ws4channels[migration]"'
+        )
+
+
+def _write_html(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise MigrationError(f"The report cannot be written to {str(path)!r}: {error.strerror}.") from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments`, or those of the process; return the exit code: 0, 1 (--check) or 2 (error)."""
+    parser = argparse.ArgumentParser(prog="python -m ws4channels.migration", description=DESCRIPTION)
+    parser.add_argument("path", metavar="PATH", type=Path, help="the folder that holds the site's manage.py")
+    add_options(parser)
+    options = vars(parser.parse_args(arguments))
+    try:
+        return run(options.pop("path"), **options, stdout=sys.stdout)
+    except MigrationError as error:
+        sys.stderr.write(f"{error}\n")
+        return _CANNOT

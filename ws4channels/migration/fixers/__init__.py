@@ -1,0 +1,24 @@
+"""The fixers, one in each module."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from ws4channels.migration.fixer import Fixer, ProjectFixer
+
+NAMES: tuple[str, ...] = ("imports",)
+"""The modules, in the order in which their fixers run: first those that only report, for they see what was there."""
+
+
+def load_fixers() -> list[Fixer | ProjectFixer]:
+    """Return one fixer of each module: an instance of the class that is defined in it."""
+    return [_load(name) for name in NAMES]
+
+
+def _load(name: str) -> Fixer | ProjectFixer:
+    module = import_module(f"{__name__}.{name}")
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, (Fixer, ProjectFixer)) and value.__module__ == module.__name__:
+            fixer: Fixer | ProjectFixer = value()
+            return fixer
+    raise LookupError(f"{module.__name__} defines no fixer.")

@@ -1,0 +1,73 @@
+"""Fixers of Python source: LibCST with positions, scopes and qualified names, keeping all formatting."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import libcst as cst
+from libcst.helpers import get_full_name_for_node
+from libcst.metadata import (
+    MetadataWrapper,
+    ParentNodeProvider,
+    PositionProvider,
+    QualifiedNameProvider,
+    QualifiedNameSource,
+    ScopeProvider,
+)
+
+from ws4channels.migration.facts import Facts, resolve
+from ws4channels.migration.fixer import Finding, Fixed, Fixer, Severity
+from ws4channels.migration.source import SourceFile
+
+
+class Transformer(cst.CSTTransformer):
+    """What a Python fixer does with one file. Subclasses change nodes in ``leave_…`` methods and call `report`."""
+
+    METADATA_DEPENDENCIES = (PositionProvider, ParentNodeProvider, QualifiedNameProvider, ScopeProvider)
+
+    def __init__(self, file: SourceFile, facts: Facts) -> None:
+        super().__init__()
+        self.file = file
+        self.facts = facts
+        self.findings: list[Finding] = []
+
+    def report(self, node: cst.CSTNode, what: str, todo: str, severity: Severity = Severity.CHECK) -> None:
+        """Add a finding about an original node, which is one that was not replaced."""
+        self.findings.append(Finding(self.file.path, self.line_of(node), what, todo, severity))
+
+    def line_of(self, node: cst.CSTNode) -> int:
+        """Return the line, from 1, on which an original node begins."""
+        line: int = self.get_metadata(PositionProvider, node).start.line
+        return line
+
+    def module_named_by(self, node: cst.ImportFrom) -> str:
+        """Return the dotted name of the module that a ``from`` import names; relative ones are resolved."""
+        dotted = get_full_name_for_node(node.module) if node.module is not None else None
+        return self.absolute("." * len(node.relative) + (dotted or ""))
+
+    def absolute(self, dotted: str) -> str:
+        """Return a dotted name, which may begin with dots, as seen from anywhere."""
+        rest = dotted.lstrip(".")
+        return resolve(self.facts.modules[self.file.path].name, self.file.path, len(dotted) - len(rest), rest)
+
+    def imported_names(self, node: cst.CSTNode) -> set[str]:
+        """Return the dotted names that an original expression may stand for, as far as imports say."""
+        names = self.get_metadata(QualifiedNameProvider, node, set())
+        return {name.name for name in names if name.source is QualifiedNameSource.IMPORT}
+
+
+class PythonFixer(Fixer):
+    """Fixes Python files in which any of `words` occurs, with `transformer`."""
+
+    words: ClassVar[tuple[str, ...]] = ("ws4redis",)
+    transformer: ClassVar[type[Transformer]]
+
+    def wants(self, file: SourceFile, facts: Facts) -> bool:
+        """Tell whether the file is Python that parses and holds one of the words."""
+        return file.is_python and file.path not in facts.unparsed and any(word in file.text for word in self.words)
+
+    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
+        """Return what the transformer makes of the file."""
+        transformer = self.transformer(file, facts)
+        module = MetadataWrapper(cst.parse_module(file.text), unsafe_skip_copy=True).visit(transformer)
+        return Fixed(module.code, transformer.findings)
