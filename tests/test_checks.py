@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -466,13 +467,21 @@ def test_what_the_original_left_is_w008(settings: Any) -> None:
     ]
 
 
+@pytest.fixture
+def importable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the test makes importable as ``ws4redis`` is gone afterwards."""
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    yield
+    for name in [name for name in sys.modules if re.match(r"ws4redis\b|ws4channels\.compat\b", name)]:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("importable")
 def test_app_of_the_original_is_w008_as_well(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A site that still has the original installed learns which apps take its place."""
     (tmp_path / "ws4redis").mkdir()
     (tmp_path / "ws4redis" / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "ws4redis", raising=False)
-    monkeypatch.delitem(sys.modules, "ws4channels.compat", raising=False)
     settings.WS4REDIS_ALLOWED_CHANNELS = allow
     settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "ws4redis"]
     hint = "Put 'daphne' first and 'channels' and 'ws4channels' in its place."
@@ -490,12 +499,16 @@ def test_name_that_only_looks_like_the_original_passes(settings: Any, value: str
     assert check_site() == []
 
 
-def test_leftovers_are_no_warnings_where_they_work(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A site that makes `ws4redis` importable by ``ws4channels.compat`` is told and not warned."""
-    monkeypatch.setitem(sys.modules, "ws4channels.compat", ModuleType("compat"))
+@pytest.mark.usefixtures("importable")
+def test_leftovers_are_no_warnings_where_they_work(settings: Any) -> None:
+    """A site that makes `ws4redis` importable by ``ws4channels.compat`` is told and not warned, but of the server."""
+    import_module("ws4channels.compat")
     settings.WS4REDIS_ALLOWED_CHANNELS = "ws4redis.rules.allow"
-    (message,) = check_site()
-    assert (message.level, message.id) == (Info("").level, "ws4channels.W008")
+    settings.WSGI_APPLICATION = "ws4redis.django_runserver.application"
+    assert [(message.level, message.id) for message in check_site()] == [
+        (Info("").level, "ws4channels.W008"),
+        (Warning("").level, "ws4channels.W008"),
+    ]
 
 
 @pytest.mark.parametrize(

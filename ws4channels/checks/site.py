@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from django.apps import apps
@@ -17,6 +17,7 @@ from ws4channels.handshake import load_subscriber_class
 from ws4channels.subscriber import RedisSubscriber
 
 _COMPATIBILITY = "ws4channels.compat"
+_NEVER_COMPATIBLE = "WSGI_APPLICATION"
 _LEFTOVER_PATH = re.compile(r"ws4redis(\.\w+)+")
 _LEFTOVER_HINTS = {
     "INSTALLED_APPS": "Put 'daphne' first and 'channels' and 'ws4channels' in its place.",
@@ -66,9 +67,11 @@ def _may_everybody_publish() -> bool:
 
 
 def _check_leftovers() -> Iterator[CheckMessage]:
-    kind = Info if _COMPATIBILITY in sys.modules else Warning
+    spec = find_spec("ws4redis")
+    is_ours = spec is not None and spec.origin == _COMPATIBILITY
     for name in sorted(set(dir(django_settings))):
         if name.isupper():
+            kind = Info if is_ours and name != _NEVER_COMPATIBLE else Warning
             for leftover in sorted(set(_leftovers(name, getattr(django_settings, name)))):
                 hint = _LEFTOVER_HINTS.get(name, f"Write '{leftover.replace('ws4redis', 'ws4channels', 1)}'.")
                 yield kind(f"{name} names '{leftover}', of the original.", hint=hint, id="ws4channels.W008")
