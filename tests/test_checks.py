@@ -276,6 +276,13 @@ def test_layer_that_cannot_be_built_is_told_once(settings: Any) -> None:
     assert check_layer() == []
 
 
+def test_layer_that_is_not_used_is_not_spoken_of(settings: Any) -> None:
+    """Where Redis itself carries the messages, no layer has to be good."""
+    settings.CHANNEL_LAYERS = layers.one_layer(layers.IN_MEMORY)
+    settings.WS4CHANNELS_TRANSPORT = "redis"
+    assert check_layer() == []
+
+
 def test_layer_within_one_process_is_w003(settings: Any) -> None:
     """The in-memory layer is for development."""
     settings.DEBUG = True

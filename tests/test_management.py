@@ -161,10 +161,19 @@ def test_publishing_says_that_nobody_hears_it_on_the_in_memory_layer(settings: A
 # --- listening --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", [layers.PUBSUB, layers.CORE])
-def test_what_is_kept_comes_first(settings: Any, backend: str) -> None:
+@pytest.fixture(params=["pubsub", "core", "redis"])
+def transport(request: pytest.FixtureRequest, settings: Any) -> str:
+    """Each of the ways that messages travel between processes."""
+    if request.param == "redis":
+        settings.WS4CHANNELS_TRANSPORT = "redis"
+    else:
+        settings.CHANNEL_LAYERS = layers.one_layer({"pubsub": layers.PUBSUB, "core": layers.CORE}[request.param])
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("transport")
+def test_what_is_kept_comes_first() -> None:
     """The kept message is shown as such, then what is published, each on its line, binary ones in a readable way."""
-    settings.CHANNEL_LAYERS = layers.one_layer(backend)
     publisher = RedisPublisher(facility="news", broadcast=True)
     publisher.publish_message("old")
     with listening("news", "--count", "4") as command:

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ws4channels import settings
 from ws4channels.connections import describe_server
-from ws4channels.transports import get_transport
+from ws4channels.transports import ChannelLayerTransport, get_transport
 
 ENOUGH_CAPACITY = 1000
 """Messages that a layer should hold for one process: as many as an outbox holds for one client."""
@@ -25,13 +25,13 @@ _CHANNEL_OF_A_PROCESS = "specific.ws4channels!hub"
 
 def check_layer(**kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong with the layer; nothing where it cannot be built or is not used. Connects to nothing."""
-    if getattr(settings, "WS4CHANNELS_TRANSPORT", "channel_layer") != "channel_layer":
-        return []
     try:
-        get_transport()
+        transport = get_transport()
         alias = settings.WS4CHANNELS_CHANNEL_LAYER
     except ImproperlyConfigured:
         return []  # `values` tells of it.
+    if not isinstance(transport, ChannelLayerTransport):
+        return []
     layer = get_channel_layer(alias)
     return [*_check_in_memory(alias, layer), *_check_capacity(alias, layer), *_check_timeouts(alias, layer)]
 
