@@ -3,7 +3,9 @@ Run the same site on the original and on ours, and print where the two differ.
 
 python -m tests.against_original [--only NAME]… [--quick] [--list] [--ask-original]
 
-Exit status 0: every difference is an agreed one. 1: some is not. 2: the original can't be run here.
+Then run the phases of a move from one to the other, all on one Redis, with a ledger of every message.
+
+Exit status 0: every difference is an agreed one, no ledger has a fault. 1: otherwise. 2: the original can't run here.
 """
 
 from __future__ import annotations
@@ -16,12 +18,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 
 from example_project.redis_server import RedisServer, RedisServerError
 from tests.against_original import checks, report
 from tests.against_original.client import Side
 from tests.against_original.comparison import Result, observe
 from tests.against_original.environment import ROOT, EnvironmentMissing, ensure_environment
+from tests.against_original.phases import run as phases
+from tests.against_original.phases.plan import Phase
 from tests.against_original.registry import CHECKS, Check, Configuration, Observation
 from tests.against_original.servers import Installation, ServerFailed, Workshop, original, ours
 
@@ -31,7 +36,7 @@ ARTIFACTS = ROOT / ".test-artifacts" / "against_original"
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.against_original", description=checks.__doc__)
-    parser.add_argument("--only", action="append", metavar="NAME", help="only checks whose name holds this; repeatable")
+    parser.add_argument("--only", action="append", metavar="NAME", help="only checks and phases whose name holds this")
     parser.add_argument("--quick", action="store_true", help="the subset that takes about a minute")
     parser.add_argument("--list", action="store_true", help="print the names and sentences of the checks")
     parser.add_argument("--ask-original", action="store_true", help="run the original alone and print what it does")
@@ -81,15 +86,18 @@ def run_checks(chosen: Sequence[Check], workshops: Sequence[Workshop]) -> Iterat
 
 
 @contextmanager
-def make_workshops(installations: Iterable[Installation]) -> Iterator[list[Workshop]]:
-    """Prepare a directory and a Redis for each side."""
-    shutil.rmtree(ARTIFACTS, ignore_errors=True)
+def make_workshops(
+    installations: Iterable[Installation], *, artifacts: Path = ARTIFACTS, shared_redis: RedisServer | None = None
+) -> Iterator[list[Workshop]]:
+    """Prepare a directory for each side, and a Redis unless they share one."""
+    shutil.rmtree(artifacts, ignore_errors=True)
     with ExitStack() as stack:
         workshops = []
         for installation in installations:
-            directory = ARTIFACTS / installation.name
+            directory = artifacts / installation.name
             directory.mkdir(parents=True)
-            workshops.append(Workshop(installation, directory, stack.enter_context(RedisServer())))
+            redis = shared_redis or stack.enter_context(RedisServer())
+            workshops.append(Workshop(installation, directory, redis))
         yield workshops
 
 
@@ -103,6 +111,16 @@ def compare(chosen: Sequence[Check]) -> bool:
             print(report.line(results[-1]), flush=True)
     print(report.summary(results))
     return all(result.passed for result in results)
+
+
+def go_through(chosen: Sequence[Phase], *, quick: bool) -> bool:
+    """Run the phases of a move, both sides on one Redis; return whether no ledger has a fault."""
+    installations = [original(ensure_environment()), ours()]
+    artifacts = ARTIFACTS / "phases"
+    with RedisServer() as redis, make_workshops(installations, artifacts=artifacts, shared_redis=redis) as workshops:
+        with ThreadPoolExecutor(len(workshops)) as pool:
+            list(pool.map(lambda workshop: workshop.run_script("prepare", None), workshops))
+        return phases.run_phases(chosen, workshops, quick=quick)
 
 
 def ask_original(chosen: Sequence[Check]) -> bool:
@@ -119,16 +137,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for; return the exit status."""
     options = parse(arguments)
     chosen = choose(options)
-    if not chosen:
-        print(f"No check is named like {options.only}; see --list.", file=sys.stderr)
+    of_move = [] if options.ask_original else phases.chosen(options.only)
+    if not chosen and not of_move:
+        print(f"No check and no phase is named like {options.only}; see --list.", file=sys.stderr)
         return 2
     if options.list:
-        print("\n".join(f"{check.name}\n    {check.sentence}" for check in chosen))
+        print("\n".join(f"{each.name}\n    {each.sentence}" for each in [*chosen, *of_move]))
         return 0
     # An orderly exit, so that no server outlives this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        return 0 if (ask_original if options.ask_original else compare)(chosen) else 1
+        if options.ask_original:
+            return 0 if ask_original(chosen) else 1
+        fine = compare(chosen) if chosen else True
+        fine &= go_through(of_move, quick=options.quick) if of_move else True
+        return 0 if fine else 1
     except (EnvironmentMissing, RedisServerError, ServerFailed) as error:
         print(error, file=sys.stderr)
         return 2

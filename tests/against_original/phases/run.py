@@ -1,0 +1,213 @@
+"""Running the phases: start the servers of each, let everybody publish at the same time, and close the ledgers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+
+from tests.against_original.client import NeverHappened, Side, Socket
+from tests.against_original.phases.ledger import Ledger, entry
+from tests.against_original.phases.plan import CHANNELS, FULL, PHASES, QUICK, TALK, Amounts, Channel, Member, Phase
+from tests.against_original.servers import Workshop
+
+EXPIRE = 60
+PATIENCE = 60.0
+LONGEST_TEXT = 300
+
+
+class PublisherFailed(Exception):
+    """A publisher told of an error."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a phase."""
+
+    phase: Phase
+    ledgers: Sequence[Ledger]
+    seconds: float
+    ended_by: Exception | None = None
+
+    @property
+    def faults(self) -> list[str]:
+        """Return all that is wrong."""
+        if self.ended_by is not None:
+            return [f"ended by {type(self.ended_by).__name__}: {str(self.ended_by)[:LONGEST_TEXT]}"]
+        return [fault for ledger in self.ledgers for fault in ledger.faults()]
+
+
+def chosen(only: Sequence[str] | None) -> list[Phase]:
+    """Return the phases that a command line with these `--only` options asks for."""
+    return [phase for phase in PHASES if not only or any(part in phase.name for part in only)]
+
+
+def run_phases(phases: Sequence[Phase], workshops: Sequence[Workshop], *, quick: bool) -> bool:
+    """Run phases in workshops that share a Redis, and print what happened; return whether all is fine."""
+    by_name = {workshop.installation.name: workshop for workshop in workshops}
+    fine = True
+    for phase in phases:
+        outcome = run_phase(phase, by_name, QUICK if quick else FULL)
+        print(told(outcome), flush=True)
+        fine &= not outcome.faults
+    return fine
+
+
+def told(outcome: Outcome) -> str:
+    """Return what is printed of a phase."""
+    sockets = sum(len(ledger.received) for ledger in outcome.ledgers)
+    sent = sum(ledger.total for ledger in outcome.ledgers)
+    received = sum(len(frames) for ledger in outcome.ledgers for frames in ledger.received.values())
+    verdict = "each socket received each message of its channel once, in one order" if not outcome.faults else "FAILED"
+    return "\n".join(
+        [
+            f"\n{outcome.phase.name}. {outcome.phase.sentence}",
+            f"  {' | '.join(member.name for member in outcome.phase.members)}",
+            f"  {sent:,} messages, {sockets} sockets, {received:,} deliveries, {outcome.seconds:.0f} s: {verdict}",
+            *[f"    {fault}" for fault in outcome.faults],
+        ]
+    )
+
+
+def run_phase(phase: Phase, workshops: Mapping[str, Workshop], amounts: Amounts) -> Outcome:
+    """Run one phase."""
+    began = time.monotonic()
+    try:
+        ledgers = ledgers_of(phase, workshops, amounts)
+    except (NeverHappened, PublisherFailed, ConnectionClosed) as error:
+        return Outcome(phase, [], time.monotonic() - began, error)
+    return Outcome(phase, ledgers, time.monotonic() - began)
+
+
+def ledgers_of(phase: Phase, workshops: Mapping[str, Workshop], amounts: Amounts) -> list[Ledger]:
+    """Run the servers of a phase, let everybody publish, and return the ledger of each channel."""
+    with running(phase, workshops) as sides, ExitStack() as stack:
+        for side in sides.values():
+            stack.enter_context(side.fresh())
+        sockets = {channel_name(each): opened(each, sides, amounts.sockets) for each in [*CHANNELS, TALK]}
+        publish_everything(phase, workshops, sides, amounts)
+        ledgers = [*(Ledger(sent_to(each, phase, amounts)) for each in CHANNELS), Ledger(talked(phase, amounts))]
+        for ledger, listening in zip(ledgers, sockets.values(), strict=True):
+            ledger.received.update({name: socket.frames(PATIENCE) for name, socket in listening.items()})
+    return ledgers
+
+
+@contextmanager
+def running(phase: Phase, workshops: Mapping[str, Workshop]) -> Iterator[dict[str, Side]]:
+    """Run the servers of a phase; yield a side for each, by the member's name."""
+    with ExitStack() as stack:
+        servers = {}
+        for member in phase.members:
+            servers[member] = workshops[member.installation].start(member.settings)
+            stack.callback(servers[member].stop)
+        sides = {}
+        for member, server in servers.items():
+            server.wait_until_ready()
+            sides[member.name] = Side(server.workshop, member.settings, server.port)
+            stack.callback(sides[member.name].close)
+        yield sides
+
+
+def channel_name(channel: Channel) -> str:
+    """Return how a channel is called in the ledger."""
+    return f"{channel.query} of {channel.facility}"
+
+
+def opened(channel: Channel, sides: Mapping[str, Side], count: int) -> dict[str, Socket]:
+    """Open sockets of a channel at all servers; return them by the name that the ledger gives them."""
+    sockets = {}
+    for name, side in sides.items():
+        for number in range(count):
+            socket = side.visitor(channel.username).connect(channel.facility, channel.query, audience=channel.audience)
+            sockets[f"{name}: socket {number}, {channel_name(channel)},"] = socket
+    return sockets
+
+
+def by_process(member: Member, channel: Channel) -> str:
+    """Return the name of a publisher: a plain process."""
+    return f"{member.name}: process to {channel_name(channel)}"
+
+
+def by_view(member: Member, channel: Channel) -> str:
+    """Return the name of a publisher: the views of a server."""
+    return f"{member.name}: view to {channel_name(channel)}"
+
+
+def by_socket(member: Member) -> str:
+    """Return the name of a publisher: a socket."""
+    return f"{member.name}: socket"
+
+
+def sent_to(channel: Channel, phase: Phase, amounts: Amounts) -> dict[str, int]:
+    """Return how much each publisher sends to a channel."""
+    processes = {by_process(member, channel): amounts.by_process for member in phase.members}
+    return processes | {by_view(member, channel): amounts.by_view for member in phase.members}
+
+
+def talked(phase: Phase, amounts: Amounts) -> dict[str, int]:
+    """Return how much each socket publishes."""
+    return {by_socket(member): amounts.by_socket for member in phase.members}
+
+
+def publish_everything(
+    phase: Phase, workshops: Mapping[str, Workshop], sides: Mapping[str, Side], amounts: Amounts
+) -> None:
+    """Let processes, views and sockets of all members publish at the same time; return when all have done so."""
+    with ThreadPoolExecutor(2 * len(phase.members) + 1) as pool:
+        work = [pool.submit(talk, phase, sides, amounts.by_socket)]
+        for member in phase.members:
+            work.append(pool.submit(publish_by_process, member, workshops[member.installation], amounts.by_process))
+            work.append(pool.submit(publish_by_view, member, sides[member.name], amounts.by_view))
+        for each in work:
+            each.result()
+
+
+def orders(member: Member, count: int, publisher: Any) -> list[dict[str, Any]]:
+    """Return orders for `count` messages to each channel, by turns."""
+    return [
+        {
+            "facility": channel.facility,
+            "message": entry(publisher(member, channel), number),
+            "audience": channel.audience,
+            "expire": EXPIRE,
+        }
+        for number in range(count)
+        for channel in CHANNELS
+    ]
+
+
+def publish_by_process(member: Member, workshop: Workshop, count: int) -> None:
+    """Let a plain process publish."""
+    answers = workshop.run_script("publish", orders(member, count, by_process), member.settings)
+    check(answers)
+
+
+def publish_by_view(member: Member, side: Side, count: int) -> None:
+    """Let the server publish in its views."""
+    check([side.publish(**order) for order in orders(member, count, by_view)])
+
+
+def check(answers: Sequence[Mapping[str, Any]]) -> None:
+    """Raise the first error that a publisher told of."""
+    for answer in answers:
+        if answer["error"] is not None:
+            raise PublisherFailed(f"a publisher of {answer['keys']} failed with {answer['error']}")
+
+
+def talk(phase: Phase, sides: Mapping[str, Side], count: int) -> None:
+    """
+    Let a socket of each server publish, by turns.
+
+    Each waits until Redis has what it sent: the original leaves what it reads together with something else for later.
+    """
+    speakers = {member: sides[member.name].connect(TALK.facility, "publish-broadcast") for member in phase.members}
+    for number in range(count):
+        for member, speaker in speakers.items():
+            text = entry(by_socket(member), number)
+            speaker.send(text)
+            sides[member.name].wait_for_value(f"broadcast:{TALK.facility}", text)
