@@ -47,7 +47,7 @@ docs: $(VENV)/docs.stamp
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
 
-## Compare with django-websocket-redis 0.6.0 over HTTP, WebSocket and Redis.
+## Compare with django-websocket-redis 0.6.0 over HTTP, WebSocket and Redis; go through the phases of a move.
 test-original: $(VENV)/test.stamp
 	$(BIN)/python -m tests.against_original $(ARGS)
 
