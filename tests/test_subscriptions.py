@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from example_project.redis_server import RedisServer
 from tests.layers import CORE, IN_MEMORY, PUBSUB, one_layer
-from tests.waiting import TIMEOUT
+from tests.waiting import TIMEOUT, eventually
 from ws4channels import subscriptions
+from ws4channels.connections import RedisConnectionError
+from ws4channels.messages import Publication
+from ws4channels.subscriptions import LayerSubscription, PubSubLayerSubscription, _NotInALoop, _persistently
 from ws4channels.transports import get_transport
 
 
@@ -38,3 +45,109 @@ async def test_membership_is_renewed_before_the_layer_forgets_it(
     settings.CHANNEL_LAYERS = one_layer(backend, **config)
     subscription = await get_transport().subscribe()
     assert subscription.renewal_interval == interval
+
+
+@asynccontextmanager
+async def receiving(subscription: LayerSubscription) -> AsyncIterator[list[dict[str, Any]]]:
+    """Receive for as long as the block runs; yields what has come."""
+    events: list[dict[str, Any]] = []
+
+    async def receive() -> None:
+        while True:
+            events.append(await subscription.receive())
+
+    task = asyncio.create_task(receive())
+    try:
+        yield events
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_layer_that_has_stopped_receiving_is_started_again(settings: Any) -> None:
+    """When what receives in the pub/sub layer has died, probes fail until the subscription is restored."""
+    settings.CHANNEL_LAYERS = one_layer(PUBSUB)
+    transport = get_transport()
+    subscription = await transport.subscribe()
+    async with receiving(subscription) as events:
+        await subscription.join(["broadcast:a"])
+        [shard] = transport._layer._shards
+        shard._receive_task.cancel()
+        await asyncio.wait([shard._receive_task])
+        with pytest.raises(asyncio.TimeoutError):
+            await subscription.probe(0.2)
+        await subscription.restore()
+        await subscription.probe(TIMEOUT)
+        await transport.apublish(Publication(("broadcast:a",), b"x", 0))
+        await eventually(lambda: events, "the message arrives")
+
+
+async def test_new_connection_of_the_layer_is_noticed(settings: Any, redis_client: Any) -> None:
+    """The pub/sub layer connects again in silence; its subscription knows."""
+    settings.CHANNEL_LAYERS = one_layer(PUBSUB)
+    subscription = await get_transport().subscribe()
+    async with receiving(subscription):
+        await subscription.join(["broadcast:a"])
+        assert subscription.generation == 0
+        redis_client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        await eventually(lambda: subscription.generation == 1, "the new connection is noticed")
+        await subscription.probe(TIMEOUT)
+
+
+async def test_each_of_several_hosts_is_confirmed(settings: Any, redis_server: RedisServer) -> None:
+    """Over two Redis servers, joining and probing wait for both, and a new connection to either is noticed."""
+    with RedisServer() as second:
+        settings.CHANNEL_LAYERS = one_layer(PUBSUB, hosts=[redis_server.url, second.url])
+        transport = get_transport()
+        subscription = await transport.subscribe()
+        assert isinstance(subscription, PubSubLayerSubscription)
+        async with receiving(subscription) as events:
+            keys = tuple(f"broadcast:{number}" for number in range(20))
+            await subscription.join(keys)
+            await transport.apublish(Publication(keys, b"x", 0))
+            await subscription.catch_up()
+            await eventually(lambda: len(events) == len(keys), "all arrive")
+            await subscription.probe(TIMEOUT)
+            with second.client() as client:
+                client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+            await eventually(lambda: subscription.generation == 1, "the new connection is noticed")
+            second.kill()
+            with pytest.raises((ConnectionError, RedisConnectionError, asyncio.TimeoutError)):
+                await subscription.probe(1)
+
+
+async def test_connection_that_died_in_the_pool_is_tried_again() -> None:
+    """What may be done twice is done again when its connection turns out to be dead, and not for ever."""
+    failures = [RedisConnectionError("dead"), RedisConnectionError("dead as well")]
+    calls = []
+
+    async def send(event: str) -> None:
+        calls.append(event)
+        if failures:
+            raise failures.pop()
+
+    await _persistently(send, "probe")
+    assert calls == ["probe"] * 3
+    failures.extend(RedisConnectionError("gone") for _ in range(9))
+    with pytest.raises(RedisConnectionError):
+        await _persistently(send, "probe")
+    assert len(calls) == 6
+
+
+def test_tracebacks_of_one_outage_are_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layer's traceback of every second passes once an outage; whatever else it logs always passes."""
+    now = 1000.0
+    monkeypatch.setattr(subscriptions.time, "monotonic", lambda: now)
+    once = _NotInALoop()
+
+    def passes(message: str) -> bool:
+        return once.filter(logging.LogRecord("layer", logging.ERROR, __file__, 1, message, None, None))
+
+    passed = []
+    for _ in range(60):
+        passed.append(passes("Unexpected exception in receive task"))
+        now += 1
+        assert passes("Something else")
+    assert passed == [True] + [False] * 59
+    now += _NotInALoop.QUIET
+    assert passes("Unexpected exception in receive task")

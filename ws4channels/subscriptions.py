@@ -8,20 +8,37 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
+import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from channels.exceptions import ChannelFull
+from channels_redis import pubsub
 
 from ws4channels.audience import group_of
+from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
 from ws4channels.deadlines import within
 
 PROBE_TYPE = "ws4channels.probe"
 _PROBE_TIMEOUT = 5.0
 _PROBE_INTERVAL = 0.05
+_ATTEMPTS = 3
+
+
+async def _persistently(function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+    """Await something that may be done twice, and do so if its connection had died while it lay in the layer's pool."""
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        try:
+            await function(*args)
+        except UNREACHABLE:
+            if not attempts_left:
+                raise
+        else:
+            return
 
 
 class Subscription(Protocol):
@@ -82,7 +99,7 @@ class LayerSubscription:
 
     async def restore(self) -> None:
         """Do what may be needed, after an outage, for `probe` to succeed and `join` to work."""
-        await self.layer.group_add(self._own_group, self.channel_name)
+        await _persistently(self.layer.group_add, self._own_group, self.channel_name)
 
     async def probe(self, timeout: float) -> None:
         """Return when something that we sent ourselves has come back, by a group as messages do.
@@ -90,17 +107,17 @@ class LayerSubscription:
         Raises asyncio.TimeoutError after `timeout` seconds, or what the layer raises.
         """
         with self._probe() as (event, arrival):
-            await within(timeout, self.layer.group_send(self._own_group, event))
+            await within(timeout, _persistently(self.layer.group_send, self._own_group, event))
             await within(timeout, arrival)
 
     async def join(self, keys: Iterable[str]) -> None:
         """Subscribe to `keys`. What is published after this has returned is received."""
         for key in keys:
-            await self.layer.group_add(group_of(key), self.channel_name)
+            await _persistently(self.layer.group_add, group_of(key), self.channel_name)
 
     async def leave(self, key: str) -> None:
         """Unsubscribe from `key`."""
-        await self.layer.group_discard(group_of(key), self.channel_name)
+        await _persistently(self.layer.group_discard, group_of(key), self.channel_name)
 
     async def receive(self) -> dict[str, Any]:
         """Wait for the next event of a joined key."""
@@ -126,7 +143,7 @@ class LayerSubscription:
         """Send to our own channel, as soon as its layer's capacity allows."""
         while True:
             try:
-                await self.layer.send(self.channel_name, event)
+                await _persistently(self.layer.send, self.channel_name, event)
             except ChannelFull:
                 await asyncio.sleep(_PROBE_INTERVAL)
             else:
@@ -142,6 +159,26 @@ class LayerSubscription:
             self._probes.pop(number, None)
 
 
+class _NotInALoop(logging.Filter):
+    """Lets the first of the tracebacks pass that the pub/sub layer logs every second while it cannot receive."""
+
+    QUIET = 10.0
+    """Seconds without one, after which the next is a new outage's first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = -self.QUIET
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.getMessage() != "Unexpected exception in receive task":
+            return True
+        before, self._last = self._last, time.monotonic()
+        return self._last - before >= self.QUIET
+
+
+_not_in_a_loop = _NotInALoop()
+
+
 class PubSubLayerSubscription(LayerSubscription):
     """On ``channels_redis.pubsub``, whose ``group_add`` returns before Redis has seen the subscription.
 
@@ -150,6 +187,12 @@ class PubSubLayerSubscription(LayerSubscription):
     """
 
     renewal_interval = None
+
+    @classmethod
+    async def open(cls, layer: Any) -> LayerSubscription:
+        """Open a channel of our own in `layer`."""
+        logging.getLogger(pubsub.__name__).addFilter(_not_in_a_loop)
+        return await super().open(layer)
 
     async def restore(self) -> None:
         """Have the layer receive, also if what receives has died, and be told of its new connections."""
@@ -201,7 +244,7 @@ class PubSubLayerSubscription(LayerSubscription):
 
     async def _confirm_all(self) -> None:
         for marker in self._markers():
-            await self.layer.group_add(marker, self.channel_name)
+            await _persistently(self.layer.group_add, marker, self.channel_name)
             try:
                 await self._probe_until_heard(marker)
             finally:
@@ -210,7 +253,7 @@ class PubSubLayerSubscription(LayerSubscription):
     async def _probe_until_heard(self, group: str) -> None:
         with self._probe() as (event, arrival):
             while not arrival.done():
-                await self.layer.group_send(group, event)
+                await _persistently(self.layer.group_send, group, event)
                 await asyncio.wait([arrival], timeout=_PROBE_INTERVAL)
 
     def _listen_to_connections(self) -> None:

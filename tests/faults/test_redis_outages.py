@@ -1,0 +1,285 @@
+"""What happens to open sockets when their Redis, or the way there, fails: over each transport, on a real Daphne.
+
+The site reaches its Redis by a proxy. Tests publish past it, as other processes of a site would, and all transports go
+through the same outage side by side.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import redis
+
+from example_project.redis_server import RedisServer
+from tests.faults.proxy import Proxy
+from tests.layers import CORE, PUBSUB, one_layer
+from tests.live.client import Socket
+from tests.live.servers import RunningSite, Surroundings, daphne
+from tests.waiting import SCALE, TIMEOUT, wait_until
+from ws4channels.publisher import RedisPublisher
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("redis_outages")]
+
+LOST, FOUND = "may be lost", "again after"
+PAUSE = 10.0
+"""Seconds for which Redis answers nobody in one test: longer than any timeout on the way."""
+LAST = "the last"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One transport: the settings of a site, and the same site's settings for who publishes past the proxy."""
+
+    name: str
+    site: RunningSite
+    publisher_settings: dict[str, Any]
+
+    def log_lines(self, words: str) -> list[str]:
+        """Return the lines that the server logged with these words."""
+        return [line for line in self.site.output().splitlines() if words in line]
+
+
+@pytest.fixture(scope="module")
+def outage_redis() -> Iterator[RedisServer]:
+    """A Redis that these tests may harm. It keeps its keys on disk, as a site's would."""
+    with RedisServer(config={"appendonly": "yes", "appendfsync": "always"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def proxy(outage_redis: RedisServer) -> Iterator[Proxy]:
+    """The way from the sites to that Redis."""
+    with Proxy(outage_redis.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def cases(outage_redis: RedisServer, proxy: Proxy) -> Iterator[list[Case]]:
+    """A Daphne for each transport."""
+    with ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="ws4-"))
+        url = f"redis://127.0.0.1:{proxy.port}/0"
+        surroundings = Surroundings(url, Path(directory).resolve())
+        surroundings.manage("prepare")
+        yield [
+            Case(
+                name,
+                stack.enter_context(daphne(surroundings, settings=settings_of(backend, url))),
+                settings_of(backend, f"{outage_redis.url}/0"),
+            )
+            for name, backend in {"pubsub": PUBSUB, "core": CORE}.items()
+        ]
+
+
+def settings_of(backend: str, url: str) -> dict[str, Any]:
+    """Return the settings of a process that reaches its Redis at `url`. Each transport has a prefix of its own."""
+    prefix = "core" if backend == CORE else "pubsub"
+    hosts = [{"address": url, "socket_timeout": None}]
+    return {
+        "WS4REDIS_PREFIX": prefix,
+        "WS4REDIS_CONNECTION": {"url": url},
+        "CHANNEL_LAYERS": one_layer(backend, hosts=hosts, prefix=f"{prefix}:layer"),
+    }
+
+
+class Witness:
+    """A socket that is open through an outage of one case, and the publisher of its facility past the proxy."""
+
+    def __init__(self, case: Case, socket: Socket, facility: str) -> None:
+        self.case = case
+        self.socket = socket
+        self.facility = facility
+        self.lost_before = len(case.log_lines(LOST))
+        self.found_before = len(case.log_lines(FOUND))
+
+    def publish(self, settings: Any, *messages: str, expire: int = 60) -> None:
+        """Publish as another process of the case's site."""
+        for name, value in self.case.publisher_settings.items():
+            setattr(settings, name, value)
+        publisher = RedisPublisher(facility=self.facility, broadcast=True)
+        for message in messages:
+            publisher.publish_message(message, expire=expire)
+
+    def heard_until(self, message: str, timeout: float = TIMEOUT) -> list[str]:
+        """Return what arrives up to and with `message`."""
+        heard: list[str] = []
+        deadline = time.monotonic() + timeout
+        while message not in heard:
+            try:
+                heard.append(str(self.socket.receive(deadline - time.monotonic())))
+            except Exception as error:
+                raise AssertionError(f"{self.case.name}: {error}:\n{self.case.site.output()}") from error
+        return heard
+
+    def outage_is_over(self) -> None:
+        """Wait until the server says so."""
+        found = self.found_before + 1
+        wait_until(lambda: len(self.case.log_lines(FOUND)) >= found, f"{self.case.name}: found again", 2 * TIMEOUT)
+
+    def check_log(self) -> None:
+        """The outage has been logged once, and its end once."""
+        assert len(self.case.log_lines(LOST)) == self.lost_before + 1, self.case.site.output()
+        assert len(self.case.log_lines(FOUND)) == self.found_before + 1, self.case.site.output()
+
+
+@contextmanager
+def witnesses(cases: list[Case]) -> Iterator[list[Witness]]:
+    """Open a socket of a new facility on each case's server."""
+    facility = uuid.uuid4().hex
+    with ExitStack() as stack:
+        yield [
+            Witness(case, stack.enter_context(case.site.connect(facility, "subscribe-broadcast")), facility)
+            for case in cases
+        ]
+
+
+def test_redis_killed_and_restarted_under_traffic(cases: list[Case], outage_redis: RedisServer, settings: Any) -> None:
+    """Sockets stay open; what is published after the restart arrives; nothing comes twice or out of order."""
+    with witnesses(cases) as watched:
+        for witness in watched:
+            witness.publish(settings, "0")
+        with traffic(watched, settings) as numbers:
+            wait_until(lambda: numbers[0] > 5, "some traffic before")
+            outage_redis.kill()
+            outage_redis.start()
+            begin = numbers[0]
+            wait_until(lambda: numbers[0] > begin + 5, "some traffic after")
+            for witness in watched:
+                witness.outage_is_over()
+        for witness in watched:
+            witness.publish(settings, LAST)
+            heard = [int(message) for message in witness.heard_until(LAST)[:-1]]
+            assert heard == sorted(set(heard)), witness.case.name
+            assert heard[0] == 0
+            assert heard[-1] >= begin, witness.case.name
+            witness.check_log()
+
+
+@contextmanager
+def traffic(watched: list[Witness], settings: Any) -> Iterator[list[int]]:
+    """Publish 1, 2, … to all witnesses for as long as the block runs; yields a list with the last number."""
+    numbers = [0]
+    stop = threading.Event()
+
+    def publish() -> None:
+        while not stop.wait(0.02):
+            numbers[0] += 1
+            for witness in watched:
+                # The number is lost then, as its publisher is told.
+                with contextlib.suppress(redis.exceptions.ConnectionError):
+                    witness.publish(settings, str(numbers[0]))
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        yield numbers
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.parametrize(("kind", "hit"), [("pubsub", ["pubsub"]), ("normal", ["core"])])
+def test_connections_killed_by_redis(
+    cases: list[Case], outage_redis: RedisServer, settings: Any, kind: str, hit: list[str]
+) -> None:
+    """Connections that an operator kills are replaced, and sockets stay open."""
+    with witnesses(cases) as watched, outage_redis.client() as client:
+        for witness in watched:
+            witness.publish(settings, "before")
+            assert witness.heard_until("before") == ["before"]
+        client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+        for witness in watched:
+            hears_the_next(witness, settings)
+            if witness.case.name in hit:
+                witness.outage_is_over()
+                witness.check_log()
+
+
+def hears_the_next(witness: Witness, settings: Any) -> None:
+    """Publish kept messages until one arrives; it must be the newest at that moment."""
+    published: list[str] = []
+
+    def arrives() -> bool:
+        published.append(f"after {len(published)}")
+        witness.publish(settings, published[-1])
+        with contextlib.suppress(TimeoutError):
+            heard = witness.socket.receive(0.2 * SCALE)
+            assert heard in published
+            return True
+        return False
+
+    wait_until(arrives, f"{witness.case.name}: a message arrives again", 2 * TIMEOUT)
+
+
+def test_kept_message_that_changed_during_an_outage_is_sent(cases: list[Case], proxy: Proxy, settings: Any) -> None:
+    """What others published while the server was cut off arrives in the end, once; what did not change does not.
+
+    Over pub/sub that is the message which is kept. The core layer has kept all of them in a list.
+    """
+    with witnesses(cases) as changing, witnesses(cases) as quiet:
+        for witness in (*changing, *quiet):
+            witness.publish(settings, "before")
+            assert witness.heard_until("before") == ["before"]
+        proxy.cut()
+        for witness in changing:
+            witness.publish(settings, "missed", "changed")
+            wait_until(lambda witness=witness: len(witness.case.log_lines(LOST)) > witness.lost_before, "it is noticed")
+        proxy.mend()
+        for witness in (*changing, *quiet):
+            witness.outage_is_over()
+            witness.publish(settings, LAST)
+            missed = ["missed", "changed"] if witness.case.name == "core" else ["changed"]
+            expected = [*missed, LAST] if witness in changing else [LAST]
+            assert witness.heard_until(LAST) == expected, witness.case.name
+            witness.check_log()
+
+
+def test_redis_that_pauses(cases: list[Case], outage_redis: RedisServer, settings: Any) -> None:
+    """Ten seconds in which Redis answers nobody close no socket and lose nothing that was published afterwards."""
+    assert outage_redis.pid is not None
+    process = psutil.Process(outage_redis.pid)
+    with witnesses(cases) as watched:
+        for witness in watched:
+            witness.publish(settings, "before")
+        process.send_signal(signal.SIGSTOP)
+        try:
+            begin = time.monotonic()
+            wait_until(lambda: time.monotonic() - begin > PAUSE, "the pause", PAUSE + TIMEOUT)
+        finally:
+            process.send_signal(signal.SIGCONT)
+        for witness in watched:
+            witness.publish(settings, LAST)
+            assert witness.heard_until(LAST) == ["before", LAST], witness.case.name
+            witness.outage_is_over()
+            witness.check_log()
+
+
+def test_network_that_stands_still(cases: list[Case], proxy: Proxy, settings: Any) -> None:
+    """With the queues to the server full, and Redis giving up on it, the newest kept message arrives in the end."""
+    with witnesses(cases) as watched:
+        for witness in watched:
+            witness.publish(settings, "before")
+            assert witness.heard_until("before") == ["before"]
+        proxy.hold()
+        for witness in watched:
+            # More than Redis keeps for a subscriber (client-output-buffer-limit, by default 32 MB).
+            witness.publish(settings, *(f"{number} " + "x" * 1_000_000 for number in range(40)))
+            witness.publish(settings, LAST)
+        proxy.release()
+        for witness in watched:
+            heard = witness.heard_until(LAST, 4 * TIMEOUT)
+            assert heard[-1] == LAST
+            numbers = [int(message.split()[0]) for message in heard[:-1]]
+            assert numbers == sorted(set(numbers))
