@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,7 +15,7 @@ from tests.waiting import TIMEOUT, eventually
 from ws4channels import subscriptions
 from ws4channels.connections import RedisConnectionError
 from ws4channels.messages import Publication
-from ws4channels.subscriptions import LayerSubscription, PubSubLayerSubscription, _NotInALoop, _persistently
+from ws4channels.subscriptions import LayerSubscription, PubSubLayerSubscription, _persistently
 from ws4channels.transports import get_transport
 
 
@@ -132,22 +131,3 @@ async def test_connection_that_died_in_the_pool_is_tried_again() -> None:
     with pytest.raises(RedisConnectionError):
         await _persistently(send, "probe")
     assert len(calls) == 6
-
-
-def test_tracebacks_of_one_outage_are_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The layer's traceback of every second passes once an outage; whatever else it logs always passes."""
-    now = 1000.0
-    monkeypatch.setattr(subscriptions.time, "monotonic", lambda: now)
-    once = _NotInALoop()
-
-    def passes(message: str) -> bool:
-        return once.filter(logging.LogRecord("layer", logging.ERROR, __file__, 1, message, None, None))
-
-    passed = []
-    for _ in range(60):
-        passed.append(passes("Unexpected exception in receive task"))
-        now += 1
-        assert passes("Something else")
-    assert passed == [True] + [False] * 59
-    now += _NotInALoop.QUIET
-    assert passes("Unexpected exception in receive task")

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from channels.exceptions import ChannelFull
-from channels_redis import pubsub
 
+from ws4channels import layer_logs
 from ws4channels.audience import group_of
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
@@ -159,26 +157,6 @@ class LayerSubscription:
             self._probes.pop(number, None)
 
 
-class _NotInALoop(logging.Filter):
-    """Lets the first of the tracebacks pass that the pub/sub layer logs every second while it cannot receive."""
-
-    QUIET = 10.0
-    """Seconds without one, after which the next is a new outage's first."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._last = -self.QUIET
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.getMessage() != "Unexpected exception in receive task":
-            return True
-        before, self._last = self._last, time.monotonic()
-        return self._last - before >= self.QUIET
-
-
-_not_in_a_loop = _NotInALoop()
-
-
 class PubSubLayerSubscription(LayerSubscription):
     """On ``channels_redis.pubsub``, whose ``group_add`` returns before Redis has seen the subscription.
 
@@ -191,7 +169,7 @@ class PubSubLayerSubscription(LayerSubscription):
     @classmethod
     async def open(cls, layer: Any) -> LayerSubscription:
         """Open a channel of our own in `layer`."""
-        logging.getLogger(pubsub.__name__).addFilter(_not_in_a_loop)
+        layer_logs.log_outages_once()
         return await super().open(layer)
 
     async def restore(self) -> None:
