@@ -1,4 +1,4 @@
-"""What ``channels_redis.pubsub`` logs while Redis is away: a traceback a second, of which the first tells everything."""
+"""What ``channels_redis.pubsub`` logs while Redis is away: a traceback a second; the first tells everything."""
 
 from __future__ import annotations
 

@@ -67,7 +67,11 @@ class Proxy:
         if self._is_cut:
             writer.transport.abort()
             return
-        there, back = await asyncio.open_connection(HOST, self.target)
+        try:
+            there, back = await asyncio.open_connection(HOST, self.target)
+        except OSError:
+            writer.transport.abort()  # As if the client had reached nobody itself.
+            return
         self._writers |= {writer, back}
         await asyncio.gather(self._pass_on(reader, back), self._pass_on(there, writer))
         self._writers -= {writer, back}

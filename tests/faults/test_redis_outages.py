@@ -24,7 +24,7 @@ import redis
 
 from example_project.redis_server import RedisServer
 from tests.faults.proxy import Proxy
-from tests.layers import CORE, PUBSUB, one_layer
+from tests.layers import CORE, PUBSUB, REDIS, one_layer
 from tests.live.client import Socket
 from tests.live.servers import RunningSite, Surroundings, daphne
 from tests.waiting import SCALE, TIMEOUT, wait_until
@@ -32,6 +32,7 @@ from ws4channels.publisher import RedisPublisher
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("redis_outages")]
 
+BACKENDS = {"pubsub": PUBSUB, "core": CORE, "redis": REDIS}
 LOST, FOUND = "may be lost", "again after"
 PAUSE = 10.0
 """Seconds for which Redis answers nobody in one test: longer than any timeout on the way."""
@@ -76,22 +77,21 @@ def cases(outage_redis: RedisServer, proxy: Proxy) -> Iterator[list[Case]]:
         yield [
             Case(
                 name,
-                stack.enter_context(daphne(surroundings, settings=settings_of(backend, url))),
-                settings_of(backend, f"{outage_redis.url}/0"),
+                stack.enter_context(daphne(surroundings, settings=settings_of(name, url))),
+                settings_of(name, f"{outage_redis.url}/0"),
             )
-            for name, backend in {"pubsub": PUBSUB, "core": CORE}.items()
+            for name in BACKENDS
         ]
 
 
-def settings_of(backend: str, url: str) -> dict[str, Any]:
-    """Return the settings of a process that reaches its Redis at `url`. Each transport has a prefix of its own."""
-    prefix = "core" if backend == CORE else "pubsub"
-    hosts = [{"address": url, "socket_timeout": None}]
-    return {
-        "WS4REDIS_PREFIX": prefix,
-        "WS4REDIS_CONNECTION": {"url": url},
-        "CHANNEL_LAYERS": one_layer(backend, hosts=hosts, prefix=f"{prefix}:layer"),
-    }
+def settings_of(name: str, url: str) -> dict[str, Any]:
+    """Return the settings of a process that reaches its Redis at `url`. Each case has a prefix of its own."""
+    backend = BACKENDS[name]
+    common = {"WS4REDIS_PREFIX": name, "WS4REDIS_CONNECTION": {"url": url}}
+    if backend == REDIS:
+        return {**common, "WS4CHANNELS_TRANSPORT": "redis", "CHANNEL_LAYERS": {}}
+    layer = one_layer(backend, hosts=[{"address": url, "socket_timeout": None}], prefix=f"{name}:layer")
+    return {**common, "WS4CHANNELS_TRANSPORT": "channel_layer", "CHANNEL_LAYERS": layer}
 
 
 class Witness:
@@ -190,7 +190,7 @@ def traffic(watched: list[Witness], settings: Any) -> Iterator[list[int]]:
         thread.join()
 
 
-@pytest.mark.parametrize(("kind", "hit"), [("pubsub", ["pubsub"]), ("normal", ["core"])])
+@pytest.mark.parametrize(("kind", "hit"), [("pubsub", ["pubsub", "redis"]), ("normal", ["core"])])
 def test_connections_killed_by_redis(
     cases: list[Case], outage_redis: RedisServer, settings: Any, kind: str, hit: list[str]
 ) -> None:
