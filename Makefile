@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+WORKERS ?= 0
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-python test-js lint types docs bench test-original clean
+.PHONY: demo test test-python test-js lint types docs bench soak test-original clean
 
 # One stamp a requirements file: it is installed again when that file, or what it includes, has changed.
 $(BIN)/python:
@@ -22,11 +23,12 @@ $(VENV)/%.stamp: requirements/%.txt requirements/base.txt requirements/demo.txt 
 demo: $(VENV)/demo.stamp
 	@exec $(BIN)/python manage.py demo
 
-## Run all tests: Python (unit, communicator, live servers, Chromium) and JavaScript.
+## Run all tests: Python (unit, communicator, live servers, Chromium) and JavaScript. The Python ones run in several
+## processes, a file in one: more of them than processors, for much of the time they wait for servers.
 test: test-js test-python
 
 test-python: $(VENV)/test.stamp
-	PYTHONDEVMODE=1 $(BIN)/python -m pytest --cov $(PYTEST_ARGS)
+	PYTHONDEVMODE=1 $(BIN)/python -m pytest --cov -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 test-js:
 	@if command -v node >/dev/null; then node --test tests/js/*.test.mjs; \
@@ -46,6 +48,10 @@ docs: $(VENV)/docs.stamp
 ## Compare with others, under ten minutes; `make bench ARGS=--short` in a minute or two.
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
+
+## A mixed load with faults, five minutes of it, whose books must balance; `make soak ARGS=--short` in less than one.
+soak: $(VENV)/test.stamp
+	$(BIN)/python -m tests.soak $(ARGS)
 
 ## Compare with django-websocket-redis 0.6.0 over HTTP, WebSocket and Redis; go through the phases of a move.
 test-original: $(VENV)/test.stamp

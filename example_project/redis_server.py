@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import importlib.util
 import os
+import random
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
@@ -22,6 +24,7 @@ from redis.retry import Retry
 HOST = "127.0.0.1"
 POLL_INTERVAL = 0.02
 PORT_ATTEMPTS = 5
+_PORTS = range(20_000, 32_000)
 # The shortest limit of `sun_path` among the systems that we run on (macOS), without the closing NUL.
 MAX_SOCKET_PATH = 103
 
@@ -293,10 +296,16 @@ def start_guard(pid: int, traces: Sequence[Path]) -> subprocess.Popen[bytes]:
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of the loopback interface that nobody listens on at this moment.
+
+    It lies below those that systems choose for outgoing connections. Of these, one may be taken before our server
+    is there, even by its own clients: they try to reach it again and again while it is down.
+    """
+    while True:
+        port = random.SystemRandom().choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def is_listening(unix_socket: Path) -> bool:

@@ -1,15 +1,8 @@
 """The Django settings of the tests. Servers that tests start have settings of their own."""
 
 import os
-import socket
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
+from example_project.redis_server import free_port
 
 SECRET_KEY = "tests"
 DEBUG = False
@@ -48,8 +41,9 @@ TEMPLATES = [
     }
 ]
 
-# The tests' own Redis, which conftest.py starts. pytest-django reads these settings before any fixture runs.
-REDIS_PORT = int(os.environ.get("WS4CHANNELS_TEST_REDIS_PORT") or _free_port())
+# The tests' own Redis, which conftest.py starts: one for each worker of pytest-xdist, which each read this file.
+# pytest-django does so before any fixture runs.
+REDIS_PORT = int(os.environ.get("WS4CHANNELS_TEST_REDIS_PORT") or free_port())
 REDIS_URL = f"redis://127.0.0.1:{REDIS_PORT}/0"
 WS4REDIS_CONNECTION = {"url": REDIS_URL}
 CHANNEL_LAYERS = {

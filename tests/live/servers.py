@@ -133,10 +133,15 @@ def wsgi(surroundings: Surroundings, settings: Settings | None = None) -> Any:
     return on_port(surroundings, command, r"Listening on http://([\d.]+:\d+)", settings)
 
 
+def look_for_program(name: str) -> str | None:
+    """Return the path of an installed program; system programs are not on everybody's PATH."""
+    search_path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_DIRECTORIES])
+    return shutil.which(name, path=search_path)
+
+
 def find_program(name: str, package: str) -> str:
     """Return the path of an installed program. Without it the test is skipped, and fails where CI=1."""
-    search_path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_DIRECTORIES])
-    path = shutil.which(name, path=search_path)
+    path = look_for_program(name)
     if path is None:
         reason = f"{name} is not installed, so nothing tests the site behind it: apt install {package}"
         if os.environ.get("CI") == "1":

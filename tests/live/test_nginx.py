@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import ssl
 import sys
 import time
@@ -17,7 +15,7 @@ import pytest
 from example_project.redis_server import HOST, free_port
 from tests.live.certificates import make_certificate
 from tests.live.client import Site, Socket, shown, told
-from tests.live.processes import ServerProcess
+from tests.live.nginx import nginx
 from tests.live.recipes import command_of_unit, render
 from tests.live.servers import APPLICATION, RunningSite, Surroundings, find_program, on_unix_socket
 from tests.waiting import SCALE, TIMEOUT
@@ -27,24 +25,6 @@ pytestmark = pytest.mark.live
 HEARTBEAT = "--heartbeat--"
 INTERVAL = 0.5 * SCALE
 READ_TIMEOUT = 3 * INTERVAL
-# What a distribution's /etc/nginx/nginx.conf has around the recipe, here with every path inside the prefix.
-NGINX_CONF = """\
-{user}daemon off;
-pid nginx.pid;
-error_log stderr;
-worker_processes 1;
-events {{ worker_connections 256; }}
-http {{
-    types {{ text/css css; text/javascript js; }}
-    access_log off;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    include example.conf;
-}}
-"""
 
 
 @dataclass(frozen=True)
@@ -111,20 +91,9 @@ def site(surroundings, backends) -> Iterator[Proxied]:
         "/srv/example/static/": f"{surroundings.directory}/static/",
         "proxy_read_timeout 60s;": f"proxy_read_timeout {READ_TIMEOUT * 1000:.0f}ms;",
     }
-    (prefix / "example.conf").write_text(render("nginx.conf", values), "utf-8")
-    # Started by root, nginx would leave root's directories to a user who may not read them.
-    user = "user root;\n" if os.geteuid() == 0 else ""
-    (prefix / "nginx.conf").write_text(NGINX_CONF.format(user=user), "utf-8")
-    command = [program, "-p", f"{prefix}/", "-c", "nginx.conf"]
-    with ServerProcess(command, surroundings.environment(), surroundings.new_path(".log"), lambda _: answers(port)):
+    with nginx(surroundings, program, prefix, port, render("nginx.conf", values)):
         tls = ssl.create_default_context(cafile=certificate)
         yield Proxied(f"{HOST}:{port}", tls=tls, plain=Site(f"{HOST}:{plain_port}"))
-
-
-def answers(port: int) -> bool:
-    """Tell whether somebody accepts connections on a port."""
-    with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
 
 
 def receive(socket: Socket) -> str | bytes:
