@@ -6,7 +6,16 @@ from importlib import import_module
 
 from ws4channels.migration.fixer import Fixer, ProjectFixer
 
-NAMES: tuple[str, ...] = ("imports",)
+NAMES: tuple[str, ...] = (
+    "server_files",
+    "lock_files",
+    "imports",
+    "templates",
+    "requirements_files",
+    "setup_py",
+    "toml_files",
+    "missing_requirement",
+)
 """The modules, in the order in which their fixers run: first those that only report, for they see what was there."""
 
 

@@ -1,0 +1,45 @@
+"""Tests of the report on files that other tools make."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.migration.rewriting import check_leaves, fix
+from ws4channels.migration.fixers.lock_files import LockFilesFixer
+
+FIXER = LockFilesFixer()
+
+
+@pytest.mark.parametrize(
+    ("path", "todo"),
+    [
+        ("Pipfile.lock", "Make it again: pipenv lock."),
+        ("poetry.lock", "Make it again: poetry lock."),
+        ("uv.lock", "Make it again: uv lock."),
+        ("pdm.lock", "Make it again: pdm lock."),
+        ("tox.ini", "Write ws4channels instead."),
+    ],
+)
+def test_file_that_names_the_original_is_reported(path: str, todo: str) -> None:
+    """The report says how it gets right; the file stays."""
+    fixed = fix(FIXER, "a\nname = 'django-websocket-redis'\nb\n", path)
+    assert fixed.text == "a\nname = 'django-websocket-redis'\nb\n"
+    (finding,) = fixed.findings
+    assert (finding.line, finding.todo) == (2, todo)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("Pipfile.lock", '{"default": {"django": {}}}\n'),
+        ("poetry.lock", "name = 'redis'\n"),
+        ("tox.ini", "[testenv]\ndeps = django\n"),
+        ("uv.lock", ""),
+        ("README.md", "django-websocket-redis\n"),
+        ("package-lock.json", "django-websocket-redis\n"),
+        ("site/lock.py", "# django-websocket-redis\n"),
+    ],
+)
+def test_other_files_are_passed_over(path: str, text: str) -> None:
+    """Files without the original, and files of other kinds, are not reported."""
+    check_leaves(FIXER, text, path)

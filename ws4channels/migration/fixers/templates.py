@@ -1,0 +1,96 @@
+"""Django's templates: how they load the browser client. Code that calls it stays, with jQuery or without."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ws4channels.migration.fixer import Facts, Finding, Fixed, Fixer, Severity, SourceFile
+
+_SUFFIXES = {".html", ".htm", ".xhtml", ".txt", ".xml", ".js", ".djhtml"}
+_CONCERNS_US = re.compile(r"ws4redis|WEBSOCKET_URI", re.I)
+_CLIENT = re.compile(
+    r"""(?P<quote>["']?)\{\{\s*STATIC_URL\s*(?:\|\s*safe\s*)?\}\}/?(?P<path>js/ws4redis(?:\.min)?\.js)"""
+)
+_LOAD = re.compile(r"\{%-?\s*load\s+(?P<libraries>[^%]*?)\s*-?%\}")
+_FROM = re.compile(r"(?P<names>.*?)\s+from\s+(?P<library>\S+)")
+_EXTENDS = re.compile(r"\{%\s*extends\s[^%]*%\}")
+_OLD = {"staticfiles", "admin_static"}
+_QUOTED_HEARTBEAT = re.compile(r"""(["'])\s*\{\{\s*WS4REDIS_HEARTBEAT\s*(?:\|[^}]*)?\}\}\s*\1""")
+
+
+class TemplatesFixer(Fixer):
+    """Fixes templates that load the client by STATIC_URL, or by a tag library that Django no longer has."""
+
+    def wants(self, file: SourceFile, facts: Facts) -> bool:
+        """Tell whether the file may be a template of Django's that has to do with websockets."""
+        if file.suffix not in _SUFFIXES or "/jinja2/" in f"/{file.path}":
+            return False
+        return bool(_CONCERNS_US.search(file.text)) or ("{%" in file.text and any(old in file.text for old in _OLD))
+
+    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
+        """Return the template with the client loaded by ``{% static %}``."""
+        if not _CONCERNS_US.search(file.text):
+            return Fixed(file.text, list(_other_old_libraries(file)))
+        text = _LOAD.sub(_load_new_library, file.text)
+        rewritten = _CLIENT.sub(_static_tag, text)
+        if rewritten != text and not _loads_static(rewritten):
+            rewritten = _with_load(rewritten, file.newline)
+        return Fixed(rewritten, list(_quoted_heartbeats(file)))
+
+
+def _load_new_library(found: re.Match[str]) -> str:
+    selected = _FROM.fullmatch(found["libraries"])
+    if selected is None:
+        names = found["libraries"].split()
+        # Two old libraries, or an old one beside the new one, become one.
+        libraries = " ".join(dict.fromkeys("static" if name in _OLD else name for name in names))
+        return found[0].replace(found["libraries"], libraries) if _OLD & set(names) else found[0]
+    if selected["library"] not in _OLD:
+        return found[0]
+    new = "static" if selected["names"] == "static" else f"{selected['names']} from static"
+    return found[0].replace(found["libraries"], new)
+
+
+def _static_tag(found: re.Match[str]) -> str:
+    inner = "'" if found["quote"] == '"' else '"'
+    return f"{found['quote']}{{% static {inner}{found['path']}{inner} %}}"
+
+
+def _loads_static(text: str) -> bool:
+    for found in _LOAD.finditer(text):
+        selected = _FROM.fullmatch(found["libraries"])
+        names = selected["names"] if selected else found["libraries"]
+        if "static" in names.split():
+            return True
+    return False
+
+
+def _with_load(text: str, newline: str) -> str:
+    extends = _EXTENDS.search(text)
+    if extends is None:
+        # On the first line, because nothing may stand before an XML declaration, not even an empty line.
+        return f"{{% load static %}}{text}"
+    return f"{text[: extends.end()]}{newline}{{% load static %}}{text[extends.end() :]}"
+
+
+def _quoted_heartbeats(file: SourceFile) -> Iterator[Finding]:
+    for found in _QUOTED_HEARTBEAT.finditer(file.text):
+        yield Finding(
+            file.path,
+            file.line_of(found.start()),
+            "WS4REDIS_HEARTBEAT brings its own quotes, or is null: in quotes it is another text than the server's.",
+            "It works as before. Write {{ WS4REDIS_HEARTBEAT }} without quotes and the client's heartbeats count.",
+            Severity.NOTE,
+        )
+
+
+def _other_old_libraries(file: SourceFile) -> Iterator[Finding]:
+    for found in _LOAD.finditer(file.text):
+        if _load_new_library(found) != found[0]:
+            yield Finding(
+                file.path,
+                file.line_of(found.start()),
+                f"Django 3.0 and newer have no such tag library: {found[0]}",
+                f"Write {_load_new_library(found)}. It was left, for this template has nothing to do with websockets.",
+            )
