@@ -22,7 +22,7 @@ from tests.visitors import signed_in
 from tests.waiting import QUIET, TIMEOUT, eventually
 from ws4channels import outbox as outbox_module
 from ws4channels import settings as ws4channels_settings
-from ws4channels.audience import group_name
+from ws4channels.audience import group_name, group_of, orders_key
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
 from ws4channels.exceptions import ConfigurationError
@@ -798,10 +798,9 @@ def what_is_left() -> list[object]:
 
 
 def joined_groups(client: redis.Redis) -> set[str]:
-    """Return the groups that any process has joined in Redis."""
-    return {
-        name.decode().removeprefix("asgi__group__") for name in client.pubsub_channels("asgi__group__ws4channels.*")
-    }
+    """Return the groups that any process has joined in Redis for its websockets."""
+    names = client.pubsub_channels("asgi__group__ws4channels.*")
+    return {name.decode().removeprefix("asgi__group__") for name in names} - {group_of(orders_key(None))}
 
 
 @pytest.mark.parametrize("backend", [PUBSUB, IN_MEMORY], ids=["pubsub", "in-memory"])

@@ -3,10 +3,11 @@
 from django.apps import AppConfig
 
 from ws4channels import checks
+from ws4channels.signing_out import connect_receivers
 
 
 class Ws4ChannelsConfig(AppConfig):
-    """Registers the system checks."""
+    """Registers the system checks, and what signing out does."""
 
     name = "ws4channels"
     verbose_name = "ws4channels"
@@ -14,3 +15,4 @@ class Ws4ChannelsConfig(AppConfig):
     def ready(self) -> None:
         """Register; connects to nothing."""
         checks.register()
+        connect_receivers()

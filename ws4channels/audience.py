@@ -20,6 +20,8 @@ AUDIENCES = (*NAMED_AUDIENCES, BROADCAST)
 
 GROUP_PREFIX = "ws4channels."
 
+_ORDERS = "ws4channels:orders"
+
 # A colon, or what encoding a colon any number of times gives. Encoding the second kind as well is what keeps
 # two different names apart: without it "a:b" and "a%3Ab" would share a key.
 _NEEDS_ENCODING = re.compile(r":|%(?:25)*3A")
@@ -46,6 +48,14 @@ def build_key(prefix: str | None, audience: str, name: object, facility: str) ->
     if audience not in NAMED_AUDIENCES:
         raise AudienceValueError(f"audience is {audience!r}; it must be one of {', '.join(map(repr, AUDIENCES))}.")
     return f"{lead}{audience}:{encode_name(str(name))}:{facility}"
+
+
+def orders_key(prefix: str | None) -> str:
+    """Return the key that all server processes of a site listen to, and no client.
+
+    It begins with the name of no audience, so `build_key` never gives it.
+    """
+    return f"{prefix}:{_ORDERS}" if prefix else _ORDERS
 
 
 def group_of(key: str) -> str:

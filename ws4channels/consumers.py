@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, ClassVar
@@ -21,26 +21,17 @@ from channels.layers import get_channel_layer
 from channels.utils import await_many_dispatch
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 
-from ws4channels import settings
+from ws4channels import custom_subscribers, refusals, settings
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
-from ws4channels.handshake import Agreement, negotiate, path_for_log, run_in_thread
+from ws4channels.handshake import Agreement, negotiate
 from ws4channels.hub import Hub, get_hub
-from ws4channels.messages import Delivery, Payload, Publication, to_payload
+from ws4channels.limits import MessageRate
+from ws4channels.messages import Delivery, Payload, to_payload
+from ws4channels.open_sockets import OpenSocket
 from ws4channels.outbox import CLOSE_ERROR, CLOSE_RESTART, Outbox
-from ws4channels.publishing import apublish
-from ws4channels.redis_store import RedisMessage, expire_in_seconds
 from ws4channels.servers import make_outbox, with_whole_path
-from ws4channels.subscriber import KeptMessageCollector, RedisSubscriber, overridden
 from ws4channels.transports import get_transport
-
-# Errors are logged as texts: a handler that keeps its records would keep a whole websocket with each.
-logger = logging.getLogger(__name__)
-
-CLOSE_TOO_LARGE = 1009
-CLOSE_UNREACHABLE = 1013
-CLOSE_SLOW = 4008
-CLOSE_REFUSED = 4403
 
 
 class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -57,8 +48,12 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     _opens_channel: ClassVar[bool] = False
 
     agreement: Agreement | None = None
+    _negotiated: Agreement | None = None
     _hub: Hub | None = None
+    _socket: OpenSocket | None = None
+    _ordered_code: int | None = None
     _outbox: Outbox | None = None
+    _rate: MessageRate | None = None
     _is_counted = False
     _serves_on = False
 
@@ -132,43 +127,65 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Negotiate, join, accept; then send the kept messages."""
         self._hub = hub = get_hub(get_transport())
         try:
-            agreement, request = await negotiate(self.scope, hub.threads, self.load_user)
+            agreement = await self._agree(hub)
+            outbox, kept = await self._join(hub, agreement)
         except (PermissionDenied, SuspiciousOperation) as error:
             await self._refuse(error)
-            return
         except UNREACHABLE as error:
-            await self._turn_away_unserved(error)
-            return
-        self.agreement = agreement
+            await self._turn_away_unserved(hub, error)
+        else:
+            self.agreement = agreement
+            await self._accept_offered()
+            self._begin(hub, agreement, outbox, kept)
+
+    async def _agree(self, hub: Hub) -> Agreement:
+        self._socket = socket = hub.sockets.enter(self._close_as_ordered, self.scope.get("client"))
+        # Before anybody is looked up: then no order to close is missed.
+        await hub.sockets.listen(hub.join)
+        agreement, request = await negotiate(self.scope, hub.threads, self.load_user)
+        self._negotiated = agreement
+        hub.sockets.identify(socket, agreement)
         if type(self) is not FacilityConsumer:
             self.scope = {**self.scope, "session": request.session, "user": request.user}
+        return agreement
+
+    async def _join(self, hub: Hub, agreement: Agreement) -> tuple[Outbox, list[Delivery]]:
         outbox = make_outbox(self.base_send, echo=agreement.echo, on_overflow=self._close_slow_client)
         self._outbox = outbox
-        try:
-            kept = await hub.join(outbox, agreement.subscribe_keys)
-            if agreement.subscriber is not None:
-                kept = await self._kept_by(agreement.subscriber, kept)
-        except (PermissionDenied, SuspiciousOperation) as error:
-            await self._refuse(error)
-            return
-        except UNREACHABLE as error:
-            await self._turn_away_unserved(error)
-            return
-        await self._accept_offered()
+        kept = await hub.join(outbox, agreement.subscribe_keys)
+        return outbox, await custom_subscribers.send_kept(hub, agreement, kept)
+
+    def _begin(self, hub: Hub, agreement: Agreement, outbox: Outbox, kept: list[Delivery]) -> None:
         counts["sockets_opened"] += 1
         self._is_counted = True
+        if self._ordered_code is not None:
+            outbox.close_now(self._ordered_code)
+            return
         outbox.open(kept)
         if agreement.heartbeat is not None:
             hub.add_heartbeat(outbox, agreement.heartbeat)
 
+    def _close_as_ordered(self, code: int) -> None:
+        """Close without regard to what waits; or, during the handshake, when that has come to its end."""
+        self._ordered_code = code
+        if self._is_counted and self._outbox is not None and not self._outbox.is_closed:
+            self._outbox.close_now(code)
+
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Publish what the client sent: not if it is empty, the heartbeat, or too large."""
-        agreement, outbox = self.agreement, self._outbox
-        if agreement is None or outbox is None or outbox.is_closed:
+        """Publish what the client sent: not if it is empty, the heartbeat, too large, or one message too many."""
+        hub, agreement, outbox = self._hub, self.agreement, self._outbox
+        if hub is None or agreement is None or outbox is None or outbox.is_closed:
+            return
+        if self._rate is None:
+            self._rate = MessageRate(settings.WS4CHANNELS_MAX_MESSAGES_PER_SECOND, time.monotonic())
+        if not self._rate.allows(time.monotonic()):
+            refusals.note_too_fast(self.scope)
+            await self.close(refusals.CLOSE_TOO_FAST)
             return
         raw = text_data.encode("utf-8") if text_data is not None else bytes_data or b""
         if len(raw) > settings.WS4CHANNELS_MAX_MESSAGE_SIZE:
-            await self._refuse_large_message(len(raw))
+            refusals.note_too_large(len(raw))
+            await self.close(refusals.CLOSE_TOO_LARGE)
             return
         payload: Payload = text_data if text_data is not None else to_payload(raw)
         if not raw or payload == agreement.heartbeat:
@@ -177,11 +194,10 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         outbox.last_received = payload
         try:
-            await self._publish(agreement, raw)
+            await custom_subscribers.publish(hub, agreement, raw)
         except UNREACHABLE as error:
-            counts["redis_failures"] += 1
-            logger.error("Could not publish a client's message: Redis does not answer: %s", str(error))
-            await self.close(CLOSE_UNREACHABLE)
+            refusals.note_unpublished(error)
+            await self.close(refusals.CLOSE_UNREACHABLE)
 
     async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: Any = False) -> None:
         """Send to this client alone, in order with what is published; waits while its outbox is full."""
@@ -207,85 +223,47 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         else:
             self._outbox.put_last(Delivery.closing(message))
 
-    async def _publish(self, agreement: Agreement, raw: bytes) -> None:
-        subscriber = agreement.subscriber
-        if subscriber is not None and type(subscriber).publish_message is not RedisSubscriber.publish_message:
-            message = RedisMessage(raw)
-            if message is not None:
-                await self._run_in_thread(subscriber.publish_message, message)
-        elif agreement.publish_keys:
-            await apublish(Publication(agreement.publish_keys, raw, expire_in_seconds(None)))
-
-    async def _run_in_thread(self, function: Callable[..., Any], *args: Any) -> None:
-        assert self._hub is not None
-        await run_in_thread(self._hub.threads, function, *args)
-
-    async def _kept_by(self, subscriber: RedisSubscriber, kept: list[Delivery]) -> list[Delivery]:
-        """Return what a customised subscriber sends at connect, or `kept` if it does not customise that."""
-        send = overridden(subscriber, "send_persisted_messages") or overridden(subscriber, "send_persited_messages")
-        if send is None:
-            return kept
-        collector = KeptMessageCollector()
-        await self._run_in_thread(send, collector)
-        assert self._hub is not None
-        await self._hub.catch_up()
-        return collector.deliveries
-
     async def _refuse(self, error: Exception) -> None:
-        counts["refused"] += 1
-        logger.warning("Refused a websocket to %s: %s: %s", path_for_log(self.scope), type(error).__name__, str(error))
+        refusals.note_refusal(self.scope, error)
         if settings.WS4CHANNELS_CLOSE_CODE_ON_REFUSAL:
             await self._accept_offered()
-            await self.base_send({"type": "websocket.close", "code": CLOSE_REFUSED})
+            await self.base_send({"type": "websocket.close", "code": refusals.CLOSE_REFUSED})
         else:
             await self.base_send({"type": "websocket.close"})
 
-    async def _turn_away_unserved(self, error: BaseException) -> None:
-        assert self._hub is not None
-        counts["redis_failures"] += 1
-        logger.error("Closed a new websocket, because %s does not answer: %s", self._hub.server, str(error))
+    async def _turn_away_unserved(self, hub: Hub, error: BaseException) -> None:
+        refusals.note_unserved(hub.server, error)
         await self._accept_offered()
         if self._outbox is None:
             self._outbox = make_outbox(self.base_send, echo=False, on_overflow=self._close_slow_client)
         self._outbox.open()
-        await self.close(CLOSE_UNREACHABLE)
+        await self.close(refusals.CLOSE_UNREACHABLE)
 
     async def _accept_offered(self) -> None:
         # Before 0.43, uvicorn hands several on as one.
         offered = ",".join(self.scope.get("subprotocols") or ())
         await self.accept(offered.split(",")[0].strip() or None)
 
-    async def _refuse_large_message(self, size: int) -> None:
-        counts["too_large"] += 1
-        logger.warning(
-            "Closed a websocket whose client sent %s bytes; WS4CHANNELS_MAX_MESSAGE_SIZE is %s.",
-            size,
-            settings.WS4CHANNELS_MAX_MESSAGE_SIZE,
-        )
-        await self.close(CLOSE_TOO_LARGE)
-
     def _close_slow_client(self, dropped: int) -> None:
-        counts["slow_clients_closed"] += 1
-        counts["messages_dropped"] += dropped
-        logger.warning("Closed a websocket whose client did not keep up; %s messages were dropped.", dropped)
+        refusals.note_slow(dropped)
         assert self._outbox is not None
-        self._outbox.close_now(CLOSE_SLOW)
+        self._outbox.close_now(refusals.CLOSE_SLOW)
 
     async def _release(self) -> None:
         """Leave the hub and let go of everything, however the websocket ended."""
-        agreement, outbox = self.agreement, self._outbox
+        hub, agreement, outbox = self._hub, self._negotiated, self._outbox
+        if hub is None:
+            return
+        if self._socket is not None:
+            hub.sockets.leave(self._socket)
         if outbox is not None:
             await outbox.aclose()
             counts["sockets_closed"] += self._is_counted
         if agreement is None:
             return
         if outbox is not None:
-            assert self._hub is not None
-            await self._hub.leave(outbox, agreement.subscribe_keys)
-        if agreement.subscriber is not None:
-            release = overridden(agreement.subscriber, "release")
-            if release is not None:
-                await self._run_in_thread(release)
+            await hub.leave(outbox, agreement.subscribe_keys)
+        await custom_subscribers.release(hub, agreement)
 
 
 _KNOWN = frozenset(dir(FacilityConsumer))

@@ -4,7 +4,7 @@
 names that sites import from the original; code that catches them keeps working.
 """
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import BadHeaderError
 
 
@@ -30,6 +30,22 @@ class MessageTypeError(Ws4ChannelsError, TypeError):
 
 class MessageValueError(Ws4ChannelsError, ValueError):
     """What was to be published has the right type and a value that cannot be delivered."""
+
+
+class ClosingTypeError(Ws4ChannelsError, TypeError):
+    """What is to be closed was not said, or not in a way that names anything."""
+
+
+class ClosingValueError(Ws4ChannelsError, ValueError):
+    """A close code is none that a server may send."""
+
+
+class TooManyKeys(Ws4ChannelsError, PermissionDenied):
+    """A client would subscribe or publish to more keys than ``WS4CHANNELS_MAX_KEYS``."""
+
+
+class TooManySockets(Ws4ChannelsError, PermissionDenied):
+    """A session or an address has as many websockets as it may."""
 
 
 class WebSocketError(Ws4ChannelsError, OSError):

@@ -19,13 +19,17 @@ from asgiref.sync import AsyncToSync, async_to_sync
 from channels.db import database_sync_to_async
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user
+from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import LazyObject, SimpleLazyObject, empty
 from django.utils.module_loading import import_string
 
 from ws4channels import connections, settings
+from ws4channels.audience import orders_key
+from ws4channels.closing import session_mark
 from ws4channels.exceptions import ConfigurationError
-from ws4channels.names import is_authenticated
+from ws4channels.limits import check_keys
+from ws4channels.names import is_authenticated, user_of
 from ws4channels.subscriber import RedisSubscriber, SubscribingConnection, check_subscriber_class, facility_of
 
 T = TypeVar("T")
@@ -44,6 +48,10 @@ class Agreement:
     heartbeat: str | None
     subscriber: RedisSubscriber | None
     """The site's own subscriber, or None where it is not customised and so has no more to say."""
+    session: str | None = None
+    """The `session_mark` of the client's session."""
+    user: str | None = None
+    """The signed-in user's name, if anything in the handshake asked who that is."""
 
 
 class Absent(SimpleLazyObject):  # type: ignore[type-arg]
@@ -163,16 +171,22 @@ class _Negotiation:
         try:
             self._identify()
             subscriber.set_pubsub_channels(self.request, self._allowed())
+            subscribe_keys = _as_texts(subscriber._subscription.channels)
+            publish_keys = _as_texts(subscriber._publishers)
+            check_keys(subscribe_keys, publish_keys)
+            _refuse_orders_key(subscribe_keys, publish_keys)
         except BaseException:
             subscriber.release()
             raise
         return Agreement(
             facility=facility_of(self.request),
-            publish_keys=_as_texts(subscriber._publishers),
-            subscribe_keys=_as_texts(subscriber._subscription.channels),
+            publish_keys=publish_keys,
+            subscribe_keys=subscribe_keys,
             echo=self.echo,
             heartbeat=settings.WS4REDIS_HEARTBEAT,
             subscriber=subscriber if custom else None,
+            session=_session_of(self.request),
+            user=_known_user_of(self.request),
         )
 
     def _identify(self) -> None:
@@ -213,6 +227,24 @@ class _Negotiation:
 def _as_texts(names: Iterable[Any]) -> tuple[str, ...]:
     """Return names as texts; redis-py's own PubSub, which a subclass may have made, gives bytes."""
     return tuple(name.decode("utf-8") if isinstance(name, bytes) else str(name) for name in names)
+
+
+def _refuse_orders_key(*keys: tuple[str, ...]) -> None:
+    """See to it that no subscriber lets its client read or give orders, as where a key's name comes from the URL."""
+    if any(orders_key(settings.WS4REDIS_PREFIX) in each for each in keys):
+        raise SuspiciousOperation("The subscriber names the key by which servers are given orders.")
+
+
+def _session_of(request: Any) -> str | None:
+    key = getattr(request.session, "session_key", None)
+    return session_mark(key) if key else None
+
+
+def _known_user_of(request: Any) -> str | None:
+    user = request.user
+    if isinstance(user, LazyObject) and user._wrapped is empty:
+        return None  # Nothing of what was agreed depends on it, so it is not looked up.
+    return next(iter(user_of(request)), None)
 
 
 def _call(hook: Callable[..., Any], *args: Any) -> Any:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ws4channels import event_loops, settings
+from ws4channels.audience import orders_key
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.counters import counts
 from ws4channels.event_loops import PublishingLoop
@@ -23,6 +24,7 @@ from ws4channels.heartbeats import HeartbeatClock
 from ws4channels.latest import LatestMessages
 from ws4channels.membership import KeptMessages, Membership
 from ws4channels.messages import Delivery
+from ws4channels.open_sockets import OpenSockets
 from ws4channels.subscriber_map import Subscriber, SubscriberMap
 from ws4channels.subscriptions import Subscription
 from ws4channels.transports import Transport
@@ -50,6 +52,7 @@ class Hub:
         self._latest = LatestMessages()
         self._touched: dict[Subscriber, None] = {}
         self._heartbeats = HeartbeatClock()
+        self.sockets = OpenSockets()
         self._membership: Membership | None = None
         self._kept: KeptMessages | None = None
         self._receiver: asyncio.Task[None] | None = None
@@ -64,8 +67,8 @@ class Hub:
 
     @property
     def key_count(self) -> int:
-        """How many keys somebody wants."""
-        return len(self._wanted)
+        """How many keys websockets want."""
+        return len(self._wanted) - (orders_key(settings.WS4REDIS_PREFIX) in self._wanted)
 
     async def join(self, subscriber: Subscriber, keys: tuple[str, ...]) -> list[Delivery]:
         """Deliver to `subscriber` what is published to `keys` from now on, and return their kept messages.

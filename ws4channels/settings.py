@@ -63,6 +63,14 @@ def _is_number_from_zero(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
 
 
+def _is_positive_integer_or_none(value: object) -> bool:
+    return value is None or _is_positive_integer(value)
+
+
+def _is_positive_number_or_none(value: object) -> bool:
+    return value is None or _is_positive_number(value)
+
+
 def _is_boolean(value: object) -> bool:
     return isinstance(value, bool)
 
@@ -213,6 +221,50 @@ _ALL = [
         "The largest message that a client may send; the socket of one who sends more is closed with 1009.",
         "a whole number of bytes above 0",
         _is_positive_integer,
+    ),
+    Setting(
+        "WS4CHANNELS_MAX_MESSAGES_PER_SECOND",
+        100,
+        "messages per second",
+        "How many messages a client may send, on average; ten seconds' worth may come at once. The socket of one who "
+        "sends more is closed with 1008. None: no limit.",
+        "a number above 0 or None",
+        _is_positive_number_or_none,
+    ),
+    Setting(
+        "WS4CHANNELS_MAX_KEYS",
+        1000,
+        "keys",
+        "How many keys one socket may subscribe to, and how many it may publish to; a client with more, such as a "
+        "user in more groups, is refused. None: no limit.",
+        "a whole number above 0 or None",
+        _is_positive_integer_or_none,
+    ),
+    Setting(
+        "WS4CHANNELS_MAX_SOCKETS_PER_SESSION",
+        256,
+        "sockets",
+        "How many sockets one session may have in one server process; more are refused. None: no limit.",
+        "a whole number above 0 or None",
+        _is_positive_integer_or_none,
+    ),
+    Setting(
+        "WS4CHANNELS_MAX_SOCKETS_PER_ADDRESS",
+        None,
+        "sockets",
+        "How many sockets one client address (of IPv6, one /64 network) may have in one server process; more are "
+        "refused. Needs a server that knows the clients' own addresses. None: no limit.",
+        "a whole number above 0 or None",
+        _is_positive_integer_or_none,
+    ),
+    Setting(
+        "WS4CHANNELS_CLOSE_ON_SIGN_OUT",
+        True,
+        "",
+        "True: signing out, or deleting a session, closes that session's sockets in all processes with 4401. False: "
+        "they stay open.",
+        "True or False",
+        _is_boolean,
     ),
     Setting(
         "WS4CHANNELS_OUTBOX_MESSAGES",

@@ -1,0 +1,89 @@
+"""Signing out, or deleting a session, closes the session's websockets: receivers of Django's signals.
+
+A failure to tell the servers is logged. It fails nobody's signing out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db.models.signals import post_delete
+from django.utils import timezone
+
+from ws4channels import settings
+from ws4channels.closing import end_session
+
+logger = logging.getLogger(__name__)
+
+
+def connect_receivers() -> None:
+    """Listen from now on. Called once, when Django's apps are ready."""
+    user_logged_out.connect(_on_sign_out, dispatch_uid="ws4channels.on_sign_out")
+    model = _session_model()
+    if model is not None:
+        post_delete.connect(_on_deletion, sender=model, dispatch_uid="ws4channels.on_deletion")
+    else:
+        user_logged_in.connect(_on_sign_in, dispatch_uid="ws4channels.on_sign_in")
+
+
+def _session_model() -> Any:
+    """Return the model in which sessions are stored, or None where they are elsewhere."""
+    store = import_module(django_settings.SESSION_ENGINE).SessionStore
+    try:
+        return store.get_model_class() if hasattr(store, "get_model_class") else None
+    except RuntimeError:
+        return None  # The setting's default, on a site without django.contrib.sessions.
+
+
+def _on_sign_out(sender: Any, request: Any, **kwargs: Any) -> None:
+    # Django sends this before it deletes the session. Who comes back with it in between is turned away as well.
+    _end(getattr(getattr(request, "session", None), "session_key", None), DEFAULT_DB_ALIAS)
+
+
+def _on_sign_in(sender: Any, request: Any, **kwargs: Any) -> None:
+    """End the session that this one takes the place of: that of another user, or of the visitor before."""
+    former = getattr(request, "COOKIES", {}).get(django_settings.SESSION_COOKIE_NAME)
+    if former != getattr(getattr(request, "session", None), "session_key", None):
+        _end(former, DEFAULT_DB_ALIAS)
+
+
+def _on_deletion(sender: Any, instance: Any, using: str, **kwargs: Any) -> None:
+    # Those that have expired are deleted in great numbers, by clearsessions.
+    if instance.expire_date > timezone.now():
+        _end(instance.session_key, using)
+
+
+def _end(session_key: str | None, using: str) -> None:
+    """Close a session's websockets, once the transaction that ends it is committed."""
+    if not session_key or not settings.WS4CHANNELS_CLOSE_ON_SIGN_OUT:
+        return
+    tell = partial(_tell_from_any_thread, session_key)
+    if transaction.get_connection(using).in_atomic_block:
+        transaction.on_commit(tell, using=using)
+    else:
+        tell()
+
+
+def _tell_from_any_thread(session_key: str) -> None:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        _tell(session_key)
+    else:
+        # Sync code that an async view calls, as sessions allow that are not in the database.
+        loop.run_in_executor(None, _tell, session_key)
+
+
+def _tell(session_key: str) -> None:
+    try:
+        end_session(session_key)
+    except Exception as error:
+        # Whatever it is, from Redis to a setting: the user wants to be signed out.
+        logger.error("Could not close the websockets of a session that ended: %s: %s", type(error).__name__, str(error))
