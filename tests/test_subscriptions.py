@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import redis
 
 from example_project.redis_server import RedisServer
 from tests.layers import CORE, IN_MEMORY, PUBSUB, one_layer
@@ -131,3 +132,27 @@ async def test_connection_that_died_in_the_pool_is_tried_again() -> None:
     with pytest.raises(RedisConnectionError):
         await _persistently(send, "probe")
     assert len(calls) == 6
+
+
+@pytest.mark.parametrize("backend", [PUBSUB, CORE, IN_MEMORY], ids=["pubsub", "core", "in-memory"])
+async def test_nothing_is_left_of_a_closed_subscription(settings: Any, redis_client: redis.Redis, backend: str) -> None:
+    """Closing ends what the layer runs for us, and leaves nothing in Redis."""
+    settings.CHANNEL_LAYERS = one_layer(backend)
+    tasks = asyncio.all_tasks()
+    subscription = await get_transport().subscribe()
+    async with receiving(subscription):
+        await subscription.join(["broadcast:f"])
+    await subscription.leave("broadcast:f")
+    await subscription.aclose()
+    assert asyncio.all_tasks() == tasks
+    await eventually(lambda: redis_client.pubsub_channels() == [], "the subscriptions have ended")
+    assert redis_client.keys("asgi:group:*") == []
+
+
+@pytest.mark.parametrize("backend", [PUBSUB, CORE], ids=["pubsub", "core"])
+async def test_closing_bears_that_redis_has_gone(settings: Any, backend: str) -> None:
+    """A subscription that cannot be undone is let go of all the same."""
+    with RedisServer() as server:
+        settings.CHANNEL_LAYERS = one_layer(backend, hosts=[{"address": server.url, "socket_timeout": None}])
+        subscription = await get_transport().subscribe()
+    await asyncio.wait_for(subscription.aclose(), TIMEOUT)

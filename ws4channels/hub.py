@@ -144,6 +144,7 @@ class Hub:
             self._heartbeats.stop()
             self.threads.shutdown(wait=False)
             await publishing.aclose()
+            await subscription.aclose()
 
     async def _recover(self) -> int:
         """Join all keys again, and send their kept messages where they have changed; return how many."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,13 +18,16 @@ from channels.exceptions import ChannelFull
 
 from ws4channels import layer_logs
 from ws4channels.audience import group_of
-from ws4channels.connections import UNREACHABLE
+from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.counters import counts
 from ws4channels.deadlines import within
+
+logger = logging.getLogger(__name__)
 
 PROBE_TYPE = "ws4channels.probe"
 _PROBE_TIMEOUT = 5.0
 _PROBE_INTERVAL = 0.05
+_CLOSE_TIMEOUT = 0.5
 _ATTEMPTS = 3
 
 
@@ -67,6 +71,9 @@ class Subscription(Protocol):
 
     async def catch_up(self) -> None:
         """Return when everything that was published before this call has been received."""
+
+    async def aclose(self) -> None:
+        """Leave nothing behind, when nobody receives any more. Raises nothing if the other side does not answer."""
 
 
 class LayerSubscription:
@@ -137,6 +144,16 @@ class LayerSubscription:
             await within(_PROBE_TIMEOUT, self._send_when_possible(event))
             await within(_PROBE_TIMEOUT, arrival)
 
+    async def aclose(self) -> None:
+        """Leave our own group; the others have been left with their last sockets."""
+        await self._end(self.layer.group_discard(self._own_group, self.channel_name))
+
+    async def _end(self, ending: Awaitable[None]) -> None:
+        try:
+            await within(_CLOSE_TIMEOUT, ending)
+        except (*UNREACHABLE, RedisError) as error:
+            logger.debug("Could not leave the channel layer in order: %s", str(error))
+
     async def _send_when_possible(self, event: dict[str, Any]) -> None:
         """Send to our own channel, as soon as its layer's capacity allows."""
         while True:
@@ -205,6 +222,15 @@ class PubSubLayerSubscription(LayerSubscription):
             await super().catch_up()
         else:
             await within(_PROBE_TIMEOUT, self._confirm_all())
+
+    async def aclose(self) -> None:
+        """Close the layer's connections, and with them all subscriptions.
+
+        Not only for tidiness: on Python 3.10 a cancellation may be lost in redis-py's time limits, and the layer's own
+        task go on receiving; an event loop that waits for all its tasks to end would wait for ever. This is a second
+        cancellation.
+        """
+        await self._end(self.layer.flush())
 
     def _shards(self) -> list[Any]:
         """Return what the layer has for each of its hosts."""

@@ -192,14 +192,16 @@ class _Shutdown:
                 port.stopListening()
 
     async def _wait_for(self, tasks: list[asyncio.Task[Any]]) -> None:
-        """Wait until the sockets' tasks have ended and left the hub; end those whose clients do not answer."""
+        """Wait until the sockets' tasks have ended; then end all others, and those whose clients do not answer."""
         if not tasks:
             return
-        _, late = await asyncio.wait(tasks, timeout=settings.WS4CHANNELS_SHUTDOWN_SPREAD + _LAST_WRITES)
-        for task in late:
+        await asyncio.wait(tasks, timeout=settings.WS4CHANNELS_SHUTDOWN_SPREAD + _LAST_WRITES)
+        # As asyncio.run() does, which Daphne does not use: the hub's task is one of them.
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
             task.cancel()
-        if late:
-            await asyncio.wait(late, timeout=_LAST_WRITES)
+        if others:
+            await asyncio.wait(others, timeout=2 * _LAST_WRITES)
 
 
 def _outbox_of(protocol: Any) -> DaphneOutbox | None:
