@@ -25,9 +25,13 @@ class Line:
         self.failure: Exception | None = None
         self.probes = 0
         self.restored = 0
+        self.hung_up = 0
 
     async def restore(self) -> None:
         self.restored += 1
+
+    async def hang_up(self) -> None:
+        self.hung_up += 1
 
     async def probe(self, timeout: float) -> None:
         self.probes += 1
@@ -148,3 +152,18 @@ async def test_membership_is_renewed_before_the_layer_forgets_it() -> None:
     async with watching(line, recover):
         await eventually(lambda: recover.times >= 3, "it is renewed")
     assert line.restored >= 3
+
+
+async def test_connections_that_nothing_comes_by_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When probes fail for long, the connections are closed, again and again, until a probe comes back."""
+    monkeypatch.setattr(watch_module, "_HOPELESS", 0.02)
+    line, recover = Line(), Recovery()
+    line.failure = asyncio.TimeoutError()
+    async with watching(line, recover):
+        await eventually(lambda: line.hung_up >= 2, "the connections are closed")
+        line.failure = None
+        await eventually(lambda: recover.times == 1, "it is recovered")
+        hung_up = line.hung_up
+        probes = line.probes
+        await eventually(lambda: line.probes > probes + 2, "it is watched again")
+    assert line.hung_up == hung_up

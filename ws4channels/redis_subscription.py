@@ -29,8 +29,6 @@ _PATIENCE = 1.0
 """Seconds for which joining waits for a connection that is being made anew."""
 _FIRST_DELAY = 0.05
 _MAX_DELAY = 1.0
-_MAX_SILENCE = 12.0
-"""Seconds in which nothing came, not even the answer to a probe, after which a connection is given up."""
 
 
 class RedisSubscription:
@@ -56,8 +54,6 @@ class RedisSubscription:
         self._numbers = itertools.count()
         self._resubscribing: bytes | None = None
         self._delay = _FIRST_DELAY
-        self._received = 0
-        self._silence: tuple[int, float] | None = None
 
     @classmethod
     async def open(cls, connect: Callable[[], Awaitable[Any]]) -> RedisSubscription:
@@ -101,21 +97,19 @@ class RedisSubscription:
     async def restore(self) -> None:
         """Do nothing: `receive` mends the connection."""
 
+    async def hang_up(self) -> None:
+        """Close the connection; `receive` notices and makes another."""
+        if self._connection is not None:
+            await self._connection.disconnect(nowait=True)
+
     async def probe(self, timeout: float) -> None:
         """Return when Redis has answered over the connection that messages come by.
 
-        Raises redis-py's ConnectionError while there is none, and asyncio.TimeoutError after `timeout` seconds; a
-        connection that has been silent for long is given up then.
+        Raises redis-py's ConnectionError while there is none, and asyncio.TimeoutError after `timeout` seconds.
         """
         if not self._ready.is_set():
             raise RedisConnectionError("The connection that receives messages is being made anew.")
-        if self._silence is None or self._silence[0] != self._received:
-            self._silence = self._received, asyncio.get_running_loop().time()
-        try:
-            await within(timeout, self._confirm())
-        except asyncio.TimeoutError:
-            await self._give_up_silent_connection()
-            raise
+        await within(timeout, self._confirm())
 
     async def receive(self) -> dict[str, Any]:
         """Wait for the next event of a joined key, for as long as it takes, whatever happens to the connection."""
@@ -132,7 +126,6 @@ class RedisSubscription:
             except (*UNREACHABLE, RedisError) as error:
                 self._lose(error)
                 continue
-            self._received += 1
             event = self._take(reply)
             if event is not None:
                 return event
@@ -243,16 +236,7 @@ class RedisSubscription:
     def _note_resubscribed(self) -> None:
         self._resubscribing = None
         self._delay = _FIRST_DELAY
-        self._silence = None
         self.generation += 1
         counts["reconnects"] += 1
         self._ready.set()
         logger.info("The connection that receives messages was made anew.")
-
-    async def _give_up_silent_connection(self) -> None:
-        """Close a connection over which nothing has come for long; `receive` notices and makes another."""
-        if self._silence is None or self._connection is None:
-            return
-        received, since = self._silence
-        if received == self._received and asyncio.get_running_loop().time() - since > _MAX_SILENCE:
-            await self._connection.disconnect(nowait=True)

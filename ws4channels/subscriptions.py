@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from channels.exceptions import ChannelFull
+from channels_redis.core import RedisChannelLayer
 
 from ws4channels import layer_logs
 from ws4channels.audience import group_of
-from ws4channels.connections import UNREACHABLE, RedisError
+from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisError
 from ws4channels.counters import counts
 from ws4channels.deadlines import within
 
@@ -35,8 +36,8 @@ async def _persistently(function: Callable[..., Awaitable[Any]], *args: Any) -> 
     """Await something that may be done twice, and do so if its connection had died while it lay in the layer's pool."""
     for attempts_left in reversed(range(_ATTEMPTS)):
         try:
-            await function(*args)
-        except UNREACHABLE:
+            await within(_PROBE_TIMEOUT, function(*args))
+        except (RedisConnectionError, ConnectionError):
             if not attempts_left:
                 raise
         else:
@@ -65,6 +66,9 @@ class Subscription(Protocol):
 
     async def leave(self, key: str) -> None:
         """Unsubscribe from `key`."""
+
+    async def hang_up(self) -> None:
+        """Close the connections that nothing has come by for long, so that others are made: the network lost them."""
 
     async def receive(self) -> dict[str, Any]:
         """Wait for the next event of a joined key, as ``messages.build_event`` makes them."""
@@ -105,6 +109,12 @@ class LayerSubscription:
     async def restore(self) -> None:
         """Do what may be needed, after an outage, for `probe` to succeed and `join` to work."""
         await _persistently(self.layer.group_add, self._own_group, self.channel_name)
+
+    async def hang_up(self) -> None:
+        """Close the layer's connections on this loop, where it has such; it makes new ones."""
+        if isinstance(self.layer, RedisChannelLayer):
+            for index in range(len(self.layer.hosts)):
+                await self.layer.connection(index).connection_pool.disconnect(inuse_connections=True)
 
     async def probe(self, timeout: float) -> None:
         """Return when something that we sent ourselves has come back, by a group as messages do.
@@ -198,6 +208,12 @@ class PubSubLayerSubscription(LayerSubscription):
                 shard._receive_task = None
                 shard._ensure_receiver()
         self._listen_to_connections()
+
+    async def hang_up(self) -> None:
+        """Close the layer's connections on this loop; it makes new ones."""
+        for shard in self._shards():
+            if shard._redis is not None:
+                await shard._redis.connection_pool.disconnect(inuse_connections=True)
 
     async def probe(self, timeout: float) -> None:
         """Return when something that we sent ourselves has come back from each host."""

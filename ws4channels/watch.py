@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 _PROBE_TIMEOUT = 2.0
 _RETRY_DELAY = 0.5
+_HOPELESS = 12.0
+"""Seconds after which connections that nothing comes by are closed, for the network may have lost them."""
 
 
 class Watch:
@@ -94,10 +96,15 @@ class Watch:
         )
 
     async def _recover_at_last(self) -> int:
+        clock = asyncio.get_running_loop().time
+        tried_since = clock()
         while True:
             generation = self._subscription.generation
             try:
-                await self._subscription.restore()
+                if clock() - tried_since > _HOPELESS:
+                    tried_since = clock()
+                    await within(_PROBE_TIMEOUT, self._subscription.hang_up())
+                await within(_PROBE_TIMEOUT, self._subscription.restore())
                 await self._subscription.probe(_PROBE_TIMEOUT)
                 sent = await self._recover()
             except Exception as error:

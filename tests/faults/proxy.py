@@ -30,6 +30,7 @@ class Proxy:
         self._flowing = asyncio.Event()
         self._is_cut = False
         self._writers: set[asyncio.StreamWriter] = set()
+        self._passing: set[asyncio.Task[None]] = set()
 
     def hold(self) -> None:
         """Pass nothing on, so that what is sent piles up at the sender's."""
@@ -38,6 +39,10 @@ class Proxy:
     def release(self) -> None:
         """Go on passing on, beginning with what was held up."""
         self._run(self._set_flowing(True))
+
+    def forget(self) -> None:
+        """Pass nothing on over the connections there are, ever again, and tell nobody; new ones work."""
+        self._run(self._forget())
 
     def cut(self) -> None:
         """Break all connections, and every new one, until `mend`."""
@@ -52,6 +57,10 @@ class Proxy:
             self._flowing.set()
         else:
             self._flowing.clear()
+
+    async def _forget(self) -> None:
+        for task in self._passing:
+            task.cancel()
 
     async def _cut(self) -> None:
         self._is_cut = True
@@ -73,8 +82,12 @@ class Proxy:
             writer.transport.abort()  # As if the client had reached nobody itself.
             return
         self._writers |= {writer, back}
-        await asyncio.gather(self._pass_on(reader, back), self._pass_on(there, writer))
-        self._writers -= {writer, back}
+        passing = {asyncio.create_task(self._pass_on(*way)) for way in ((reader, back), (there, writer))}
+        self._passing |= passing
+        await asyncio.wait(passing)
+        self._passing -= passing
+        if not any(task.cancelled() for task in passing):
+            self._writers -= {writer, back}
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -37,6 +37,8 @@ LOST, FOUND = "may be lost", "again after"
 PAUSE = 10.0
 """Seconds for which Redis answers nobody in one test: longer than any timeout on the way."""
 LAST = "the last"
+HOPELESS = 20.0
+"""Seconds after which connections have been given up that nothing comes by."""
 
 
 @dataclass(frozen=True)
@@ -262,6 +264,21 @@ def test_redis_that_pauses(cases: list[Case], outage_redis: RedisServer, setting
         for witness in watched:
             witness.publish(settings, LAST)
             assert witness.heard_until(LAST) == ["before", LAST], witness.case.name
+            witness.outage_is_over()
+            witness.check_log()
+
+
+def test_network_that_forgets_connections(cases: list[Case], proxy: Proxy, settings: Any) -> None:
+    """Connections that a firewall has dropped without a word are noticed and replaced."""
+    with witnesses(cases) as watched:
+        for witness in watched:
+            witness.publish(settings, "before")
+            assert witness.heard_until("before") == ["before"]
+        proxy.forget()
+        for witness in watched:
+            witness.publish(settings, "missed")
+        for witness in watched:
+            assert witness.heard_until("missed", 2 * TIMEOUT + HOPELESS) == ["missed"], witness.case.name
             witness.outage_is_over()
             witness.check_log()
 
