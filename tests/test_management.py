@@ -10,9 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -22,61 +19,11 @@ from django.core.management import CommandError, call_command
 
 from tests import layers
 from tests.silence import refusing_port
-from tests.waiting import TIMEOUT, wait_until
+from tests.terminal import listening, run, without_time
+from tests.waiting import TIMEOUT
+from ws4channels import __version__
 from ws4channels.management.terminal import as_line
 from ws4channels.publisher import RedisPublisher
-
-
-def run(*words: str, **options: Any) -> str:
-    """Run a command in this process; return what it prints."""
-    output = io.StringIO()
-    call_command(*words, stdout=output, **options)
-    return output.getvalue()
-
-
-def without_time(line: str) -> str:
-    """Return a line of the listening command without the time at its beginning."""
-    assert re.match(r"\d\d:\d\d:\d\d ", line), line
-    return line[9:]
-
-
-class Listening:
-    """The listening command in a thread of its own."""
-
-    def __init__(self, words: tuple[str, ...]) -> None:
-        self.output, self.errors = io.StringIO(), io.StringIO()
-        self.failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(words,))
-        self._thread.start()
-
-    def _run(self, words: tuple[str, ...]) -> None:
-        try:
-            call_command("ws4channels_listen", *words, stdout=self.output, stderr=self.errors)
-        except CommandError as error:
-            self.failure = error
-
-    def is_up(self) -> bool:
-        return "Listening to" in self.errors.getvalue()
-
-    def lines(self) -> list[str]:
-        """Return what it printed, without times, when it has ended."""
-        self.join()
-        return [without_time(line) for line in self.output.getvalue().splitlines()]
-
-    def join(self) -> None:
-        """Return when it has ended."""
-        self._thread.join(2 * TIMEOUT)
-        assert not self._thread.is_alive()
-
-
-@contextmanager
-def listening(*words: str) -> Iterator[Listening]:
-    """Have the listening command run; it must end by itself, by ``--count`` or ``--timeout``."""
-    command = Listening((*words, "--timeout", str(TIMEOUT)) if "--timeout" not in words else words)
-    wait_until(command.is_up, "the command listens")
-    yield command
-    command.join()
-
 
 # --- publishing -------------------------------------------------------------------------------------------------------
 
@@ -230,7 +177,82 @@ def test_listening_where_nothing_can_be_heard_is_an_error(settings: Any) -> None
         run("ws4channels_listen", "news")
 
 
-# --- both, from a terminal --------------------------------------------------------------------------------------------
+# --- the status ---
+
+
+def test_status_of_a_site_that_is_fine(settings: Any, transport: str) -> None:
+    """Without warnings the command says how things are, and ends with status 0."""
+    RedisPublisher(facility="news", broadcast=True).publish_message("hello", expire=60)
+    said = run("ws4channels_status", "news", "chat", "--keys")
+    lines = re.sub(r"[\d.]+ ms", "… ms", re.sub(r", up .*", "", said)).splitlines()
+    server = f"127.0.0.1:{settings.REDIS_PORT}"
+    name = "redis" if transport == "redis" else "channel_layer"
+    assert lines[0] == f"ws4channels {__version__}, transport {name} ({server})"
+    assert re.fullmatch(rf"Redis       {server}, version \d+\.\d+\.\d+", lines[1])
+    assert lines[2] == "Latency     … ms median, … ms least, of 10 PINGs"
+    assert lines[3] == "Round trip  … ms median, … ms least, of 5 probes, sent and received as messages are"
+    assert lines[4].startswith("Listening   ")
+    assert lines[5] == "Kept        1 messages"
+    assert lines[6:] == [
+        "",
+        "Processes that listen",
+        "        0  broadcast:news",
+        "        0  broadcast:chat",
+        "",
+        "  Seconds      Bytes  Kept",
+        "       60          5  broadcast:news",
+    ]
+
+
+def test_status_tells_who_listens(settings: Any) -> None:
+    """A key that a process has joined is listed with the number of processes, and the others are at least counted."""
+    with listening("chat", "--user", "mary", "--count", "1") as mary, listening("news", "--count", "1") as news:
+        said = run("ws4channels_status", "news")
+        for words in (["chat", "x", "--user", "mary"], ["news", "x"]):
+            run("ws4channels_publish", *words)
+    assert len(mary.lines()) == len(news.lines()) == 1
+    assert "\nListening   2 server processes, 1 of the keys known here, 1 other keys\n" in said
+    assert "\n        1  broadcast:news\n" in said
+
+
+def test_status_is_to_be_had_as_json() -> None:
+    """``--json`` gives everything in one object, for programs."""
+    RedisPublisher(facility="news", broadcast=True).publish_message("hello", expire=60)
+    status = json.loads(run("ws4channels_status", "--json", "--keys"))
+    assert status["kept_keys"] == [{"key": "broadcast:news", "seconds": 60, "size": 5}]
+    assert (status["exit_status"], status["failures"], status["warnings"]) == (0, [], [])
+    assert status["server"]["latency"]["times"] == 10
+    assert status["listening"] == {"processes": 0, "keys": {}, "unnamed": 0, "is_known": True}
+
+
+def test_status_with_warnings_is_1(settings: Any) -> None:
+    """What a check warns of is shown, and the command ends with 1; with a layer that tells nothing, it says so."""
+    settings.CHANNEL_LAYERS = layers.one_layer(layers.IN_MEMORY)
+    output = io.StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("ws4channels_status", stdout=output)
+    assert ended.value.code == 1
+    assert "\nListening   unknown: this layer does not tell who listens\n" in output.getvalue()
+    assert "\nWarnings\nws4channels.W003: CHANNEL_LAYERS['default'] is the in-memory layer" in output.getvalue()
+
+
+def test_status_with_failures_is_2(settings: Any) -> None:
+    """A Redis that is down, or a wrong setting, is shown without a traceback, and the command ends with 2."""
+    output = io.StringIO()
+    with refusing_port() as port:
+        settings.WS4REDIS_CONNECTION = {"host": "127.0.0.1", "port": port, "password": "secret"}
+        settings.WS4REDIS_EXPIRES = 1
+        with pytest.raises(SystemExit) as ended:
+            call_command("ws4channels_status", stdout=output)
+    assert ended.value.code == 2
+    assert f"\nFailures\nRedis at 127.0.0.1:{port} fails: ConnectionError: Error 111 connecting" in output.getvalue()
+    assert "\nRound trip  " in output.getvalue()
+    assert "secret" not in output.getvalue()
+    with pytest.raises(CommandError, match=r"^--limit must be 1 or more\.$"):
+        run("ws4channels_status", "--limit", "0")
+
+
+# --- from a terminal --------------------------------------------------------------------------------------------
 
 
 def start(*words: str) -> subprocess.Popen[str]:

@@ -26,6 +26,9 @@ from ws4channels.deadlines import within
 logger = logging.getLogger(__name__)
 
 PROBE_TYPE = "ws4channels.probe"
+HUB_GROUP_PREFIX = "ws4channels-hub."
+"""Begins the name of the group that each subscription has for its own probes."""
+
 _PROBE_TIMEOUT = 5.0
 _PROBE_INTERVAL = 0.05
 _CLOSE_TIMEOUT = 0.5
@@ -89,7 +92,7 @@ class LayerSubscription:
     def __init__(self, layer: Any, channel_name: str) -> None:
         self.layer = layer
         self.channel_name = channel_name
-        self._own_group = f"ws4channels-hub.{uuid.uuid4().hex}"
+        self._own_group = f"{HUB_GROUP_PREFIX}{uuid.uuid4().hex}"
         self._probes: dict[int, asyncio.Future[None]] = {}
         self._numbers = itertools.count()
 

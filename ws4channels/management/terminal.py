@@ -13,6 +13,7 @@ from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.exceptions import Ws4ChannelsError
 from ws4channels.messages import Payload
 from ws4channels.redis_store import RedisStore
+from ws4channels.status import in_words
 
 FAILURE = 2
 """The exit status of a command that could not do what it is for."""
@@ -51,11 +52,6 @@ def errors_in_words() -> Iterator[None]:
         raise CommandError(str(error), returncode=FAILURE) from error
     except (*UNREACHABLE, RedisError) as error:
         raise CommandError(f"Redis fails: {in_words(error)}", returncode=FAILURE) from error
-
-
-def in_words(error: BaseException) -> str:
-    """Return an error's kind and text; some have no text."""
-    return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def as_line(payload: Payload) -> str:

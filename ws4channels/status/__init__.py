@@ -1,0 +1,110 @@
+"""How a site's messages fare, seen from outside: Redis, the way of a message, who listens, what is kept, what is wrong.
+
+>>> from ws4channels.status import look
+>>> look().exit_status
+0
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.core.checks import WARNING, CheckMessage
+from django.core.exceptions import ImproperlyConfigured
+
+from ws4channels import __version__, connections, settings
+from ws4channels.checks import current_messages
+from ws4channels.connections import UNREACHABLE, RedisError
+from ws4channels.status.kept import Kept, find_kept, measure
+from ws4channels.status.listening import Listening, find_listening, measure_round_trip
+from ws4channels.status.server import Latency, Server, ask_server
+from ws4channels.transports import Transport, get_transport
+
+__all__ = ["Status", "look"]
+
+FINE, WARNED, FAILED = 0, 1, 2
+DEFAULT_LIMIT = 10_000
+
+
+@dataclass
+class Status:
+    """What `look` found. Of what is None, or empty, `failures` says why."""
+
+    version: str = __version__
+    transport: str = ""
+    server: Server | None = None
+    round_trip: Latency | None = None
+    listening: Listening | None = None
+    kept: int | None = None
+    is_complete: bool = True
+    """Whether all kept keys were found, and not only as many as the limit allowed."""
+    kept_keys: list[Kept] = field(default_factory=list)
+    """Those keys in detail, if that was asked for."""
+    warnings: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def exit_status(self) -> int:
+        """0 if all is fine, 1 with warnings, 2 with failures: what monitoring systems expect."""
+        return FAILED if self.failures else WARNED if self.warnings else FINE
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON can carry it."""
+        return {**asdict(self), "exit_status": self.exit_status}
+
+
+def look(keys: Iterable[str] = (), *, details: bool = False, limit: int = DEFAULT_LIMIT) -> Status:
+    """Return how things are now. May take seconds where something does not answer; never raises for that.
+
+    `keys` are looked up besides those that are found, of which there are at most `limit`; with `details` the kept ones
+    are described. For threads that run no event loop.
+    """
+    status = Status()
+    _note_checks(status, current_messages())
+    try:
+        transport = get_transport()
+        client = connections.sync_client()
+    except ImproperlyConfigured as error:
+        # Mostly the checks have said so.
+        status.failures = status.failures or [str(error)]
+        return status
+    status.transport = f"{settings.WS4CHANNELS_TRANSPORT} ({transport.server})"
+    found: list[str] = []
+    try:
+        status.server = ask_server(client)
+        status.warnings += [f"Redis at {status.server.address}: {each}" for each in status.server.warnings]
+        found, status.is_complete = find_kept(client, settings.WS4REDIS_PREFIX, limit)
+        status.kept = len(found)
+        status.kept_keys = measure(client, found) if details else []
+    except (*UNREACHABLE, RedisError) as error:
+        address = connections.describe_server(client.connection_pool)
+        status.failures.append(f"Redis at {address} fails: {in_words(error)}")
+    asyncio.run(_look_at_transport(status, transport, sorted({*keys, *found}), limit))
+    return status
+
+
+def _note_checks(status: Status, messages: Iterable[CheckMessage]) -> None:
+    for message in messages:
+        text = f"{message.id}: {message.msg} {message.hint or ''}".rstrip()
+        if message.is_serious():
+            status.failures.append(text)
+        elif message.level >= WARNING:
+            status.warnings.append(text)
+
+
+async def _look_at_transport(status: Status, transport: Transport, keys: list[str], limit: int) -> None:
+    try:
+        # First this, for measuring joins something itself.
+        status.listening = await find_listening(transport, keys, limit)
+        status.round_trip = await measure_round_trip(transport)
+    except Exception as error:
+        # Somebody's own layer may raise anything.
+        status.failures.append(f"Messages do not come through {transport.server}: {in_words(error)}")
+
+
+def in_words(error: BaseException) -> str:
+    """Return an error's kind and text; some have no text."""
+    return f"{type(error).__name__}: {error}".removesuffix(": ")

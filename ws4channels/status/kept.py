@@ -1,0 +1,80 @@
+"""Which messages are kept in Redis."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ws4channels.audience import BROADCAST, NAMED_AUDIENCES
+
+_BATCH = 1000
+_GLOB = re.compile(r"([\\*?\[\]])")
+_KEY = re.compile(rf"{BROADCAST}:.+|({'|'.join(NAMED_AUDIENCES)}):[^:]+:.+", re.S)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A kept message. `seconds` and `size`, in bytes, are None where the key went meanwhile or holds something else."""
+
+    key: str
+    seconds: int | None = None
+    size: int | None = None
+
+
+def escape_glob(text: str) -> str:
+    """Return the pattern that matches `text` alone, for SCAN and PUBSUB."""
+    return _GLOB.sub(r"\\\1", text)
+
+
+def patterns(prefix: str | None) -> list[str]:
+    """Return the patterns that match all keys of messages, and perhaps others: `is_key` tells."""
+    return [f"{escape_glob(prefix)}:*"] if prefix else [f"{audience}:*" for audience in (BROADCAST, *NAMED_AUDIENCES)]
+
+
+def is_key(name: str, prefix: str | None) -> bool:
+    """Tell whether a name is one of a message's keys, as far as a name can tell."""
+    lead = f"{prefix}:" if prefix else ""
+    return name.startswith(lead) and _KEY.fullmatch(name, len(lead)) is not None
+
+
+def find_kept(client: Any, prefix: str | None, limit: int) -> tuple[list[str], bool]:
+    """Return up to `limit` keys of kept messages, sorted, and whether these are all.
+
+    Goes through the database with SCAN, which does not keep Redis from its other work.
+    """
+    found = sorted(itertools.islice(_scan(client, prefix), limit + 1))
+    return found[:limit], len(found) <= limit
+
+
+def _scan(client: Any, prefix: str | None) -> Iterator[str]:
+    seen: set[str] = set()
+    for pattern in patterns(prefix):
+        for raw in client.scan_iter(match=pattern, count=_BATCH):
+            name = raw.decode("utf-8", "backslashreplace")
+            if is_key(name, prefix) and name not in seen:
+                # SCAN may tell a key twice.
+                seen.add(name)
+                yield name
+
+
+def measure(client: Any, keys: list[str]) -> list[Kept]:
+    """Return for how long each is kept, and how large it is."""
+    kept = []
+    for start in range(0, len(keys), _BATCH):
+        some = keys[start : start + _BATCH]
+        with client.pipeline(transaction=False) as pipeline:
+            for key in some:
+                pipeline.ttl(key)
+                pipeline.strlen(key)
+            answers = pipeline.execute(raise_on_error=False)
+        kept += [Kept(key, *_measures(*answers[2 * i : 2 * i + 2])) for i, key in enumerate(some)]
+    return kept
+
+
+def _measures(seconds: Any, size: Any) -> tuple[int | None, int | None]:
+    if not isinstance(seconds, int) or not isinstance(size, int) or seconds == -2:
+        return None, None
+    return (None if seconds == -1 else seconds), size

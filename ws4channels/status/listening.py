@@ -1,0 +1,147 @@
+"""Who listens to what, as far as it can be seen from outside, and how long a message takes.
+
+Redis and the layers know processes and not websockets: a process joins a key once for all of its websockets. With the
+transport ``redis`` the joined keys are the names of channels. With a channel layer they are groups, whose names are
+digests: of a key that we know we can tell who has joined it, of a group we cannot tell whose key it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from channels.layers import get_channel_layer
+from channels_redis.core import RedisChannelLayer
+from channels_redis.pubsub import RedisPubSubChannelLayer
+
+from ws4channels import connections, settings
+from ws4channels.audience import GROUP_PREFIX, group_of
+from ws4channels.status.kept import escape_glob, is_key, patterns
+from ws4channels.status.server import Latency
+from ws4channels.subscriptions import HUB_GROUP_PREFIX, Subscription
+from ws4channels.transports import RedisTransport, Transport
+
+_PROBES = 5
+_PROBE_TIMEOUT = 5.0
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Which keys are joined. What is None cannot be known with this layer."""
+
+    processes: int | None = None
+    """Server processes that have, or had, websockets."""
+    keys: dict[str, int] = field(default_factory=dict)
+    """Joined keys, each with the number of processes that have joined it."""
+    unnamed: int | None = None
+    """Joined keys besides these, whose names cannot be told."""
+    is_known: bool = True
+    """Whether the layer tells anything."""
+
+
+async def measure_round_trip(transport: Transport) -> Latency:
+    """Return how long a message takes from here to here, by the way that all messages go."""
+    subscription = await transport.subscribe()
+    receiving = asyncio.create_task(_receive(subscription))
+    probing = asyncio.create_task(_time_probes(subscription))
+    try:
+        await asyncio.wait([receiving, probing], return_when=asyncio.FIRST_COMPLETED)
+        if receiving.done():
+            receiving.result()
+        return Latency.of(await probing)
+    finally:
+        receiving.cancel()
+        probing.cancel()
+        await asyncio.wait([receiving, probing])
+        await subscription.aclose()
+
+
+async def _receive(subscription: Subscription) -> None:
+    """Receive for ever; what comes back is noted by the subscription."""
+    while True:
+        await subscription.receive()
+
+
+async def _time_probes(subscription: Subscription) -> list[float]:
+    times = []
+    for _ in range(_PROBES):
+        began = time.perf_counter()
+        await subscription.probe(_PROBE_TIMEOUT)
+        times.append(time.perf_counter() - began)
+    return times
+
+
+async def find_listening(transport: Transport, keys: list[str], limit: int) -> Listening:
+    """Return who listens to `keys`, and to others where their names can be told, up to `limit` of them."""
+    if isinstance(transport, RedisTransport):
+        return await _in_redis(keys, limit)
+    layer = get_channel_layer(settings.WS4CHANNELS_CHANNEL_LAYER)
+    if isinstance(layer, RedisPubSubChannelLayer):
+        return await _in_pubsub_layer(layer, keys)
+    if isinstance(layer, RedisChannelLayer):
+        return await _in_core_layer(layer, keys)
+    return Listening(is_known=False)
+
+
+async def _in_redis(keys: list[str], limit: int) -> Listening:
+    prefix = settings.WS4REDIS_PREFIX
+    client = connections.build_async_client()
+    try:
+        joined = {name for pattern in patterns(prefix) for name in _texts(await client.pubsub_channels(pattern))}
+        named = sorted({*keys, *(name for name in joined if is_key(name, prefix))} & joined)
+        counts = await _count_subscribers(client, named[:limit])
+        connected: list[dict[str, str]] = await client.client_list(_type="pubsub")
+    finally:
+        await client.aclose(close_connection_pool=True)
+    processes = sum(each.get("name", "").endswith(connections.SUBSCRIBER_SUFFIX) for each in connected)
+    return Listening(processes, counts, len(named[limit:]))
+
+
+async def _in_pubsub_layer(layer: Any, keys: list[str]) -> Listening:
+    channel_of = layer._get_group_channel_name
+    joined: set[str] = set()
+    counts: dict[str, int] = {}
+    hubs = 0
+    by_channel = {channel_of(group_of(key)): key for key in keys}
+    for shard in layer._shards:
+        async with shard._lock:
+            shard._ensure_redis()
+        client = shard._redis
+        here = set(_texts(await client.pubsub_channels(escape_glob(channel_of(GROUP_PREFIX)) + "*")))
+        joined |= here
+        hubs += len(await client.pubsub_channels(escape_glob(channel_of(HUB_GROUP_PREFIX)) + "*"))
+        found = await _count_subscribers(client, [channel for channel in by_channel if channel in here])
+        counts.update({by_channel[channel]: count for channel, count in found.items()})
+    return Listening(hubs, counts, len(joined) - len(counts))
+
+
+async def _in_core_layer(layer: Any, keys: list[str]) -> Listening:
+    """Members count for as long as the layer remembers them, those of processes that were killed as well."""
+    oldest = time.time() - layer.group_expiry
+    counts = {}
+    for key in keys:
+        group = group_of(key)
+        client = layer.connection(layer.consistent_hash(group))
+        count = await client.zcount(layer._group_key(group), oldest, "+inf")
+        if count:
+            counts[key] = count
+    return Listening(None, counts, None)
+
+
+async def _count_subscribers(client: Any, channels: list[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for start in range(0, len(channels), _BATCH):
+        answer = await client.pubsub_numsub(*channels[start : start + _BATCH])
+        counts.update({_text(name): count for name, count in answer if count})
+    return counts
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
+
+
+def _texts(names: list[bytes | str]) -> list[str]:
+    return [_text(name) for name in names]
