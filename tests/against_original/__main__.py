@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 
 from example_project.redis_server import RedisServer, RedisServerError
 from tests.against_original import checks, report
@@ -86,18 +85,15 @@ def run_checks(chosen: Sequence[Check], workshops: Sequence[Workshop]) -> Iterat
 
 
 @contextmanager
-def make_workshops(
-    installations: Iterable[Installation], *, artifacts: Path = ARTIFACTS, shared_redis: RedisServer | None = None
-) -> Iterator[list[Workshop]]:
-    """Prepare a directory for each side, and a Redis unless they share one."""
-    shutil.rmtree(artifacts, ignore_errors=True)
+def make_workshops(installations: Iterable[Installation]) -> Iterator[list[Workshop]]:
+    """Prepare a directory and a Redis for each side."""
+    shutil.rmtree(ARTIFACTS, ignore_errors=True)
     with ExitStack() as stack:
         workshops = []
         for installation in installations:
-            directory = artifacts / installation.name
+            directory = ARTIFACTS / installation.name
             directory.mkdir(parents=True)
-            redis = shared_redis or stack.enter_context(RedisServer())
-            workshops.append(Workshop(installation, directory, redis))
+            workshops.append(Workshop(installation, directory, stack.enter_context(RedisServer())))
         yield workshops
 
 
@@ -114,13 +110,14 @@ def compare(chosen: Sequence[Check]) -> bool:
 
 
 def go_through(chosen: Sequence[Phase], *, quick: bool) -> bool:
-    """Run the phases of a move, both sides on one Redis; return whether no ledger has a fault."""
-    installations = [original(ensure_environment()), ours()]
-    artifacts = ARTIFACTS / "phases"
-    with RedisServer() as redis, make_workshops(installations, artifacts=artifacts, shared_redis=redis) as workshops:
-        with ThreadPoolExecutor(len(workshops)) as pool:
-            list(pool.map(lambda workshop: workshop.run_script("prepare", None), workshops))
-        return phases.run_phases(chosen, workshops, quick=quick)
+    """Run the phases of a move, with one Redis and one database for both; return whether no ledger has a fault."""
+    directory = ARTIFACTS / "phases"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    with RedisServer() as redis:
+        old, new = (Workshop(each, directory, redis) for each in (original(ensure_environment()), ours()))
+        old.run_script("prepare", None)
+        return phases.run_phases(chosen, [old, new], quick=quick)
 
 
 def ask_original(chosen: Sequence[Check]) -> bool:

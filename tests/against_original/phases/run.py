@@ -119,11 +119,18 @@ def channel_name(channel: Channel) -> str:
 
 
 def opened(channel: Channel, sides: Mapping[str, Side], count: int) -> dict[str, Socket]:
-    """Open sockets of a channel at all servers; return them by the name that the ledger gives them."""
+    """
+    Open sockets of a channel at all servers; return them by the name that the ledger gives them.
+
+    Who needs to be signed in did so at a page of the first server: all servers know the session.
+    """
+    cookies = next(iter(sides.values())).visitor(channel.username).pages.cookies
     sockets = {}
     for name, side in sides.items():
+        visitor = side.visitor()
+        visitor.pages.cookies = cookies
         for number in range(count):
-            socket = side.visitor(channel.username).connect(channel.facility, channel.query, audience=channel.audience)
+            socket = visitor.connect(channel.facility, channel.query, audience=channel.audience)
             sockets[f"{name}: socket {number}, {channel_name(channel)},"] = socket
     return sockets
 
