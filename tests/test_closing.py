@@ -15,7 +15,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import SynchronousOnlyOperation
 from django.core.signing import Signer
 
-from tests.layers import CORE, IN_MEMORY, PUBSUB, one_layer
+from tests.layers import ALL, use
 from tests.sockets import Socket, broadcast, connected
 from tests.visitors import signed_in
 from tests.waiting import QUIET, eventually
@@ -167,10 +167,10 @@ async def closed_with(socket: Socket, code: int) -> None:
     await socket.leave(code)
 
 
-@pytest.fixture(params=[PUBSUB, CORE, IN_MEMORY], ids=["pubsub", "core", "in-memory"])
+@pytest.fixture(params=ALL.values(), ids=ALL)
 def backend(request: pytest.FixtureRequest, settings: Any) -> None:
-    """Each of the layers that Channels sites use, in turn."""
-    settings.CHANNEL_LAYERS = one_layer(request.param)
+    """Each way that messages may travel, in turn."""
+    use(request.param, settings)
 
 
 @pytest.mark.usefixtures("backend")

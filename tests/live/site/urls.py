@@ -8,6 +8,7 @@ from tests.live.site import views
 urlpatterns = [
     path("", views.page),
     path("login/", LoginView.as_view(template_name="live/login.html")),
+    path("sign-out/", views.sign_out),
     path("publish/", views.publish),
     path("publish-async/", views.publish_async),
 ]

@@ -1,4 +1,4 @@
-"""A page, and two views that publish what the query says.
+"""A page, a way to sign out, and two views that publish what the query says.
 
 To ``facility`` they send ``text`` and a number, ``count`` times, each filled up to ``size`` characters.
 """
@@ -6,6 +6,7 @@ To ``facility`` they send ``text`` and a number, ``count`` times, each filled up
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -16,6 +17,12 @@ def page(request: HttpRequest) -> HttpResponse:
     """Show what the context processor gives, whom the site takes the client for, and the settings' mark."""
     context = {"mark": settings.MARK, "address": request.META.get("REMOTE_ADDR", "")}
     return render(request, "live/page.html", context)
+
+
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """End the session."""
+    logout(request)
+    return HttpResponse("signed out")
 
 
 def _publisher_and_texts(request: HttpRequest) -> tuple[RedisPublisher, list[str]]:
