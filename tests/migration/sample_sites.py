@@ -45,6 +45,7 @@ class SampleSite:
     settings_module: str
     configuration: Configuration
     without: frozenset[str] = frozenset()
+    runs_on_original: bool = True
 
     @property
     def directory(self) -> Path:
@@ -90,24 +91,33 @@ def run_command(directory: Path, *options: str) -> subprocess.CompletedProcess[s
     )
 
 
-# What `PUBLISH` alone does depends on the transport; the command chooses the original's own channels for a start.
-_TRANSPORT = frozenset(
+# What a plain PUBLISH does depends on the transport; the command chooses the original's own channels for a start.
+_OF_THE_LAYER = frozenset(
     {
         "a_program_that_publishes_to_a_key_reaches_sockets",
         "a_program_that_subscribes_to_a_key_hears_pages",
         "a_program_counts_the_sockets_of_a_key",
     }
 )
+# Its connection names a database as well.
+_CHATROOM = _OF_THE_LAYER | {"the_packages_settings_are_readable"}
+# Its hook gives everybody a session, with which the original does not fail on people who are not signed in.
+_CLUBHOUSE = frozenset({"somebody_anonymous_stays_connected_whatever_they_subscribe_to"})
+# The check compares keys without a prefix.
+_TASKBOARD = frozenset({"self_is_who_makes_the_request"})
+
+_HOOKS_OF_ITS_OWN = Configuration("hooks of the site's own")
 
 SAMPLE_SITES = {
     site.name: site
     for site in [
-        SampleSite("chatroom", "chatroom.settings", PLAIN, without=_TRANSPORT | {"the_packages_settings_are_readable"}),
+        SampleSite("chatroom", "chatroom.settings", PLAIN, _CHATROOM),
         SampleSite("newsdesk", "newsdesk.settings", HEARTBEAT),
-        SampleSite("clubhouse", "clubhouse.settings", Configuration("hooks of the site's own")),
-        SampleSite("taskboard", "config.settings", PREFIX),
+        SampleSite("clubhouse", "clubhouse.settings", _HOOKS_OF_ITS_OWN, _CLUBHOUSE),
+        SampleSite("taskboard", "config.settings", PREFIX, _TASKBOARD),
         SampleSite("scoreboard", "scoreboard.settings", STREAM_URL),
-        SampleSite("intranet", "intranet.settings", PLAIN, without=_TRANSPORT),
+        # Its copy of ws4redis publishes only.
+        SampleSite("intranet", "intranet.settings", PLAIN, _OF_THE_LAYER, runs_on_original=False),
         SampleSite("starter", "starter.settings", EXPIRE_TEN),
     ]
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Mapping
@@ -77,8 +76,3 @@ class SiteWorkshop(Workshop):
     def manage(self, *arguments: str) -> str:
         """Run one of the site's management commands."""
         return self.run_python("manage.py", *arguments)
-
-    def records(self, name: str) -> list[Any]:
-        """Return what the site's own code recorded in Redis under a name."""
-        with self.redis.client() as client:
-            return [json.loads(item) for item in client.lrange(name, 0, -1)]

@@ -28,6 +28,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.contrib.auth.context_processors.auth",
+                "django.template.context_processors.static",
                 "ws4redis.context_processors.default",
             ]
         },

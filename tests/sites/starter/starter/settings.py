@@ -21,6 +21,7 @@ DEFAULT_AUTO_FIELD = 'django.db.models.AutoField'
 PASSWORD_HASHERS = ['django.contrib.auth.hashers.MD5PasswordHasher']
 USE_TZ = True
 
+WEBSOCKET_URL = '/ws/'
 WS4REDIS_EXPIRE = 10
 
 try:
