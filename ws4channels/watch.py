@@ -17,6 +17,7 @@ from ws4channels.subscriptions import Subscription
 logger = logging.getLogger(__name__)
 
 _PROBE_TIMEOUT = 2.0
+_RETRY_TIMEOUT = 1.0
 _RETRY_DELAY = 0.5
 _HOPELESS = 12.0
 """Seconds after which connections that nothing comes by are closed, for the network may have lost them."""
@@ -103,9 +104,9 @@ class Watch:
             try:
                 if clock() - tried_since > _HOPELESS:
                     tried_since = clock()
-                    await within(_PROBE_TIMEOUT, self._subscription.hang_up())
-                await within(_PROBE_TIMEOUT, self._subscription.restore())
-                await self._subscription.probe(_PROBE_TIMEOUT)
+                    await within(_RETRY_TIMEOUT, self._subscription.hang_up())
+                await within(_RETRY_TIMEOUT, self._subscription.restore())
+                await self._subscription.probe(_RETRY_TIMEOUT)
                 sent = await self._recover()
             except Exception as error:
                 logger.debug("Not yet: %s", _shown(error))
