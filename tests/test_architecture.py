@@ -20,6 +20,8 @@ ORDER = [
     "audience",
     "counters",
     "deadlines",
+    "sentinels",
+    "clusters",
     "connections",
     "messages",
     "event_loops",
@@ -227,19 +229,20 @@ def test_core_knows_neither_redis_nor_channels(module: str) -> None:
 
 
 def test_clients_of_redis_are_built_in_one_place() -> None:
-    """Only `connections` makes Redis clients; others name redis for its types at most."""
+    """Only `connections`, and `clusters` for it, makes Redis clients; others name redis for its types at most."""
     builders = set()
     for module in ORDER:
         for node in ast.walk(tree_of(module)):
             if isinstance(node, ast.Call) and _builds_a_client(ast.unparse(node.func)):
                 builders.add(module)
-    assert builders == {"connections"}
+    assert builders == {"clusters", "connections"}
 
 
 def _builds_a_client(called: str) -> bool:
     return called.startswith("redis.") and called.rpartition(".")[2] in {
         "Redis",
         "StrictRedis",
+        "RedisCluster",
         "from_url",
         "from_pool",
     }

@@ -9,16 +9,19 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
-from example_project.redis_server import RedisServer
+from example_project.redis_server import HOST, RedisServer
+from tests.live.certificates import make_certificate
 from tests.monitor import connections_named
+from tests.topologies import behind_tls
 from tests.waiting import TIMEOUT, eventually
 from ws4channels import redis_subscription
-from ws4channels.connections import SubscriberConnector
+from ws4channels.connections import build_connector
 from ws4channels.counters import counts
 from ws4channels.redis_subscription import RedisSubscription
 
@@ -50,7 +53,7 @@ class Receiver:
 @asynccontextmanager
 async def receiving(connection: Mapping[str, Any], *keys: str) -> AsyncIterator[Receiver]:
     """Yield a receiver that has joined `keys`."""
-    receiver = Receiver(await RedisSubscription.open(SubscriberConnector(connection).connect))
+    receiver = Receiver(await RedisSubscription.open(build_connector(connection).connect))
     task = asyncio.create_task(receiver.run())
     try:
         if keys:
@@ -110,6 +113,19 @@ async def test_name_follows_the_sites_own(settings: Any, redis_client: redis.Red
         assert len(connections_named(redis_client, "shop-subscriber")) == 1
 
 
+async def test_messages_arrive_by_unix_socket_and_tls(tmp_path: Path) -> None:
+    """However Redis is reached, so is its pub/sub."""
+    certificate, key = make_certificate(tmp_path)
+    with RedisServer(unix_socket=tmp_path / "redis.sock") as server, server.client() as client:
+        async with receiving({"unix_socket_path": str(server.unix_socket)}, KEY) as receiver:
+            client.publish(KEY, "x")
+            await receiver.hears("x")
+    with RedisServer() as server, server.client() as client, behind_tls(server, certificate, key) as port:
+        async with receiving({"url": f"rediss://{HOST}:{port}", "ssl_ca_certs": str(certificate)}, KEY) as receiver:
+            client.publish(KEY, "x")
+            await receiver.hears("x")
+
+
 async def test_key_is_left(receiver: Receiver, redis_client: redis.Redis) -> None:
     """A key that is left has no listener, and what was under way is not delivered."""
     await receiver.subscription.join(["user:a:news"])
@@ -147,7 +163,7 @@ async def test_catching_up_receives_all_that_was_published_before(
 async def test_catching_up_without_a_receiver_ends(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A PING whose answer nobody takes is a timeout."""
     monkeypatch.setattr(redis_subscription, "_CONFIRM_TIMEOUT", 0.1)
-    subscription = await RedisSubscription.open(SubscriberConnector(settings.WS4REDIS_CONNECTION).connect)
+    subscription = await RedisSubscription.open(build_connector(settings.WS4REDIS_CONNECTION).connect)
     with pytest.raises(asyncio.TimeoutError):
         await subscription.catch_up()
     await subscription.aclose()
@@ -170,7 +186,7 @@ async def test_redis_that_is_down_is_a_connection_error() -> None:
     with RedisServer() as server:
         pass
     with pytest.raises(redis.exceptions.ConnectionError):
-        await RedisSubscription.open(SubscriberConnector({"url": server.url}).connect)
+        await RedisSubscription.open(build_connector({"url": server.url}).connect)
 
 
 async def test_forbidden_channel_is_said_to_who_joins_it(harmed_server: RedisServer) -> None:

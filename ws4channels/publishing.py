@@ -40,7 +40,7 @@ def publish(publication: Publication, connection: Any, transaction: bool = True)
         return
     publishing_to = transports.get_publishing_transports()
     with connections.one_kind_of_failure():
-        with connection.pipeline(transaction=transaction) as pipeline:
+        with _pipeline(connection, transaction) as pipeline:
             elsewhere = _enqueue(pipeline, publication, publishing_to)
             pipeline.execute()
         for transport in elsewhere:
@@ -56,7 +56,7 @@ async def apublish(publication: Publication, transaction: bool = True) -> None:
 
     async def on_publishing_loop(publishing: PublishingLoop) -> list[Transport]:
         with connections.one_kind_of_failure():
-            async with publishing.client.pipeline(transaction=transaction) as pipeline:
+            async with _pipeline(publishing.client, transaction) as pipeline:
                 elsewhere = _enqueue(pipeline, publication, publishing_to)
                 await pipeline.execute()
             return elsewhere
@@ -66,18 +66,27 @@ async def apublish(publication: Publication, transaction: bool = True) -> None:
             await transport.apublish(publication)
 
 
+def _pipeline(client: Any, transaction: bool) -> Any:
+    # A cluster has no transactions for keys of several nodes. A script for each key is one of its own.
+    return client.pipeline(transaction=transaction and connections.pool_of(client) is not None)
+
+
 def _enqueue(pipeline: Any, publication: Publication, publishing_to: Iterable[Transport]) -> list[Transport]:
     """Add the commands that keep and publish to a sync or async pipeline; return the transports that need more."""
+    pool = connections.pool_of(pipeline)
     outgoing: Outgoing = []
     elsewhere = []
     for transport in publishing_to:
-        commands = transport.outgoing(pipeline.connection_pool, publication)
+        commands = transport.outgoing(pool, publication)
         if commands is None:
             elsewhere.append(transport)
         else:
             outgoing.append(commands)
-    if outgoing and len(publication.keys) >= _MANY_KEYS:
-        _enqueue_scripts(pipeline, publication, outgoing)
+    if pool is None:
+        # Keys of a cluster are on several nodes, and redis-py's pipelines for it take no PUBLISH.
+        _enqueue_scripts(pipeline, publication, outgoing, 1)
+    elif outgoing and len(publication.keys) >= _MANY_KEYS:
+        _enqueue_scripts(pipeline, publication, outgoing, _KEYS_PER_SCRIPT)
     else:
         _enqueue_commands(pipeline, publication, outgoing)
     return elsewhere
@@ -92,14 +101,16 @@ def _enqueue_commands(pipeline: Any, publication: Publication, outgoing: Outgoin
             pipeline.publish(channel, body)
 
 
-def _enqueue_scripts(pipeline: Any, publication: Publication, outgoing: Outgoing) -> None:
+def _enqueue_scripts(pipeline: Any, publication: Publication, outgoing: Outgoing, size: int) -> None:
+    """Add scripts for so many keys each."""
     keys, raw = publication.keys, publication.raw
-    for start in range(0, len(keys), _KEYS_PER_SCRIPT):
-        some = keys[start : start + _KEYS_PER_SCRIPT]
-        commands = [each for of_transport in outgoing for each in of_transport[start : start + _KEYS_PER_SCRIPT]]
+    for start in range(0, len(keys), size):
+        some = keys[start : start + size]
+        commands = [each for of_transport in outgoing for each in of_transport[start : start + size]]
         channels = [channel for channel, _ in commands]
         bodies = [b"" if body is raw else body for _, body in commands]
-        pipeline.eval(_KEEP_AND_PUBLISH, len(some), *some, raw, publication.expire, len(commands), *channels, *bodies)
+        numbers = publication.expire, len(commands)
+        pipeline.execute_command("EVAL", _KEEP_AND_PUBLISH, len(some), *some, raw, *numbers, *channels, *bodies)
 
 
 def _record(publication: Publication) -> None:

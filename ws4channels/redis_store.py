@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import redis
 from asgiref.sync import sync_to_async
 from django.utils.asyncio import async_unsafe
 
@@ -95,7 +94,7 @@ class RedisStore:
         self._publishers: set[str] = set()
 
     @property
-    def _connection(self) -> redis.Redis:
+    def _connection(self) -> Any:
         return connections.sync_client() if self._own_connection is None else self._own_connection
 
     @_connection.setter

@@ -36,7 +36,8 @@ class Transport(Protocol):
     def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]] | None:
         """Return channel and body of each PUBLISH that publishes `publication` at the Redis of `pool`, a key's each.
 
-        None where this transport does not publish through that Redis, or not by PUBLISH: then `publish` does it.
+        `pool` is None for a cluster. Returns None where this transport does not publish through that Redis, or not by
+        PUBLISH: then `publish` does it.
         """
 
     def publish(self, publication: Publication) -> None:
@@ -131,7 +132,8 @@ class PubSubLayerTransport(ChannelLayerTransport):
 
     def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]] | None:
         """Return one PUBLISH a key, if `pool` leads to the layer's own Redis."""
-        return self._outgoing(publication) if connections.server_of(pool) == self._server else None
+        is_ours = pool is not None and connections.server_of(pool) == self._server
+        return self._outgoing(publication) if is_ours else None
 
     def _outgoing(self, publication: Publication) -> list[tuple[str, bytes]]:
         prefix, serialize = self._channel_prefix, self._layer.serialize
@@ -154,7 +156,7 @@ class RedisTransport:
     subscription_class = RedisSubscription
 
     def __init__(self, connection: Mapping[str, Any]) -> None:
-        self._connector = connections.SubscriberConnector(connection)
+        self._connector = connections.build_connector(connection)
 
     @property
     def server(self) -> str:

@@ -1,0 +1,164 @@
+"""More than one Redis: a master with a replica that a Sentinel watches, and a cluster; and one behind TLS."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from example_project.redis_server import HOST, AddressTakenError, RedisServer, free_port
+from tests.waiting import wait_until
+
+MASTER = "main"
+_SLOTS = 16384
+_BUS_OFFSET = 10000
+_BLOCK = 65536
+
+
+class SentinelServer(RedisServer):
+    """A Sentinel that decides alone, and fast."""
+
+    def __init__(self, master: RedisServer) -> None:
+        super().__init__()
+        self.master = master
+
+    def _arguments(self) -> list[str]:
+        # A Sentinel keeps what it learns in its configuration file, so there has to be one.
+        path = Path(str(self._directory)) / "sentinel.conf"
+        lines = [
+            f"bind {HOST}",
+            f"port {self.port}",
+            f"dir {self._directory}",
+            f"sentinel monitor {MASTER} {HOST} {self.master.port} 1",
+            f"sentinel down-after-milliseconds {MASTER} 500",
+            f"sentinel failover-timeout {MASTER} 3000",
+        ]
+        path.write_text("\n".join(lines) + "\n")
+        return [str(path), "--sentinel"]
+
+
+@dataclass
+class WatchedPair:
+    """A master, its replica and their Sentinel."""
+
+    master: RedisServer
+    replica: RedisServer
+    sentinel: SentinelServer
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """The ``WS4REDIS_CONNECTION`` of the pair. The first sentinel is one that does not answer."""
+        return {"sentinels": [(HOST, free_port()), (HOST, self.sentinel.port)], "master_name": MASTER}
+
+    @property
+    def layer_host(self) -> dict[str, Any]:
+        """The same as an entry of ``hosts`` of a channel layer."""
+        return {"sentinels": [(HOST, self.sentinel.port)], "master_name": MASTER, "socket_timeout": None}
+
+    def wait_until_promoted(self) -> None:
+        """Return when the replica is the master, and the Sentinel says so."""
+        with self.sentinel.client() as sentinel, self.replica.client() as replica:
+            wait_until(lambda: replica.info("replication")["role"] == "master", "the replica is promoted")
+            wait_until(
+                lambda: sentinel.sentinel_get_master_addr_by_name(MASTER)[1] == self.replica.port,
+                "the Sentinel names the new master",
+            )
+
+
+@contextmanager
+def watched_pair() -> Iterator[WatchedPair]:
+    """Yield a pair that is ready to fail over."""
+    with RedisServer() as master, RedisServer() as replica, ExitStack() as stack:
+        with replica.client() as client:
+            client.replicaof(HOST, master.port)
+            wait_until(lambda: client.info("replication")["master_link_status"] == "up", "the replica follows")
+        # Not before: a Sentinel asks a master for its replicas when it starts, and then every ten seconds.
+        sentinel = stack.enter_context(SentinelServer(master))
+        with sentinel.client() as client:
+            wait_until(lambda: _knows_a_good_replica(client), "the Sentinel knows the replica")
+        yield WatchedPair(master, replica, sentinel)
+
+
+def _knows_a_good_replica(sentinel: redis.Redis) -> bool:
+    replicas = sentinel.sentinel_slaves(MASTER)
+    return [replica["master-link-status"] for replica in replicas] == ["ok"]
+
+
+@contextmanager
+def cluster_of_three() -> Iterator[list[RedisServer]]:
+    """Yield the three nodes of a cluster, each of which has a third of the slots and no replica."""
+    with ExitStack() as stack:
+        nodes = [_start_node(stack) for _ in range(3)]
+        clients = [stack.enter_context(node.client()) for node in nodes]
+        bounds = [_SLOTS * number // 3 for number in range(4)]
+        for number, client in enumerate(clients):
+            client.execute_command("CLUSTER ADDSLOTS", *range(bounds[number], bounds[number + 1]))
+            client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
+        for node in nodes[1:]:
+            clients[0].execute_command("CLUSTER MEET", HOST, node.port)
+        for client in clients:
+            wait_until(lambda client=client: _is_complete(client), "the node knows the whole cluster")
+        yield nodes
+
+
+def _is_complete(client: redis.Redis) -> bool:
+    info: dict[str, str] = client.execute_command("CLUSTER INFO")
+    return (info["cluster_state"], info["cluster_known_nodes"]) == ("ok", "3")
+
+
+def _start_node(stack: ExitStack) -> RedisServer:
+    config = {"cluster-enabled": "yes", "cluster-node-timeout": 1000, "cluster-require-full-coverage": "no"}
+    while True:
+        port = free_port()
+        # The nodes speak with each other at another port, so much higher.
+        if port + _BUS_OFFSET >= _BLOCK:
+            continue
+        with suppress(AddressTakenError):
+            return stack.enter_context(RedisServer(port=port, config=config))
+
+
+@contextmanager
+def behind_tls(server: RedisServer, certificate: Path, key: Path) -> Iterator[int]:
+    """Yield a port that speaks TLS and hands on to `server`: the Redis that tests can install has none of its own."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server((HOST, 0)) as listener:
+        accepting = threading.Thread(target=_accept, args=(listener, context, server.port))
+        accepting.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        accepting.join()
+
+
+def _accept(listener: socket.socket, context: ssl.SSLContext, port: int) -> None:
+    threads = []
+    with suppress(OSError):
+        while True:
+            threads.append(threading.Thread(target=_serve, args=(listener.accept()[0], context, port)))
+            threads[-1].start()
+    for thread in threads:
+        thread.join()
+
+
+def _serve(connection: socket.socket, context: ssl.SSLContext, port: int) -> None:
+    with suppress(OSError), context.wrap_socket(connection, server_side=True) as client:
+        with socket.create_connection((HOST, port)) as server:
+            answers = threading.Thread(target=_hand_on, args=(server, client))
+            answers.start()
+            _hand_on(client, server)
+            answers.join()
+
+
+def _hand_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(_BLOCK):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,170 @@
+"""Clients of Redis Cluster that behave as our others do: building them never connects, and ``mget`` takes any keys."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import redis
+import redis.asyncio
+import redis.asyncio.cluster
+import redis.cluster
+from redis.connection import SSLConnection, parse_url
+from redis.exceptions import ClusterDownError, RedisClusterException, RedisError
+
+CLUSTER_ERRORS = (ClusterDownError, RedisClusterException)
+"""What redis-py raises where the cluster, or the part of it that holds a key, cannot be reached."""
+
+_MAX_CONNECTIONS = 1000
+_parse_url: Any = parse_url
+_SINGLE_NODE = ("unix_socket_path", "sentinels", "master_name", "sentinel_kwargs", "retry")
+
+
+class LazyCluster:
+    """A sync client that is built when it is first used: redis-py's own connects when it is built."""
+
+    def __init__(self, nodes: list[tuple[str, int]], arguments: Mapping[str, Any]) -> None:
+        self._nodes = nodes
+        self._arguments = dict(arguments)
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def mget(self, keys: Any, *args: Any) -> list[Any]:
+        """Return the values of keys, whatever slots they are in."""
+        values: list[Any] = self._cluster().mget_nonatomic(keys, *args)
+        return values
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cluster(), name)
+
+    def _cluster(self) -> Any:
+        if self._client is None:
+            with self._lock:
+                if self._client is None:
+                    node_class: Any = redis.cluster.ClusterNode
+                    nodes = [node_class(host, port) for host, port in _shuffled(self._nodes)]
+                    self._client = redis.RedisCluster(startup_nodes=nodes, **self._arguments)
+        return self._client
+
+
+class AsyncCluster(redis.asyncio.RedisCluster):
+    """The same for an event loop; redis-py's connects when it is first used."""
+
+    async def mget(self, keys: Any, *args: Any) -> list[Any]:
+        """Return the values of keys, whatever slots they are in."""
+        return await self.mget_nonatomic(keys, *args)
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close all connections."""
+        await super().aclose()
+
+
+def is_cluster(connection: Mapping[str, Any]) -> bool:
+    """Tell whether a ``WS4REDIS_CONNECTION`` is of a cluster."""
+    return bool(connection.get("cluster") or connection.get("startup_nodes"))
+
+
+def is_cluster_client(client: Any) -> bool:
+    """Tell whether a client or pipeline speaks to a cluster: one of ours, or a site's own of redis-py."""
+    return isinstance(
+        client,
+        (
+            LazyCluster,
+            redis.RedisCluster,
+            redis.asyncio.RedisCluster,
+            redis.cluster.ClusterPipeline,
+            redis.asyncio.cluster.ClusterPipeline,
+        ),
+    )
+
+
+def build_sync_client(arguments: Mapping[str, Any]) -> LazyCluster:
+    """Return a client for ``startup_nodes``, or ``host`` and ``port``, or ``url``, and redis-py's other arguments.
+
+    Raises what redis-py raises for arguments that cannot work.
+    """
+    # The async client takes the same arguments, and does not connect.
+    build_async_client(arguments)
+    return LazyCluster(*_take_apart(arguments))
+
+
+def build_async_client(arguments: Mapping[str, Any]) -> AsyncCluster:
+    """Do the same for the event loop that will use it."""
+    nodes, rest = _take_apart(arguments)
+    startup_nodes = [redis.asyncio.cluster.ClusterNode(host, port, **rest) for host, port in _shuffled(nodes)]
+    return AsyncCluster(startup_nodes=startup_nodes, **rest)
+
+
+class ClusterConnector:
+    """Makes connections to one node of a cluster or another: each node hears what is published to any."""
+
+    def __init__(self, arguments: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+        nodes, _ = _take_apart(arguments)
+        self._nodes = list(dict.fromkeys(nodes))
+        """The nodes that the site names, and those that the last connected one knew."""
+        self._named = list(self._nodes)
+        # It knows which of the arguments are for connections, and of which class these are.
+        (node, *_) = build_async_client(arguments).nodes_manager.startup_nodes.values()
+        self._connection_class = node.connection_class
+        self._arguments = {**node.connection_kwargs, **own}
+
+    @property
+    def server(self) -> str:
+        """Where the cluster is, for log lines."""
+        return "the cluster at " + ", ".join(f"{host}:{port}" for host, port in self._named)
+
+    async def connect(self) -> Any:
+        """Return a new connection, connected, to a random node that answers. Has no time limit."""
+        failures = []
+        for host, port in _shuffled(self._nodes):
+            connection: Any = self._connection_class(**{**self._arguments, "host": host, "port": port})
+            try:
+                await connection.connect()
+                await self._learn_nodes(connection)
+            except RedisError as error:
+                failures.append(error)
+                await connection.disconnect(nowait=True)
+            except BaseException:
+                await connection.disconnect(nowait=True)
+                raise
+            else:
+                return connection
+        raise failures[-1]
+
+    async def _learn_nodes(self, connection: Any) -> None:
+        """Ask for all nodes, so that one of them is found when those that the site names are down."""
+        await connection.send_command("CLUSTER", "SLOTS")
+        # https://redis.io/docs/latest/commands/cluster-slots/: an empty host stands for the one that was asked.
+        found = [
+            ((host or b"").decode() or connection.host, port)
+            for _, _, *nodes in await connection.read_response()
+            for host, port, *_ in nodes
+        ]
+        self._nodes = list(dict.fromkeys([*self._named, *found]))
+
+
+def _take_apart(arguments: Mapping[str, Any]) -> tuple[list[tuple[str, int]], dict[str, Any]]:
+    """Return the nodes to begin with, and the arguments of all connections."""
+    rest = {name: value for name, value in arguments.items() if name not in _SINGLE_NODE}
+    rest.pop("cluster", None)
+    url = rest.pop("url", None)
+    if url is not None:
+        rest |= _parse_url(url)
+        if rest.pop("connection_class", None) is SSLConnection:
+            rest["ssl"] = True
+    if "path" in rest or arguments.get("unix_socket_path"):
+        raise ValueError("a cluster is not reached by a unix socket")
+    host, port = rest.pop("host", "localhost"), int(rest.pop("port", 6379))
+    nodes = [(str(name), int(number)) for name, number in rest.pop("startup_nodes", None) or [(host, port)]]
+    rest["max_connections"] = rest.get("max_connections") or _MAX_CONNECTIONS
+    # A part of the cluster that is down does not take the others along.
+    rest.setdefault("require_full_coverage", False)
+    if rest.get("db") in (0, "0", None):
+        rest.pop("db", None)
+    return nodes, rest
+
+
+def _shuffled(nodes: list[Any]) -> list[Any]:
+    return random.sample(nodes, len(nodes))
