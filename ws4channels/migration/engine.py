@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ws4channels.migration.errors import MigrationError
-from ws4channels.migration.facts import ITS_NAME, Facts, collect_facts
+from ws4channels.migration.facts import Facts, collect_facts
 from ws4channels.migration.fixer import Finding, Fixer, ProjectFixer, Severity
 from ws4channels.migration.fixers import load_fixers
 from ws4channels.migration.project import Project, read_project
 from ws4channels.migration.source import SourceFile
+from ws4channels.migration.syntax import ITS_NAME
 
 
 @dataclass(frozen=True)

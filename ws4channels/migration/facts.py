@@ -9,17 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 
+from ws4channels.migration import syntax
 from ws4channels.migration.project import Project
 from ws4channels.migration.source import SourceFile
-
-OUR_NAME = "ws4channels"
-ITS_NAME = "ws4redis"
-PUBLIC_MODULES = frozenset(
-    {"context_processors", "exceptions", "models", "publisher", "redis_store", "settings", "subscriber"}
-)
-"""The modules of the original that have a namesake here."""
-SERVER_MODULES = frozenset({"django_runserver", "utf8validator", "uwsgi_runserver", "websocket", "wsgi_server"})
-"""The modules of the original that were its server; they have none."""
+from ws4channels.migration.syntax import ITS_NAME
 
 _SETTINGS = frozenset(
     {"INSTALLED_APPS", "MIDDLEWARE", "MIDDLEWARE_CLASSES", "ROOT_URLCONF", "TEMPLATES", "TEMPLATE_CONTEXT_PROCESSORS"}
@@ -40,12 +33,32 @@ class ModuleFacts:
     @cached_property
     def assigned(self) -> frozenset[str]:
         """The names that the module, or a class in it, assigns outside functions."""
-        return frozenset(_assigned(self.tree))
+        return frozenset(syntax.assigned(self.tree))
+
+    @cached_property
+    def imported(self) -> frozenset[str]:
+        """The dotted names of the modules that are imported anywhere in the file; relative ones are left out."""
+        return frozenset(syntax.imported(self.tree))
+
+    @cached_property
+    def imported_packages(self) -> frozenset[str]:
+        """The first parts of these names."""
+        return frozenset(name.partition(".")[0] for name in self.imported)
+
+    @cached_property
+    def settings_named(self) -> str | None:
+        """The settings module that the file puts into the environment, or None."""
+        return syntax.settings_named(self.tree)
+
+    @cached_property
+    def added_apps(self) -> tuple[frozenset[str], ...]:
+        """The texts in each call of ``…APPS.append()`` and the like."""
+        return tuple(syntax.added_apps(self.tree))
 
     @cached_property
     def app_lists(self) -> tuple[frozenset[str], ...]:
         """The texts in each list or tuple of apps: one that holds text and is assigned or added to a name in …APPS."""
-        return tuple(_app_lists(self.tree))
+        return tuple(syntax.app_lists(self.tree))
 
 
 @dataclass(frozen=True)
@@ -60,11 +73,13 @@ class Facts:
     """Folders that hold copies of the original."""
     paths: frozenset[str]
     """All files, other than those that are skipped."""
+    roots: tuple[str, ...]
+    """The folders that are on Python's path, longest first; the last is the project's root, which is empty."""
 
     @cached_property
     def settings(self) -> tuple[ModuleFacts, ...]:
         """The modules that assign what Django or ws4redis reads as settings, in order of their paths."""
-        return tuple(module for module in self.modules.values() if module.assigned & _SETTINGS)
+        return tuple(module for module in self.modules.values() if module.assigned & _SETTINGS or _lists_apps(module))
 
     def is_settings(self, path: str) -> bool:
         """Tell whether the file at `path` assigns settings."""
@@ -74,6 +89,19 @@ class Facts:
     def paths_by_name(self) -> dict[str, str]:
         """The path of each module by its dotted name."""
         return {module.name: path for path, module in self.modules.items()}
+
+    def root_of(self, path: str) -> str:
+        """Return the nearest folder above `path` that is on Python's path."""
+        return _root_of(path, self.roots)
+
+    def name_of(self, path: str) -> str:
+        """Return the dotted name of the module at `path`, which need not exist."""
+        return _module_name(path, self.roots)
+
+    def relatives_of(self, path: str) -> list[ModuleFacts]:
+        """Return the modules that get names from the file at `path` by star imports, then those it gets names from."""
+        heirs = [each for each in self.settings if any(base.path == path for base in self.bases_of(each.path))]
+        return [*heirs, *(base for base in self.bases_of(path) if base not in heirs)]
 
     def bases_of(self, path: str) -> list[ModuleFacts]:
         """Return the modules whose names the file at `path` gets by star imports, directly or not; nearest first."""
@@ -91,15 +119,14 @@ class Facts:
     def websocket_url(self) -> str:
         """The value of WEBSOCKET_URL, if a settings file has it as a text; its default otherwise."""
         for module in self.settings:
-            for value in _values_of(module.tree, "WEBSOCKET_URL"):
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    return value.value
+            for text in syntax.texts_of(module.tree, "WEBSOCKET_URL"):
+                return text
         return "/ws/"
 
     @cached_property
     def binders(self) -> frozenset[str]:
         """The dotted names of the modules that have the original's package under its name, for others to import."""
-        binders = {module.name for module in self.modules.values() if _binds_the_original(module.tree)}
+        binders = {module.name for module in self.modules.values() if syntax.binds_the_original(module.tree)}
         while True:
             more = {
                 module.name
@@ -118,6 +145,11 @@ class Facts:
             for node in ast.walk(module.tree)
             if isinstance(node, ast.ImportFrom) and any(alias.name == ITS_NAME for alias in node.names)
         )
+
+
+def _lists_apps(module: ModuleFacts) -> bool:
+    """Tell whether a module that is only a part of settings lists apps that concern us."""
+    return any(texts & {ITS_NAME, "django.contrib.staticfiles"} for texts in module.app_lists)
 
 
 def collect_facts(project: Project) -> Facts:
@@ -139,7 +171,7 @@ def collect_facts(project: Project) -> Facts:
         path: ModuleFacts(path, names[path], tree, tuple(_stars(path, names[path], tree, paths_by_name)))
         for path, tree in trees.items()
     }
-    return Facts(modules, unparsed, project.vendored, frozenset(project.files))
+    return Facts(modules, unparsed, project.vendored, frozenset(project.files), roots)
 
 
 def _parse(file: SourceFile) -> ast.Module:
@@ -148,15 +180,18 @@ def _parse(file: SourceFile) -> ast.Module:
         return ast.parse(file.text, file.path)
 
 
-def _source_roots(project: Project) -> list[str]:
+def _source_roots(project: Project) -> tuple[str, ...]:
     """Return the folders that are on Python's path, longest first: those that hold a manage.py or setup.py."""
     folders = {file.folder for file in project.files.values() if file.name in ("manage.py", "setup.py")}
-    return sorted(folders | {""}, key=len, reverse=True)
+    return tuple(sorted(folders | {""}, key=lambda folder: (-len(folder), folder)))
 
 
-def _module_name(path: str, roots: list[str]) -> str:
-    root = next(root for root in roots if not root or path.startswith(f"{root}/"))
-    parts = PurePosixPath(path).relative_to(root).with_suffix("").parts
+def _root_of(path: str, roots: tuple[str, ...]) -> str:
+    return next(root for root in roots if not root or path.startswith(f"{root}/"))
+
+
+def _module_name(path: str, roots: tuple[str, ...]) -> str:
+    parts = PurePosixPath(path).relative_to(_root_of(path, roots)).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
@@ -180,57 +215,3 @@ def _stars(path: str, name: str, tree: ast.Module, paths_by_name: Mapping[str, s
             star = paths_by_name.get(absolute_name(name, path, node))
             if star is not None:
                 yield star
-
-
-def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            yield node
-            yield from _outside_functions(node)
-
-
-def _targets(node: ast.AST) -> list[ast.expr]:
-    if isinstance(node, ast.Assign):
-        return node.targets
-    return [node.target] if isinstance(node, (ast.AnnAssign, ast.AugAssign)) else []
-
-
-def _assigned(tree: ast.AST) -> Iterator[str]:
-    for node in _outside_functions(tree):
-        for target in _targets(node):
-            yield from (each.id for each in ast.walk(target) if isinstance(each, ast.Name))
-
-
-def _values_of(tree: ast.AST, name: str) -> Iterator[ast.expr]:
-    for node in _outside_functions(tree):
-        if isinstance(node, ast.Assign) and any(
-            isinstance(each, ast.Name) and each.id == name for each in node.targets
-        ):
-            yield node.value
-
-
-def _app_lists(tree: ast.AST) -> Iterator[frozenset[str]]:
-    for node in _outside_functions(tree):
-        named = (each.id for target in _targets(node) for each in ast.walk(target) if isinstance(each, ast.Name))
-        value = getattr(node, "value", None)
-        if value is None or not any(name.endswith("APPS") for name in named):
-            continue
-        for each in ast.walk(value):
-            if isinstance(each, (ast.List, ast.Tuple)):
-                texts = (item.value for item in each.elts if isinstance(item, ast.Constant))
-                yield frozenset(text for text in texts if isinstance(text, str))
-
-
-def _binds_the_original(tree: ast.AST) -> bool:
-    """Tell whether the module has ``import ws4redis`` or ``import ws4redis.…`` outside functions and classes."""
-    for node in _outside_functions(tree):
-        if isinstance(node, ast.Import) and any(
-            alias.asname is None and _is_package_or_public(alias.name) for alias in node.names
-        ):
-            return True
-    return False
-
-
-def _is_package_or_public(dotted: str) -> bool:
-    package, _, rest = dotted.partition(".")
-    return package == ITS_NAME and (not rest or rest.partition(".")[0] in PUBLIC_MODULES)

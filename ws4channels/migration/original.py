@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ws4channels.migration.facts import ITS_NAME, PUBLIC_MODULES, SERVER_MODULES
+from ws4channels.migration.syntax import ITS_NAME, PUBLIC_MODULES, SERVER_MODULES
 
 NAMES = {
     "context_processors": {"default"},

@@ -9,14 +9,25 @@ from ws4channels.migration.fixer import Fixer, ProjectFixer
 NAMES: tuple[str, ...] = (
     "server_files",
     "lock_files",
+    "wsgi",
+    "subscribers",
+    "signed_in",
+    "gevent_patches",
+    "monkeypatches",
+    "installed_apps",
+    "applications",
+    "channel_layers",
+    "asgi",
     "imports",
+    "dotted_paths",
     "templates",
     "requirements_files",
     "setup_py",
     "toml_files",
+    "asgi_file",
     "missing_requirement",
 )
-"""The modules, in the order in which their fixers run: first those that only report, for they see what was there."""
+"""The modules, in the order in which their fixers run. `wsgi` removes what later ones would report."""
 
 
 def load_fixers() -> list[Fixer | ProjectFixer]:

@@ -7,9 +7,9 @@ from libcst.helpers import get_full_name_for_node
 from libcst.metadata import ImportAssignment, ParentNodeProvider, ScopeProvider
 
 from ws4channels.migration import original
-from ws4channels.migration.facts import ITS_NAME, OUR_NAME
 from ws4channels.migration.fixer import Severity
 from ws4channels.migration.python_fixer import PythonFixer, Transformer
+from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
 
 
 class _Imports(Transformer):

@@ -1,0 +1,105 @@
+"""Tests of the fixer of the names of applications."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.migration.rewriting import check_leaves, check_rewrites, fix
+from ws4channels.migration.fixers.applications import ApplicationsFixer
+
+FIXER = ApplicationsFixer()
+SETTINGS = "mysite/settings.py"
+APPS = "INSTALLED_APPS = ['ws4redis']\n"
+WSGI = {"mysite/wsgi.py": "application = 1\n", "manage.py": ""}
+OF_OLD = "WSGI_APPLICATION = 'ws4redis.django_runserver.application'\n"
+
+
+def test_wsgi_application_is_the_sites_own_again() -> None:
+    """The old server's application gives way to the plain one, and ASGI_APPLICATION stands beside it."""
+    fixed = fix(FIXER, f"{APPS}{OF_OLD}DEBUG = 1\n", SETTINGS, WSGI)
+    assert fixed.text == (
+        f"{APPS}WSGI_APPLICATION = 'mysite.wsgi.application'\nASGI_APPLICATION = 'mysite.asgi.application'\nDEBUG = 1\n"
+    )
+
+
+def test_asgi_application_takes_the_place_where_there_is_no_wsgi() -> None:
+    """Without a WSGI module the line becomes ASGI_APPLICATION; what is above it stays."""
+    fixed = fix(FIXER, f"{APPS}\n# The server.\n{OF_OLD}", SETTINGS, {"manage.py": ""})
+    assert fixed.text == f"{APPS}\n# The server.\nASGI_APPLICATION = 'mysite.asgi.application'\n"
+
+
+def test_asgi_application_follows_the_apps() -> None:
+    """Without WSGI_APPLICATION it stands after the apps."""
+    fixed = fix(FIXER, f"{APPS}DEBUG = 1\n", SETTINGS, WSGI)
+    assert fixed.text == f'{APPS}ASGI_APPLICATION = "mysite.asgi.application"\nDEBUG = 1\n'
+
+
+def test_asgi_application_follows_plain_wsgi_application() -> None:
+    """A WSGI_APPLICATION that is the site's own stays."""
+    own = "WSGI_APPLICATION = 'mysite.wsgi.application'\n"
+    fixed = fix(FIXER, APPS + own, SETTINGS, WSGI)
+    assert fixed.text == f"{APPS}{own}ASGI_APPLICATION = 'mysite.asgi.application'\n"
+
+
+def test_conditional_line_does_not_decide() -> None:
+    """A line in an if is corrected where it stands, and ASGI_APPLICATION is set in any case."""
+    fixed = fix(FIXER, f"{APPS}if DEBUG:\n    {OF_OLD}", SETTINGS, WSGI)
+    assert fixed.text == (
+        f'{APPS}ASGI_APPLICATION = "mysite.asgi.application"\n'
+        "if DEBUG:\n    WSGI_APPLICATION = 'mysite.wsgi.application'\n"
+    )
+
+
+def test_only_line_of_a_block_leaves_a_pass() -> None:
+    """Where nothing can take its place, the block stays valid."""
+    fixed = fix(FIXER, f"{APPS}if DEBUG:\n    {OF_OLD}", SETTINGS, {"manage.py": ""})
+    assert fixed.text == f'{APPS}ASGI_APPLICATION = "mysite.asgi.application"\nif DEBUG:\n    pass\n'
+
+
+def test_apps_in_a_block_put_it_at_the_end() -> None:
+    """If no line that always runs can be followed, the end of the file can."""
+    fixed = fix(FIXER, "if DEBUG:\n    INSTALLED_APPS = ['ws4redis']", SETTINGS, WSGI)
+    assert fixed.text.endswith("    INSTALLED_APPS = ['ws4redis']\nASGI_APPLICATION = \"mysite.asgi.application\"\n")
+
+
+def test_name_is_another_where_asgi_py_is_taken() -> None:
+    """A file of that name that holds no ASGI application is not loaded as one."""
+    others = {**WSGI, "mysite/asgi.py": "from ws4redis.uwsgi_runserver import uWSGIWebsocketServer\n"}
+    assert '"mysite.asgi_websocket.application"' in fix(FIXER, APPS, SETTINGS, others).text
+
+
+def test_line_endings_are_the_files() -> None:
+    """What is added to a file with Windows line endings has these."""
+    fixed = fix(FIXER, APPS.replace("\n", "\r\n"), SETTINGS, WSGI)
+    assert fixed.text == "INSTALLED_APPS = ['ws4redis']\r\nASGI_APPLICATION = \"mysite.asgi.application\"\r\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INSTALLED_APPS = ['a']\nWSGI_APPLICATION = 'mysite.wsgi.application'\n",
+        "INSTALLED_APPS = ['ws4channels']\n",
+        f"{APPS}ASGI_APPLICATION = 'mysite.routing.application'\n",
+        "WSGI_APPLICATION = get_application()\n",
+        "WSGI_APPLICATION = 'ws4redis_extras.django_runserver.application'\n",
+    ],
+)
+def test_other_settings_are_left(text: str) -> None:
+    """Settings without ws4redis, or with an ASGI application already, stay."""
+    check_leaves(FIXER, text, SETTINGS, WSGI)
+
+
+def test_settings_that_inherit_it_get_none() -> None:
+    """If the settings that a file imports get ASGI_APPLICATION, the file has it too."""
+    check_leaves(FIXER, f"from .base import *\n{APPS}", "mysite/test.py", {"mysite/base.py": APPS})
+
+
+def test_heirs_line_is_corrected() -> None:
+    """WSGI_APPLICATION is corrected in every file that sets it."""
+    check_rewrites(
+        FIXER,
+        f"from .base import *\n{OF_OLD}",
+        "from .base import *\nWSGI_APPLICATION = 'mysite.wsgi.application'\n",
+        "mysite/dev.py",
+        {"mysite/base.py": APPS, **WSGI},
+    )

@@ -1,0 +1,63 @@
+"""Dotted paths in texts: ``"ws4redis.context_processors.default"`` in settings, in ``mock.patch`` and elsewhere."""
+
+from __future__ import annotations
+
+import re
+
+import libcst as cst
+from libcst.metadata import ParentNodeProvider
+
+from ws4channels.migration import original
+from ws4channels.migration.fixer import Severity
+from ws4channels.migration.python_fixer import PythonFixer, Transformer
+from ws4channels.migration.settings_fixer import assigned_by
+from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
+from ws4channels.migration.texts import text_of, with_text
+
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
+class _DottedPaths(Transformer):
+    def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.SimpleString:
+        """Rename a text that is as a whole a dotted path."""
+        text = text_of(original_node)
+        if text is None or ITS_NAME not in text:
+            return updated_node
+        if text == ITS_NAME:
+            return with_text(updated_node, OUR_NAME) if self._is_exported(original_node) else updated_node
+        if not _DOTTED.fullmatch(text):
+            return updated_node
+        if not original.is_the_original(text):
+            return with_text(updated_node, self._through_module(text))
+        if original.is_moved(text):
+            return with_text(updated_node, text.replace(ITS_NAME, OUR_NAME, 1))
+        if original.is_server(text):
+            self._report(original_node, text)
+        return updated_node
+
+    def _report(self, node: cst.CSTNode, text: str) -> None:
+        module = original.module_of(text)
+        todo = original.replacement_of(module)
+        self.report(node, f"{ITS_NAME}.{module} has no counterpart in ws4channels.", todo, Severity.MUST)
+
+    def _through_module(self, text: str) -> str:
+        """Rename the package where the path leads through a module of the site that imports it."""
+        parts = text.split(".")
+        for place, part in enumerate(parts):
+            if part == ITS_NAME and ".".join(parts[:place]) in self.facts.binders:
+                return ".".join([*parts[:place], OUR_NAME, *parts[place + 1 :]])
+        return text
+
+    def _is_exported(self, node: cst.CSTNode) -> bool:
+        """Tell whether the text is an item of ``__all__`` in a module that imports the package."""
+        if self.facts.modules[self.file.path].name not in self.facts.binders:
+            return False
+        while not isinstance(node, (cst.BaseSmallStatement, cst.Module)):
+            node = self.get_metadata(ParentNodeProvider, node)
+        return "__all__" in assigned_by(node)
+
+
+class DottedPathsFixer(PythonFixer):
+    """Fixes dotted paths in texts."""
+
+    transformer = _DottedPaths

@@ -1,0 +1,248 @@
+"""WSGI modules that serve or dispatch to ws4redis's server: they become plain Django."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import libcst as cst
+from libcst import matchers as m
+from libcst.helpers import get_full_name_for_node
+from libcst.metadata import MetadataWrapper, ParentNodeProvider, ScopeProvider
+
+from ws4channels.migration.facts import Facts
+from ws4channels.migration.fixer import Fixed
+from ws4channels.migration.original import is_server
+from ws4channels.migration.python_fixer import PythonFixer, Transformer
+from ws4channels.migration.source import SourceFile
+from ws4channels.migration.texts import what_is_left
+from ws4channels.migration.unused_imports import without_unused_imports
+
+_SERVERS = {
+    "ws4redis.uwsgi_runserver.uWSGIWebsocketServer",
+    "ws4redis.django_runserver.WebsocketRunServer",
+    "ws4redis.wsgi_server.WebsocketWSGIServer",
+}
+_IMPORT = "from django.core.wsgi import get_wsgi_application"
+_PLAIN = "get_wsgi_application()"
+_NO_LONGER_NEEDED = {"gevent", "gevent.socket", "redis", "redis.connection", "django.conf.settings"}
+
+
+class _Wsgi(Transformer):
+    def __init__(self, file: SourceFile, facts: Facts) -> None:
+        super().__init__(file, facts)
+        self._sockets: set[str] = set()
+        self._recognised = False
+        self._has_import = False
+
+    def visit_Module(self, node: cst.Module) -> None:
+        """Find the names of the websocket applications, and whether all that is done with them is understood."""
+        self._sockets = {
+            target.target.value
+            for assign in m.findall(node, m.Assign(value=m.Call()))
+            if isinstance(assign, cst.Assign) and self._is_server_call(assign.value)
+            for target in assign.targets
+            if isinstance(target.target, cst.Name)
+        }
+        self._recognised = self._imports_server(node) and all(map(self._is_understood, self._uses(node)))
+        scope = self.get_metadata(ScopeProvider, node)
+        self._has_import = scope is not None and "get_wsgi_application" in scope
+
+    def _imports_server(self, node: cst.Module) -> bool:
+        imports = (each for each in m.findall(node, m.ImportFrom()) if isinstance(each, cst.ImportFrom))
+        return any(_imports_server(self.module_named_by(each), each) for each in imports)
+
+    def _uses(self, node: cst.Module) -> Iterator[cst.CSTNode]:
+        """Yield what stands for a server's class or for a websocket application, outside imports."""
+        for each in m.findall(node, m.Name() | m.Attribute()):
+            parent = self.get_metadata(ParentNodeProvider, each)
+            if isinstance(parent, (cst.Attribute, cst.AssignTarget, cst.ImportAlias, cst.ImportFrom)):
+                continue
+            if self.imported_names(each) & _SERVERS or self._is_socket(each):
+                yield each
+
+    def _is_socket(self, node: cst.CSTNode) -> bool:
+        return isinstance(node, cst.Name) and node.value in self._sockets - {"application"}
+
+    def _is_understood(self, node: cst.CSTNode) -> bool:
+        """Tell whether a server is called to make an application, or an application to answer a request."""
+        call = self.get_metadata(ParentNodeProvider, node)
+        if not (isinstance(call, cst.Call) and call.func is node):
+            return False
+        parent = self.get_metadata(ParentNodeProvider, call)
+        if self._is_socket(node):
+            return isinstance(parent, cst.Return)
+        return isinstance(parent, cst.Assign) or (isinstance(parent, cst.Call) and parent.func is call)
+
+    def _is_server_call(self, node: cst.CSTNode) -> bool:
+        return isinstance(node, cst.Call) and bool(self.imported_names(node.func) & _SERVERS)
+
+    def leave_ImportFrom(
+        self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
+    ) -> cst.BaseSmallStatement | cst.RemovalSentinel:
+        """Import Django's function in place of the server, unless it is imported already."""
+        if not self._recognised or not _imports_server(self.module_named_by(original_node), original_node):
+            return updated_node
+        if self._has_import:
+            return cst.RemoveFromParent()
+        self._has_import = True
+        return cst.ensure_type(cst.parse_statement(_IMPORT), cst.SimpleStatementLine).body[0]
+
+    def leave_Assign(
+        self, original_node: cst.Assign, updated_node: cst.Assign
+    ) -> cst.BaseSmallStatement | cst.RemovalSentinel:
+        """Make the application Django's; drop other websocket applications, and the patch of redis by gevent."""
+        target = get_full_name_for_node(original_node.targets[0].target)
+        if self._recognised and _is_patch(target, original_node.value):
+            return cst.RemoveFromParent()
+        if not self._recognised or not self._is_server_call(original_node.value):
+            return updated_node
+        if target == "application":
+            return updated_node.with_changes(value=cst.parse_expression(_PLAIN))
+        return cst.RemoveFromParent()
+
+    def leave_SimpleStatementLine(
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> cst.BaseStatement | cst.RemovalSentinel:
+        """Drop a line of which nothing is left."""
+        return what_is_left(updated_node)
+
+    def leave_If(
+        self, original_node: cst.If, updated_node: cst.If
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
+        """Keep of a choice what it does when the request is for a page."""
+        if not self._recognised or not self._answers_websockets(original_node.body):
+            return updated_node
+        rest = updated_node.orelse
+        if rest is None:
+            return cst.RemoveFromParent()
+        if isinstance(rest, cst.If):
+            return rest
+        return cst.FlattenSentinel(_statements_of(rest.body))
+
+    def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.BaseStatement:
+        """Replace a function that has nothing left to choose by what it calls."""
+        if not self._recognised or not self._mentions_sockets(original_node):
+            return updated_node
+        body = self._without_socket_answer(original_node, updated_node)
+        called = _only_call(body, updated_node.params)
+        if called is None:
+            return updated_node.with_changes(body=updated_node.body.with_changes(body=body))
+        code = f"{updated_node.name.value} = {cst.Module([]).code_for_node(called)}"
+        line = cst.ensure_type(cst.parse_statement(code), cst.SimpleStatementLine)
+        return line.with_changes(leading_lines=updated_node.leading_lines[:1])
+
+    def _without_socket_answer(
+        self, original: cst.FunctionDef, updated: cst.FunctionDef
+    ) -> Sequence[cst.BaseStatement]:
+        """Return the body of a function whose last word was for websockets: then the choice before it always holds."""
+        body = _statements_of(updated.body)
+        choice = body[-2] if len(body) > 1 else None
+        if not self._answers_websockets(original.body) or not isinstance(choice, cst.If) or choice.orelse is not None:
+            return body
+        return [*body[:-2], *_statements_of(choice.body)]
+
+    def _mentions_sockets(self, node: cst.FunctionDef) -> bool:
+        return any(self._is_socket(name) for name in m.findall(node, m.Name())) or any(
+            self._is_server_call(call) for call in m.findall(node, m.Call())
+        )
+
+    def _answers_websockets(self, block: cst.BaseSuite) -> bool:
+        """Tell whether a block ends with the answer of a websocket application."""
+        last = block.body[-1]
+        statement = last.body[-1] if isinstance(last, cst.SimpleStatementLine) else last
+        if not (isinstance(statement, cst.Return) and isinstance(statement.value, cst.Call)):
+            return False
+        return self._is_socket(statement.value.func) or self._is_server_call(statement.value.func)
+
+
+class WsgiFixer(PythonFixer):
+    """Fixes modules that make the server's application."""
+
+    words = ("uwsgi_runserver", "django_runserver", "wsgi_server")
+    transformer = _Wsgi
+
+    def wants(self, file: SourceFile, facts: Facts) -> bool:
+        """Leave a file that is named as if it were ASGI: what is in it is reported."""
+        return file.name != "asgi.py" and super().wants(file, facts)
+
+    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
+        """Reduce the module, then drop the imports and names that have become needless."""
+        fixed = super().fix(file, facts)
+        if fixed.text == file.text:
+            return fixed
+        wrapper = MetadataWrapper(cst.parse_module(fixed.text), unsafe_skip_copy=True)
+        code = wrapper.visit(_DirectApplication()).code
+        return Fixed(without_unused_imports(code, _NO_LONGER_NEEDED), fixed.findings)
+
+
+class _DirectApplication(cst.CSTTransformer):
+    """Makes ``application = get_wsgi_application()`` of that call, a name for it, and ``application = name``."""
+
+    METADATA_DEPENDENCIES = (ScopeProvider,)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name: str | None = None
+
+    def visit_Module(self, node: cst.Module) -> None:
+        """Look for a name that is bound once, to the call, and read once, for the application."""
+        aliases = m.findall(node, m.Assign([m.AssignTarget(m.Name("application"))], m.Name()))
+        scope = self.get_metadata(ScopeProvider, node)
+        if len(aliases) != 1 or scope is None:
+            return
+        name = cst.ensure_type(cst.ensure_type(aliases[0], cst.Assign).value, cst.Name).value
+        bound = list(scope[name])
+        made = m.findall(node, m.Assign([m.AssignTarget(m.Name(name))], _CALL))
+        if len(bound) == len(made) == 1 and len(bound[0].references) == 1:
+            self._name = name
+
+    def leave_Assign(
+        self, original_node: cst.Assign, updated_node: cst.Assign
+    ) -> cst.BaseSmallStatement | cst.RemovalSentinel:
+        """Drop the name's line; give the application the call."""
+        if self._name is None:
+            return updated_node
+        if m.matches(original_node, m.Assign([m.AssignTarget(m.Name(self._name))], _CALL)):
+            return cst.RemoveFromParent()
+        if m.matches(original_node, m.Assign([m.AssignTarget(m.Name("application"))], m.Name(self._name))):
+            return updated_node.with_changes(value=cst.parse_expression(_PLAIN))
+        return updated_node
+
+    def leave_SimpleStatementLine(
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> cst.BaseStatement | cst.RemovalSentinel:
+        """Drop a line of which nothing is left."""
+        return what_is_left(updated_node)
+
+
+def _statements_of(block: cst.BaseSuite) -> list[cst.BaseStatement]:
+    return [each for each in block.body if isinstance(each, cst.BaseStatement)]
+
+
+_CALL = m.Call(func=m.Name("get_wsgi_application"), args=[])
+
+
+def _imports_server(module: str, node: cst.ImportFrom) -> bool:
+    """Tell whether an import is of nothing but the server's classes, or modules."""
+    if isinstance(node.names, cst.ImportStar):
+        return False
+    names = {f"{module}.{alias.evaluated_name}" for alias in node.names}
+    return names <= _SERVERS or (module == "ws4redis" and all(map(is_server, names)))
+
+
+def _is_patch(target: str | None, value: cst.BaseExpression) -> bool:
+    """Tell whether an assignment makes redis-py use gevent's sockets."""
+    source = get_full_name_for_node(value) or ""
+    return target == "redis.connection.socket" and source.partition(".")[0] == "gevent"
+
+
+def _only_call(body: Sequence[cst.BaseStatement], parameters: cst.Parameters) -> cst.BaseExpression | None:
+    """Return what is called by a function that only passes its parameters on; None if it does more."""
+    if len(body) != 1 or not isinstance(body[0], cst.SimpleStatementLine):
+        return None
+    statement = body[0].body[0]
+    if not (isinstance(statement, cst.Return) and isinstance(statement.value, cst.Call)):
+        return None
+    given = [get_full_name_for_node(arg.value) for arg in statement.value.args if arg.keyword is None and not arg.star]
+    taken = [parameter.name.value for parameter in parameters.params]
+    return statement.value.func if given == taken and len(given) == len(statement.value.args) else None

@@ -1,0 +1,119 @@
+"""Fixers of settings files: they add statements after those that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import libcst as cst
+from libcst.metadata import ParentNodeProvider
+
+from ws4channels.migration.facts import Facts
+from ws4channels.migration.python_fixer import PythonFixer, Transformer
+from ws4channels.migration.source import SourceFile
+
+
+class SettingsTransformer(Transformer):
+    """A transformer that can add code after a statement, with the same indentation, or at the end of the file."""
+
+    def __init__(self, file: SourceFile, facts: Facts) -> None:
+        super().__init__(file, facts)
+        self._module = cst.Module([])
+        self._added: dict[cst.SimpleStatementLine | None, list[str]] = {}
+        self._lines: list[tuple[frozenset[str], cst.SimpleStatementLine]] = []
+
+    def visit_Module(self, node: cst.Module) -> None:
+        """Note which lines assign which names, and let the subclass plan."""
+        self._module = node
+        self._lines = list(_assigning_lines(node.body))
+        self.plan()
+
+    def plan(self) -> None:
+        """Decide what to add: subclasses call `add_after`."""
+
+    def add_after(self, line: cst.SimpleStatementLine | None, code: str) -> None:
+        """Add statements after `line`, or at the end of the file if it is None."""
+        self._added.setdefault(line, []).append(code)
+
+    def lines_assigning(self, name: str) -> list[cst.SimpleStatementLine]:
+        """Return the lines outside functions that assign, or add to, a name."""
+        return [line for names, line in self._lines if name in names]
+
+    def last_line_assigning(self, *names: str) -> cst.SimpleStatementLine | None:
+        """Return the last line that always runs and assigns the first of `names` that any does; None if none does."""
+        for name in names:
+            lines = [line for line in self.lines_assigning(name) if self.always_runs(line)]
+            if lines:
+                return lines[-1]
+        return None
+
+    def always_runs(self, line: cst.SimpleStatementLine) -> bool:
+        """Tell whether a line stands on the top level, or directly in a class."""
+        parent = self.get_metadata(ParentNodeProvider, line)
+        if isinstance(parent, cst.IndentedBlock):
+            parent = self.get_metadata(ParentNodeProvider, parent)
+        return isinstance(parent, (cst.Module, cst.ClassDef))
+
+    def leave_SimpleStatementLine(
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
+        """Put the added statements after their line."""
+        if original_node not in self._added:
+            return updated_node
+        return cst.FlattenSentinel([updated_node, *self._parsed(original_node)])
+
+    def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
+        """Put what has no line to follow at the end."""
+        if None not in self._added:
+            return updated_node
+        return updated_node.with_changes(body=[*updated_node.body, *self._parsed(None)], has_trailing_newline=True)
+
+    def _parsed(self, line: cst.SimpleStatementLine | None) -> list[cst.BaseStatement]:
+        return [statement for code in self._added[line] for statement in self.parse(code)]
+
+    def parse(self, code: str) -> Sequence[cst.BaseStatement]:
+        """Return statements that have this file's line endings."""
+        text = code.replace("\n", self._module.default_newline)
+        body = cst.parse_module(text, self._module.config_for_parsing).body
+        return [cst.ensure_type(statement, cst.SimpleStatementLine) for statement in body]
+
+
+def _assigning_lines(
+    statements: Sequence[cst.BaseStatement | cst.BaseSmallStatement],
+) -> Iterator[tuple[frozenset[str], cst.SimpleStatementLine]]:
+    for statement in statements:
+        if isinstance(statement, cst.SimpleStatementLine):
+            yield frozenset(name for small in statement.body for name in assigned_by(small)), statement
+        elif not isinstance(statement, cst.FunctionDef):
+            for block in _blocks_of(statement):
+                yield from _assigning_lines(block.body)
+
+
+def _blocks_of(statement: cst.CSTNode) -> Iterator[cst.IndentedBlock]:
+    for child in statement.children:
+        if isinstance(child, cst.IndentedBlock):
+            yield child
+        elif isinstance(child, (cst.If, cst.Else, cst.ExceptHandler, cst.Finally)):
+            yield from _blocks_of(child)
+
+
+def assigned_by(statement: cst.CSTNode) -> Iterator[str]:
+    """Yield the names that a small statement assigns or adds to, an item of which counts as well."""
+    if isinstance(statement, cst.Assign):
+        targets: list[cst.BaseExpression] = [target.target for target in statement.targets]
+    elif isinstance(statement, (cst.AnnAssign, cst.AugAssign)):
+        targets = [statement.target]
+    else:
+        return
+    for target in targets:
+        while isinstance(target, cst.Subscript):
+            target = target.value
+        if isinstance(target, cst.Name):
+            yield target.value
+
+
+class SettingsFixer(PythonFixer):
+    """Fixes settings files in which ws4redis, or one of its settings, occurs."""
+
+    def wants(self, file: SourceFile, facts: Facts) -> bool:
+        """Tell whether the file assigns settings and parses."""
+        return file.is_python and facts.is_settings(file.path)
