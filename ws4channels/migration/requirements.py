@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ws4channels import __version__
-from ws4channels.migration.facts import ITS_NAME, OUR_NAME, SERVER_MODULES, Facts
+from ws4channels.migration.facts import Facts
 from ws4channels.migration.fixer import Finding, Fixed, Severity, SourceFile
+from ws4channels.migration.syntax import ITS_NAME, OUR_NAME, SERVER_MODULES
 
 ORIGINAL = "django-websocket-redis"
 REDIS_VERSIONS = ">=5,<9"

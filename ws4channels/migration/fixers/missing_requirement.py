@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 from ws4channels import __version__
-from ws4channels.migration.facts import OUR_NAME
 from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, ProjectFixer, Severity, name_of
+from ws4channels.migration.syntax import OUR_NAME
 
 _FILES = re.compile(
     r"(?:.*require.*|constraints.*|.*depend.*)\.(?:txt|in|pip)|setup\.py|setup\.cfg|pyproject\.toml|Pipfile"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ws4channels.migration.facts import OUR_NAME
 from ws4channels.migration.fixer import Facts, Finding, Fixed, Fixer, Severity, SourceFile
 from ws4channels.migration.requirements import ORIGINAL, REQUIREMENT, judge, replaced
+from ws4channels.migration.syntax import OUR_NAME
 
 # A line, with those that it continues on.
 _LOGICAL_LINE = re.compile(r"(?:[^\n]*\\\r?\n)*[^\n]*\n?")
