@@ -1,7 +1,7 @@
 """
 Run the same site on the original and on ours, and print where the two differ.
 
-python -m tests.against_original [--only NAME]… [--quick] [--list] [--ask-original]
+python -m tests.against_original [--only NAME]… [--quick] [--list] [--compat] [--ask-original]
 
 Then run the phases of a move from one to the other, all on one Redis, with a ledger of every message.
 
@@ -38,6 +38,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", metavar="NAME", help="only checks and phases whose name holds this")
     parser.add_argument("--quick", action="store_true", help="the subset that takes about a minute")
     parser.add_argument("--list", action="store_true", help="print the names and sentences of the checks")
+    parser.add_argument("--compat", action="store_true", help="let the site say ws4redis on ours as well")
     parser.add_argument("--ask-original", action="store_true", help="run the original alone and print what it does")
     return parser.parse_args(arguments)
 
@@ -97,10 +98,10 @@ def make_workshops(installations: Iterable[Installation]) -> Iterator[list[Works
         yield workshops
 
 
-def compare(chosen: Sequence[Check]) -> bool:
+def compare(chosen: Sequence[Check], *, compat: bool) -> bool:
     """Run the checks on both sides and print the table; return whether all is fine."""
     results = []
-    with make_workshops([original(ensure_environment()), ours()]) as workshops:
+    with make_workshops([original(ensure_environment()), ours(compat=compat)]) as workshops:
         print(report.header())
         for check, (of_original, of_ours) in run_checks(chosen, workshops):
             results.append(Result(check, of_original, of_ours))
@@ -146,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.ask_original:
             return 0 if ask_original(chosen) else 1
-        fine = compare(chosen) if chosen else True
+        fine = compare(chosen, compat=options.compat) if chosen else True
         fine &= go_through(of_move, quick=options.quick) if of_move else True
         return 0 if fine else 1
     except (EnvironmentMissing, RedisServerError, ServerFailed) as error:

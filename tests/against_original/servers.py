@@ -36,6 +36,8 @@ class Installation:
     name: str
     package: str
     home: Path
+    site_says: str = ""
+    """The name by which the site imports it, where that is not the package's own."""
 
     @property
     def python(self) -> Path:
@@ -58,9 +60,9 @@ def original(home: Path) -> Installation:
     return Installation("original", "ws4redis", home)
 
 
-def ours() -> Installation:
-    """Return ws4channels in the running environment."""
-    return Installation("ours", "ws4channels", Path(sys.prefix))
+def ours(*, compat: bool = False) -> Installation:
+    """Return ws4channels in the running environment; with `compat` for a site that still says ws4redis."""
+    return Installation("ours", "ws4channels", Path(sys.prefix), site_says="ws4redis" if compat else "")
 
 
 class Workshop:
@@ -84,7 +86,8 @@ class Workshop:
             **{name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "DJANGO_"))},
             "PYTHONPATH": str(ROOT),
             "DJANGO_SETTINGS_MODULE": f"{SITE}.settings",
-            "SITE_PACKAGE": self.installation.package,
+            "SITE_PACKAGE": self.installation.site_says or self.installation.package,
+            "SITE_COMPAT": "1" if self.installation.site_says else "",
             "SITE_DATABASE": str(self.directory / "site.sqlite3"),
             "SITE_REDIS_PORT": str(redis_port or self.redis.port),
             "SITE_SETTINGS": json.dumps(settings),

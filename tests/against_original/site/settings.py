@@ -1,12 +1,17 @@
 """
 Settings of the site, for Django 4.1 and today's.
 
-What varies comes from the environment: `SITE_PACKAGE`, `SITE_DATABASE`, `SITE_REDIS_PORT`, and in `SITE_SETTINGS`
-a JSON object of further settings. A value `{"callable": "dotted.path"}` in it stands for the function itself.
+What varies comes from the environment: `SITE_PACKAGE`, `SITE_COMPAT`, `SITE_DATABASE`, `SITE_REDIS_PORT`, and in
+`SITE_SETTINGS` a JSON object of further settings. A value `{"callable": "dotted.path"}` in it stands for the function
+itself.
 """
 
 import json
 import os
+
+if os.environ.get("SITE_COMPAT"):
+    import ws4channels.compat  # noqa: F401
+
 from typing import Any
 
 from django.utils.module_loading import import_string
