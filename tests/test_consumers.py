@@ -733,6 +733,7 @@ async def test_client_that_leaves_while_redis_is_down_ends(
     own_redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A group that cannot be left because Redis is down is logged, and the client's websocket ends all the same."""
+    caplog.set_level("DEBUG", "ws4channels.hub")
     socket = await Socket("/ws/f?subscribe-broadcast").open()
     own_redis.stop()
     await socket.leave(1001)

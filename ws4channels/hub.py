@@ -108,7 +108,8 @@ class Hub:
         try:
             await self._membership.settle(keys)
         except (*UNREACHABLE, RedisError) as error:
-            logger.warning("Could not leave keys that nobody wants any more at %s: %s", self.server, str(error))
+            # An outage, which is told of elsewhere, once; not once for each of its websockets.
+            logger.debug("Could not leave keys that nobody wants any more at %s: %s", self.server, str(error))
 
     def add_heartbeat(self, subscriber: Subscriber, text: str) -> None:
         """Send `text` to `subscriber` at each of its beats, until it leaves."""

@@ -70,7 +70,8 @@ def _check_leftovers() -> Iterator[CheckMessage]:
     spec = find_spec("ws4redis")
     is_ours = spec is not None and spec.origin == _COMPATIBILITY
     for name in sorted(set(dir(django_settings))):
-        if name.isupper():
+        # Not Django's own defaults: reading some of them warns of their end.
+        if name.isupper() and django_settings.is_overridden(name):
             kind = Info if is_ours and name != _NEVER_COMPATIBLE else Warning
             for leftover in sorted(set(_leftovers(name, getattr(django_settings, name)))):
                 hint = _LEFTOVER_HINTS.get(name, f"Write '{leftover.replace('ws4redis', 'ws4channels', 1)}'.")
