@@ -15,12 +15,13 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import SynchronousOnlyOperation
 from django.core.signing import Signer
 
-from tests.layers import ALL, use
+from example_project.redis_server import RedisServer
+from tests.layers import ALL, PUBSUB, one_layer, use
 from tests.sockets import Socket, broadcast, connected
 from tests.visitors import signed_in
 from tests.waiting import QUIET, eventually
 from ws4channels import publishing
-from ws4channels.audience import AUDIENCES, build_key, orders_key
+from ws4channels.audience import AUDIENCES, build_key, group_of, orders_key
 from ws4channels.closing import (
     CLOSE_SIGNED_OUT,
     Order,
@@ -284,6 +285,21 @@ async def test_orders_are_not_among_what_tests_capture() -> None:
             await sync_to_async(close_sockets)(user="mary")
             await sync_to_async(end_session)("key")
     assert published == []
+
+
+async def test_orders_are_heard_again_after_an_outage(settings: Any) -> None:
+    """A server process that lost Redis, and its subscription with it, closes websockets as before when it is back."""
+    with RedisServer() as server:
+        settings.WS4REDIS_CONNECTION = {"url": server.url}
+        settings.CHANNEL_LAYERS = one_layer(PUBSUB, hosts=[{"address": server.url, "socket_timeout": None}])
+        settings.WS4CHANNELS_PROBE_INTERVAL = 0.1
+        socket = await Socket("/ws/f?subscribe-user", **signed_in("mary")).open()
+        server.restart()
+        with server.client() as client:
+            channel = f"asgi__group__{group_of(orders_key(None))}"
+            await eventually(lambda: client.pubsub_numsub(channel)[0][1], "the process listens again")
+        await aclose_sockets(user="mary")
+        await closed_with(socket, 4401)
 
 
 # --- nobody else gives or reads orders --------------------------------------------------------------------------------

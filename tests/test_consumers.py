@@ -1176,8 +1176,8 @@ async def test_site_s_own_consumer_hears_what_is_published() -> None:
         await broadcast("f", "text", b"\xff")
         events = [await asyncio.wait_for(layer.receive(channel), TIMEOUT) for _ in range(2)]
     assert events == [
-        {"type": "ws4channels.message", "key": "broadcast:f", "text": "text"},
-        {"type": "ws4channels.message", "key": "broadcast:f", "bytes": b"\xff"},
+        {"type": "ws4channels.message", "key": "broadcast:f", "text": "text", "kept": False},
+        {"type": "ws4channels.message", "key": "broadcast:f", "bytes": b"\xff", "kept": False},
     ]
 
 

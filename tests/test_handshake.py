@@ -18,6 +18,7 @@ from django.core.exceptions import PermissionDenied, TooManyFieldsSent
 from tests.legacy_subscribers import Releasing
 from tests.visitors import Person, signed_in
 from tests.waiting import TIMEOUT
+from ws4channels.closing import session_mark
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.handshake import (
     Agreement,
@@ -575,3 +576,41 @@ async def test_sync_code_runs_in_a_thread_and_raises_here() -> None:
         assert await run_in_thread(threads, divmod, 7, 2) == (3, 1)
         with pytest.raises(ZeroDivisionError):
             await run_in_thread(threads, divmod, 7, 0)
+
+
+# --- whose websocket it is --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "load_user", "user"),
+    [
+        ("subscribe-broadcast", False, None),
+        ("subscribe-session", False, None),
+        ("subscribe-user", False, "mary"),
+        ("publish-group", False, "mary"),
+        ("subscribe-broadcast", True, "mary"),
+    ],
+)
+@pytest.mark.django_db(transaction=True)
+async def test_user_is_known_where_somebody_asked(query: str, load_user: bool, user: str | None) -> None:
+    """Nobody is looked up for the sake of closing; the session is known by its cookie in any case."""
+    mary = await sync_to_async(get_user_model().objects.create_user)("mary")
+    cookie = (await FacilityCommunicator("f", user=mary)._session_cookie()).decode().partition("=")[2]
+    agreement, _ = await agree(a_scope(query, cookies={"sessionid": cookie}), load_user)
+    assert (agreement.user, agreement.session) == (user, session_mark(cookie))
+
+
+async def test_visitor_is_nobody(settings: Any) -> None:
+    """Without a cookie there is neither a session nor a user, even if a hook looks."""
+    agreement, _ = await agree(a_scope("subscribe-user&subscribe-broadcast"))
+    assert (agreement.user, agreement.session) == (None, None)
+    settings.WS4REDIS_PROCESS_REQUEST = lambda request: setattr(request, "session", None)
+    agreement, _ = await agree(a_scope("subscribe-broadcast"))
+    assert (agreement.user, agreement.session) == (None, None)
+
+
+async def test_user_of_a_hook_is_known(settings: Any) -> None:
+    """Whom a site's own hook finds, by a token for example, is known by that name."""
+    settings.WS4REDIS_PROCESS_REQUEST = lambda request: setattr(request, "user", Person("john"))
+    agreement, _ = await agree(a_scope("subscribe-broadcast"))
+    assert agreement.user == "john"

@@ -313,6 +313,24 @@ def test_deletions_are_watched_where_sessions_are_in_the_database(engine: Any) -
     assert not post_delete.has_listeners(User)
 
 
+def test_deletions_are_not_watched_in_vain(settings: Any) -> None:
+    """Where the setting turns it off from the start, deleting sessions costs what it costs without us."""
+    settings.WS4CHANNELS_CLOSE_ON_SIGN_OUT = False
+    connect_anew()
+    try:
+        assert not post_delete.has_listeners(Session)
+    finally:
+        settings.WS4CHANNELS_CLOSE_ON_SIGN_OUT = True
+        connect_anew()
+    assert post_delete.has_listeners(Session)
+
+
+def test_engine_that_does_not_import_ends_no_command(settings: Any) -> None:
+    """Commands that need no session run on a machine without the package of the site's sessions."""
+    settings.SESSION_ENGINE = "nowhere.sessions"
+    assert signing_out._session_model() is None
+
+
 def test_site_without_session_tables_is_no_error(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """SESSION_ENGINE has a default, and a site may have no sessions at all."""
 

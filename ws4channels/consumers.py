@@ -254,8 +254,9 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         hub, agreement, outbox = self._hub, self._negotiated, self._outbox
         if hub is None:
             return
-        if self._socket is not None:
-            hub.sockets.leave(self._socket)
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            hub.sockets.leave(socket)
         if outbox is not None:
             await outbox.aclose()
             counts["sockets_closed"] += self._is_counted

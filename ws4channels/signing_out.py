@@ -27,19 +27,22 @@ def connect_receivers() -> None:
     """Listen from now on. Called once, when Django's apps are ready."""
     user_logged_out.connect(_on_sign_out, dispatch_uid="ws4channels.on_sign_out")
     model = _session_model()
-    if model is not None:
-        post_delete.connect(_on_deletion, sender=model, dispatch_uid="ws4channels.on_deletion")
-    else:
+    if model is None:
         user_logged_in.connect(_on_sign_in, dispatch_uid="ws4channels.on_sign_in")
+    elif getattr(django_settings, "WS4CHANNELS_CLOSE_ON_SIGN_OUT", True) is not False:
+        # Not where it would have no effect: with a receiver, Django loads what it deletes.
+        post_delete.connect(_on_deletion, sender=model, dispatch_uid="ws4channels.on_deletion")
 
 
 def _session_model() -> Any:
     """Return the model in which sessions are stored, or None where they are elsewhere."""
-    store = import_module(django_settings.SESSION_ENGINE).SessionStore
     try:
+        store = import_module(django_settings.SESSION_ENGINE).SessionStore
         return store.get_model_class() if hasattr(store, "get_model_class") else None
-    except RuntimeError:
-        return None  # The setting's default, on a site without django.contrib.sessions.
+    except (ImportError, RuntimeError):
+        # RuntimeError: the setting's default, on a site without django.contrib.sessions. Commands of a site run without
+        # its sessions; whoever asks for one is told what is wrong with the engine.
+        return None
 
 
 def _on_sign_out(sender: Any, request: Any, **kwargs: Any) -> None:

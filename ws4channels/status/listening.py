@@ -17,7 +17,7 @@ from channels_redis.core import RedisChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from ws4channels import connections, settings
-from ws4channels.audience import GROUP_PREFIX, group_of
+from ws4channels.audience import GROUP_PREFIX, group_of, orders_key
 from ws4channels.status.kept import escape_glob, is_key, patterns
 from ws4channels.status.server import Latency
 from ws4channels.subscriptions import HUB_GROUP_PREFIX, Subscription
@@ -111,7 +111,8 @@ async def _in_pubsub_layer(layer: Any, keys: list[str]) -> Listening:
             shard._ensure_redis()
         client = shard._redis
         here = set(_texts(await client.pubsub_channels(escape_glob(channel_of(GROUP_PREFIX)) + "*")))
-        joined |= here
+        # To orders every process listens, whoever is connected.
+        joined |= here - {channel_of(group_of(orders_key(settings.WS4REDIS_PREFIX)))}
         hubs += len(await client.pubsub_channels(escape_glob(channel_of(HUB_GROUP_PREFIX)) + "*"))
         found = await _count_subscribers(client, [channel for channel in by_channel if channel in here])
         counts.update({by_channel[channel]: count for channel, count in found.items()})
