@@ -671,3 +671,16 @@ def test_hub_ends_with_its_event_loop(redis_client: redis.Redis) -> None:
         asyncio.run(use_a_hub())
         assert len(hub_module._hubs) == before
         wait_until(lambda: len(redis_client.client_list()) <= connections, "its connections are closed")
+
+
+async def test_hub_ends_when_it_is_told_to(hubs: tuple[Hub, Hub]) -> None:
+    """A hub that was closed receives no more and has no task left; one that never started may be closed as well."""
+    first, second = hubs
+    inbox = Inbox()
+    await first.join(inbox, ("k",))
+    await publish("k", "heard")
+    await arrived(inbox, "heard")
+    await first.leave(inbox, ("k",))
+    for hub in (first, first, second):
+        await hub.aclose()
+    assert not [task for task in asyncio.all_tasks() if task.get_coro().__qualname__.startswith(("Hub.", "Watch."))]  # type: ignore[union-attr]

@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 _EVENTS_PER_TURN = 100
 _DELIVERIES_PER_TURN = 5000
 _BYTES_PER_TURN = 512 * 1024
+_CANCEL_INTERVAL = 1.0
 _RETRY_DELAY = 0.5
 _ROUNDS = 3
 
@@ -114,6 +115,15 @@ class Hub:
     def add_heartbeat(self, subscriber: Subscriber, text: str) -> None:
         """Send `text` to `subscriber` at each of its beats, until it leaves."""
         self._heartbeats.add(subscriber, text)
+
+    async def aclose(self) -> None:
+        """End before the event loop does; for programs whose loop ends with what they do.
+
+        More than one attempt, for on Python 3.10 a cancellation may be lost in channels_redis.core or redis-py.
+        """
+        while self._receiver is not None and not self._receiver.done():
+            self._receiver.cancel()
+            await asyncio.wait([self._receiver], timeout=_CANCEL_INTERVAL)
 
     async def _start(self) -> tuple[Membership, KeptMessages]:
         async with self._starting:

@@ -68,6 +68,7 @@ class Command(BaseCommand):
             await self._print(listener, options)
         finally:
             await hub.leave(listener, keys)
+            await hub.aclose()
 
     async def _print(self, listener: Listener, options: dict[str, Any]) -> None:
         show = _as_json if options["json"] else _as_text
