@@ -6,7 +6,7 @@ WORKERS ?= 0
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-python test-js lint types docs bench soak test-original clean
+.PHONY: demo test test-python test-js lint types docs bench soak matrix test-original clean
 
 # One stamp a requirements file: it is installed again when that file, or what it includes, has changed.
 $(BIN)/python:
@@ -53,9 +53,13 @@ bench: $(VENV)/bench.stamp
 soak: $(VENV)/test.stamp
 	$(BIN)/python -m tests.soak $(ARGS)
 
+## Test with old and new versions of redis-py, Django, Channels and Python: long; `make matrix ARGS="-t ci"` is short.
+matrix: $(VENV)/matrix.stamp
+	$(BIN)/nox $(ARGS)
+
 ## Compare with django-websocket-redis 0.6.0 over HTTP, WebSocket and Redis; go through the phases of a move.
 test-original: $(VENV)/test.stamp
 	$(BIN)/python -m tests.against_original $(ARGS)
 
 clean:
-	rm -rf $(VENV) .venv-original build dist *.egg-info docs/_build .coverage* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .nox .venv-original build dist *.egg-info docs/_build .coverage* .pytest_cache .mypy_cache .ruff_cache
