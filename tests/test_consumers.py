@@ -16,7 +16,9 @@ from channels.layers import get_channel_layer
 from django.core.exceptions import PermissionDenied
 
 from example_project.redis_server import RedisServer
-from tests.layers import CORE, IN_MEMORY, PUBSUB, one_layer
+from tests import layers
+from tests.layers import CORE, IN_MEMORY, PUBSUB, REDIS, one_layer
+from tests.monitor import arrived, listening
 from tests.sockets import Socket, broadcast, connected
 from tests.visitors import signed_in
 from tests.waiting import QUIET, TIMEOUT, eventually
@@ -657,13 +659,16 @@ async def test_wrong_path_of_a_rule_refuses(settings: Any) -> None:
 # --- Redis that does not answer ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=[PUBSUB, CORE], ids=["pubsub", "core"])
+@pytest.fixture(params=[PUBSUB, CORE, REDIS], ids=["pubsub", "core", "redis"])
 def own_redis(request: pytest.FixtureRequest, settings: Any) -> Iterator[RedisServer]:
     """A Redis that the test may stop."""
     with RedisServer() as server:
         settings.WS4REDIS_CONNECTION = {"url": server.url}
-        hosts = [{"address": server.url, "socket_timeout": None}]
-        settings.CHANNEL_LAYERS = one_layer(request.param, hosts=hosts)
+        if request.param == REDIS:
+            layers.use(REDIS, settings)
+        else:
+            hosts = [{"address": server.url, "socket_timeout": None}]
+            settings.CHANNEL_LAYERS = one_layer(request.param, hosts=hosts)
         yield server
 
 
@@ -708,7 +713,7 @@ async def test_counters_agree_after_clients_that_were_turned_away(
     assert opened == closed
 
 
-@pytest.mark.parametrize("own_redis", [PUBSUB], ids=["pubsub"], indirect=True)
+@pytest.mark.parametrize("own_redis", [PUBSUB, REDIS], ids=["pubsub", "redis"], indirect=True)
 async def test_client_that_publishes_while_redis_is_down_is_closed(
     own_redis: RedisServer, counted: dict[str, int], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -771,8 +776,12 @@ async def test_heartbeats_cost_no_task(settings: Any) -> None:
     assert tasks[0] <= 2 * 100 + 5
 
 
-async def test_everything_is_given_back_when_sockets_close(settings: Any, redis_client: redis.Redis) -> None:
+@pytest.mark.parametrize("backend", [PUBSUB, REDIS], ids=["pubsub", "redis"])
+async def test_everything_is_given_back_when_sockets_close(
+    settings: Any, redis_client: redis.Redis, backend: str
+) -> None:
     """After many connects and disconnects there are as many tasks, connections and objects as after the first."""
+    layers.use(backend, settings)
     settings.WS4REDIS_HEARTBEAT = "--heartbeat--"
 
     async def come_and_go(count: int) -> None:
@@ -790,6 +799,7 @@ async def test_everything_is_given_back_when_sockets_close(settings: Any, redis_
     await eventually(lambda: len(asyncio.all_tasks()) <= tasks, "all tasks have ended")
     await eventually(lambda: what_is_left() == [], "nothing is left of those clients")
     await eventually(lambda: joined_groups(redis_client) == set(), "all groups have been left")
+    assert redis_client.pubsub_channels("*:f*") == []
 
 
 def what_is_left() -> list[object]:
@@ -804,10 +814,10 @@ def joined_groups(client: redis.Redis) -> set[str]:
     return {name.decode().removeprefix("asgi__group__") for name in names} - {group_of(orders_key(None))}
 
 
-@pytest.mark.parametrize("backend", [PUBSUB, IN_MEMORY], ids=["pubsub", "in-memory"])
+@pytest.mark.parametrize("backend", [PUBSUB, IN_MEMORY, REDIS], ids=["pubsub", "in-memory", "redis"])
 async def test_burst_reaches_all_who_read(settings: Any, backend: str) -> None:
     """Twice as many messages as an outbox holds, published as fast as possible, arrive in order, all, none twice."""
-    settings.CHANNEL_LAYERS = one_layer(backend)
+    layers.use(backend, settings)
     sockets = [await Socket("/ws/f?subscribe-broadcast").open() for _ in range(5)]
     publisher = RedisPublisher(facility="f", broadcast=True)
     expected = [str(number) for number in range(2000)]
@@ -823,8 +833,10 @@ async def test_burst_reaches_all_who_read(settings: Any, backend: str) -> None:
     await asyncio.gather(*(socket.leave() for socket in sockets))
 
 
-async def test_burst_that_comes_at_once_reaches_all_who_read() -> None:
+@pytest.mark.parametrize("backend", [PUBSUB, REDIS], ids=["pubsub", "redis"])
+async def test_burst_that_comes_at_once_reaches_all_who_read(settings: Any, backend: str) -> None:
     """Three times as many messages as an outbox holds arrive as well when the server was busy and finds them all."""
+    layers.use(backend, settings)
     sockets = [await Socket("/ws/f?subscribe-broadcast").open() for _ in range(5)]
     publisher = RedisPublisher(facility="f", broadcast=True)
     expected = [str(number) for number in range(3000)]
@@ -1197,3 +1209,37 @@ async def test_communicator_says_that_it_was_refused(settings: Any) -> None:
         async with FacilityCommunicator("f", "subscribe-broadcast"):
             pytest.fail("It was let in.")
     assert str(caught.value) == "The websocket to /ws/f was refused with close code 1000."
+
+
+# --- Redis itself -----------------------------------------------------------------------------------------------------
+
+
+async def test_sockets_share_channels_with_programs_that_use_redis_alone(
+    settings: Any, redis_client: redis.Redis
+) -> None:
+    """Over the redis transport, any program reaches a client with SET and PUBLISH, and hears what the client says."""
+    layers.use(layers.REDIS, settings)
+    settings.WS4REDIS_HEARTBEAT = "--heartbeat--"
+    settings.WS4CHANNELS_HEARTBEAT_INTERVAL = 60
+    redis_client.set("broadcast:f", "kept by a program")
+    with listening(redis_client, "broadcast:f") as program:
+        async with connected("/ws/f?subscribe-broadcast&publish-broadcast&echo") as socket:
+            assert await socket.next() == "kept by a program"
+            assert redis_client.pubsub_numsub("broadcast:f") == [(b"broadcast:f", 2)]
+            redis_client.publish("broadcast:f", "--heartbeat--")
+            redis_client.publish("broadcast:f", b"\xff\x00")
+            assert await socket.next() == b"\xff\x00"
+            await socket.send_to("from a page")
+            assert await socket.next() == "from a page"
+        assert arrived(redis_client, program) == [b"--heartbeat--", b"\xff\x00", b"from a page"]
+    await eventually(lambda: redis_client.pubsub_numsub("broadcast:f") == [(b"broadcast:f", 0)], "nobody listens")
+    assert redis_client.get("broadcast:f") == b"from a page"
+
+
+async def test_message_without_echo_is_withheld_from_who_sent_it_over_redis(settings: Any) -> None:
+    """Over the redis transport as over layers: a client without `echo` is not sent its own last message."""
+    layers.use(layers.REDIS, settings)
+    async with connected("/ws/f?subscribe-broadcast&publish-broadcast") as socket:
+        await socket.send_to("mine")
+        await broadcast("f", "another's")
+        assert await socket.next() == "another's"

@@ -612,6 +612,26 @@ async def test_loss_without_a_sign_is_noticed_and_made_up_for(
     assert (counts["gaps"], counts["resent"]) == (gaps + 1, resent + 1)
 
 
+async def test_kept_message_that_changed_while_redis_was_lost_is_sent(
+    settings: Any, redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same over the redis transport, which does not tell of a message whether it is kept."""
+    settings.WS4CHANNELS_PROBE_INTERVAL = 0.05
+    layers.use(layers.REDIS, settings)
+    hub, inbox = Hub(get_transport()), Inbox()
+    await hub.join(inbox, ("broadcast:changed", "broadcast:passing"))
+    await publish("broadcast:changed", "old", expire=60)
+    await publish("broadcast:passing", "kept", expire=60)
+    await publish("broadcast:passing", "not kept")
+    await arrived(inbox, "old", "kept", "not kept")
+    redis_client.set("broadcast:changed", "new", ex=60)
+    redis_client.client_kill_filter(_type="pubsub")
+    await arrived(inbox, "old", "kept", "not kept", "new")
+    await eventually(lambda: any("again after" in line for line in caplog.messages), "the end is logged")
+    assert caplog.messages[-1].endswith("; 1 kept messages had changed and were sent.")
+    assert len(caplog.messages) == 2
+
+
 async def test_socket_that_came_in_the_gap_gets_nothing_twice(settings: Any, redis_client: redis.Redis) -> None:
     """Who connects after a message was lost and before that is noticed has it, and is not sent it again."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.test_hub.ForgetfulLayer"}}

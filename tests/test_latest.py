@@ -21,6 +21,30 @@ def test_only_what_differs_from_the_last_message_is_news() -> None:
     assert latest.is_news(FIRST)
 
 
+def test_message_that_may_not_be_kept_does_not_make_the_one_before_it_news() -> None:
+    """Where it is not known whether a message is kept, the kept one may be any of the last that were delivered."""
+    latest = LatestMessages()
+    latest.note_first(Inbox(), [FIRST])
+    for number in range(10):
+        latest.note(Delivery(f"{number}", KEY, is_kept=None))
+    assert not any(map(latest.is_news, (FIRST, Delivery("0", KEY), Delivery("9", KEY))))
+    assert latest.is_news(SECOND)
+    latest.note(SECOND)
+    assert latest.is_news(FIRST)
+
+
+def test_few_messages_are_remembered() -> None:
+    """What may be kept is looked for among the last messages of a key, and forgotten with the key."""
+    latest = LatestMessages()
+    for number in range(100):
+        latest.note(Delivery(f"{number}", KEY, is_kept=None))
+    assert latest.is_news(Delivery("0", KEY))
+    assert not latest.is_news(Delivery("90", KEY))
+    latest.forget_key(KEY)
+    assert latest.is_news(Delivery("99", KEY))
+    assert latest._before == {}
+
+
 def test_keys_do_not_mix() -> None:
     """What one key's sockets have says nothing of another's."""
     latest = LatestMessages()

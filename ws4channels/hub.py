@@ -206,7 +206,7 @@ class Hub:
         wanting = self._listening.wanting(delivery.key)
         if wanting:
             self._hand_out(delivery, wanting)
-            if delivery.is_kept:
+            if delivery.is_kept is not False:
                 self._latest.note(delivery)
         return delivery, len(wanting)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 from ws4channels.messages import Delivery
 from ws4channels.subscriber_map import Subscriber
 
 _NOBODY: Mapping[Subscriber, int] = {}
+_REMEMBERED = 16
+"""How many messages of a key are remembered, where the latest of them may not be the one that is kept."""
 
 
 class LatestMessages:
@@ -15,11 +18,18 @@ class LatestMessages:
 
     def __init__(self) -> None:
         self._latest: dict[str, int] = {}
+        self._before: dict[str, deque[int]] = {}
         self._heard: set[str] = set()
         self._ahead: dict[str, dict[Subscriber, int]] = {}
 
     def note(self, delivery: Delivery) -> None:
-        """Note that a message which is kept was delivered to the sockets of its key."""
+        """Note that a message which is kept, or may be, was delivered to the sockets of its key."""
+        if delivery.is_kept is None:
+            # If it is not, the kept message is still one of those before.
+            if delivery.key in self._latest:
+                self._before.setdefault(delivery.key, deque(maxlen=_REMEMBERED)).append(self._latest[delivery.key])
+        elif delivery.key in self._before:
+            del self._before[delivery.key]
         self._latest[delivery.key] = hash(delivery.payload)
         self._heard.add(delivery.key)
 
@@ -40,6 +50,7 @@ class LatestMessages:
     def forget_key(self, key: str) -> None:
         """Note that nobody wants a key any more."""
         self._latest.pop(key, None)
+        self._before.pop(key, None)
         self._heard.discard(key)
         self._ahead.pop(key, None)
 
@@ -49,7 +60,8 @@ class LatestMessages:
 
     def is_news(self, kept: Delivery) -> bool:
         """Tell whether a kept message is other than what its sockets have."""
-        return self._latest.get(kept.key) != hash(kept.payload)
+        digest = hash(kept.payload)
+        return self._latest.get(kept.key) != digest and digest not in self._before.get(kept.key, ())
 
     def is_overtaken(self, kept: Delivery) -> bool:
         """Tell whether the key was heard from since `begin`, so that it is not known which of the two is newer."""

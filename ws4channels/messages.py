@@ -23,15 +23,16 @@ def to_payload(raw: bytes) -> Payload:
         return raw
 
 
-def build_event(key: str, payload: Payload, is_kept: bool = True) -> dict[str, Any]:
+def build_event(key: str, payload: Payload, is_kept: bool | None = True) -> dict[str, Any]:
     """Return the channel-layer event that carries `payload` to the group of `key`.
 
-    Of a message that is not kept it says so, for then the kept message of its key is still the one before it.
+    Of a message that is not kept it says so, for then the kept message of its key is still the one before it; also if
+    that is not known (None).
     """
     event: dict[str, Any] = {"type": EVENT_TYPE, "key": key}
     event["text" if isinstance(payload, str) else "bytes"] = payload
-    if not is_kept:
-        event["kept"] = False
+    if is_kept is not True:
+        event["kept"] = is_kept
     return event
 
 
@@ -58,7 +59,7 @@ class Delivery:
 
     __slots__ = ("frame", "is_closing", "is_kept", "key", "message", "payload", "size")
 
-    def __init__(self, payload: Payload, key: str = "", is_kept: bool = True) -> None:
+    def __init__(self, payload: Payload, key: str = "", is_kept: bool | None = True) -> None:
         self.key = key
         self.is_kept = is_kept
         self.payload = payload

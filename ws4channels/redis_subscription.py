@@ -139,7 +139,7 @@ class RedisSubscription:
             key, raw = self._keys.get(reply[1]), reply[2]
             # What is not wanted any more may still be under way.
             if key is not None and raw and raw != self._heartbeat:
-                return build_event(key, to_payload(raw))
+                return build_event(key, to_payload(raw), is_kept=None)
         elif reply[0] == b"pong":
             self._confirmed(reply[1])
         return None

@@ -1,7 +1,7 @@
 """
 Run the same site on the original and on ours, and print where the two differ.
 
-python -m tests.against_original [--only NAME]… [--quick] [--list] [--compat] [--ask-original]
+python -m tests.against_original [--only NAME]… [--quick] [--transport NAME] [--list] [--compat] [--ask-original]
 
 Then run the phases of a move from one to the other, all on one Redis, with a ledger of every message.
 
@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 
 from example_project.redis_server import RedisServer, RedisServerError
@@ -28,6 +29,7 @@ from tests.against_original.phases import run as phases
 from tests.against_original.phases.plan import Phase
 from tests.against_original.registry import CHECKS, Check, Configuration, Observation
 from tests.against_original.servers import Installation, ServerFailed, Workshop, original, ours
+from ws4channels.settings import TRANSPORTS
 
 ARTIFACTS = ROOT / ".test-artifacts" / "against_original"
 
@@ -37,6 +39,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.against_original", description=checks.__doc__)
     parser.add_argument("--only", action="append", metavar="NAME", help="only checks and phases whose name holds this")
     parser.add_argument("--quick", action="store_true", help="the subset that takes about a minute")
+    parser.add_argument("--transport", choices=TRANSPORTS, help="how messages travel on our side, where no check says")
     parser.add_argument("--list", action="store_true", help="print the names and sentences of the checks")
     parser.add_argument("--compat", action="store_true", help="let the site say ws4redis on ours as well")
     parser.add_argument("--ask-original", action="store_true", help="run the original alone and print what it does")
@@ -48,7 +51,14 @@ def choose(options: argparse.Namespace) -> list[Check]:
     chosen = [check for check in CHECKS.values() if check.quick or not options.quick]
     if options.only:
         chosen = [check for check in chosen if any(part in check.name for part in options.only)]
-    return chosen
+    return [over(options.transport, check) for check in chosen] if options.transport else chosen
+
+
+def over(transport: str, check: Check) -> Check:
+    """Return the check with a transport of ours, which the original does not look at."""
+    configuration = check.configuration
+    settings = {"WS4CHANNELS_TRANSPORT": transport, **configuration.settings}
+    return replace(check, configuration=replace(configuration, settings=settings))
 
 
 def by_configuration(chosen: Iterable[Check]) -> dict[str, list[Check]]:

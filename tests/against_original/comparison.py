@@ -16,7 +16,6 @@ class Verdict(Enum):
 
     SAME = "same"
     BETTER = "better"
-    PENDING = "pending"
     DIFFERENT = "DIFFERENT"
     UNEXPECTED = "UNEXPECTED"
 
@@ -47,18 +46,16 @@ class Result:
 
     @property
     def verdict(self) -> Verdict:
-        """SAME, BETTER or PENDING where both do what is known of them, else DIFFERENT or UNEXPECTED."""
+        """SAME or BETTER where both do what is known of them, else DIFFERENT or UNEXPECTED."""
         as_known = self.original == self.check.known_of_original and self.ours == self.check.expected
-        if as_known and self.reason is None:
-            return Verdict.SAME
-        if as_known and self.reason:
-            return Verdict.PENDING if self.reason.pending else Verdict.BETTER
+        if as_known:
+            return Verdict.SAME if self.reason is None else Verdict.BETTER
         return Verdict.UNEXPECTED if self.original == self.ours else Verdict.DIFFERENT
 
     @property
     def passed(self) -> bool:
         """Whether this is fine."""
-        return self.verdict in (Verdict.SAME, Verdict.BETTER, Verdict.PENDING)
+        return self.verdict in (Verdict.SAME, Verdict.BETTER)
 
 
 def observe(check: Check, side: Side) -> Observation | Failure:

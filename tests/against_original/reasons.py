@@ -9,7 +9,6 @@ class Reason:
 
     where: str
     what: str
-    pending: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
@@ -48,7 +47,3 @@ TURNED_AWAY = text(
 MISSPELLED = text("RedisSubscriber", "the older, misspelled send_persited_messages is called, too; 0.6.0 does not")
 NOT_CALLED = text("RedisSubscriber", "no Redis connection belongs to one socket, so parse_response is not called")
 HEARTBEAT_ERROR = text("RedisMessage", "publishing None that came from a heartbeat is a clear error")
-
-REDIS_TRANSPORT = Reason(
-    "not built yet", "messages on Redis channels named like the keys: the redis transport", pending=True
-)

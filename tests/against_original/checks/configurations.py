@@ -16,6 +16,8 @@ def rule(name: str) -> Configuration:
 
 
 PLAIN = Configuration("plain")
+# A setting of ours alone; the original does not look at it.
+OVER_REDIS = Configuration("over Redis", {"WS4CHANNELS_TRANSPORT": "redis"})
 HEARTBEAT = Configuration("heartbeat", {"WS4REDIS_HEARTBEAT": "--heartbeat--"})
 PREFIX = Configuration("prefix", {"WS4REDIS_PREFIX": "site-7"})
 EMPTY_PREFIX = Configuration("empty prefix", {"WS4REDIS_PREFIX": ""})

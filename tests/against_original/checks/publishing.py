@@ -251,7 +251,7 @@ def a_plain_process_publishes(side: Side) -> Any:
     """A process without a server, as a management command or a task worker is, reaches the sockets."""
     socket = side.connect("room", "subscribe-broadcast")
     order = {"facility": "room", "message": "from outside", "audience": {"broadcast": True}}
-    side.workshop.run_script("publish", [order])
+    side.workshop.run_script("publish", [order], side.settings)
     return {"heard": socket.frames(), "kept": side.kept()}
 
 
@@ -259,13 +259,16 @@ def a_plain_process_publishes(side: Side) -> Any:
 def a_publisher_built_at_import_publishes(side: Side) -> Any:
     """Modules build their publishers when they are imported."""
     socket = side.connect("early", "subscribe-broadcast")
-    return {"keys": side.workshop.run_script("publish_early", "from the start"), "heard": socket.frames()}
+    return {
+        "keys": side.workshop.run_script("publish_early", "from the start", side.settings),
+        "heard": socket.frames(),
+    }
 
 
 @check(PLAIN, "redis.exceptions.ConnectionError", quick=True)
 def without_redis_building_a_publisher_works_and_publishing_raises_a_connection_error(side: Side) -> Any:
     """Construction does not connect; a failure of Redis surfaces as redis.exceptions.ConnectionError."""
-    return side.workshop.run_script("publish_early", "to nobody", redis_port=free_port())
+    return side.workshop.run_script("publish_early", "to nobody", side.settings, redis_port=free_port())
 
 
 @check(LOBBY, {"keys": ["lobby:room", "user:john:room"], "heard": ["hi"]})
