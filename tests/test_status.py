@@ -12,9 +12,10 @@ from django.core.checks import Error, Warning
 
 from example_project.redis_server import RedisServer
 from tests import layers
+from tests.sockets import connected
 from tests.terminal import listening, run
 from ws4channels import checks
-from ws4channels.audience import group_of
+from ws4channels.audience import group_of, orders_key
 from ws4channels.publisher import RedisPublisher
 from ws4channels.status import look
 from ws4channels.status.kept import Kept, escape_glob, find_kept, is_key, measure
@@ -204,19 +205,25 @@ def test_members_of_groups_in_the_core_layer_are_told(settings: Any, redis_clien
         layer = get_channel_layer()
         for channel in ("specific.a!1", "specific.b!1"):
             await layer.group_add(group_of("broadcast:news"), channel)
+        await layer.group_add(group_of(orders_key(None)), "specific.a!1")
 
     asyncio.run(join())
     before = set(redis_client.keys())
     status = look(["broadcast:news", "broadcast:chat"])
     assert status.listening is not None
-    assert (status.listening.processes, status.listening.keys, status.listening.unnamed) == (
-        None,
-        {"broadcast:news": 2},
-        None,
-    )
+    found = status.listening
+    assert (found.processes, found.keys, found.unnamed) == (1, {"broadcast:news": 2}, None)
     assert status.round_trip is not None
     assert status.failures == []
     assert set(redis_client.keys()) == before
+
+
+async def test_websocket_s_process_is_told_and_its_key_alone() -> None:
+    """What a server process joins for itself is no key that somebody listens to."""
+    async with connected("/ws/news?subscribe-broadcast"):
+        found = (await asyncio.to_thread(look, ["broadcast:news"])).listening
+    assert found is not None
+    assert (found.processes, found.keys, found.unnamed) == (1, {"broadcast:news": 1}, 0)
 
 
 class BrokenLayer(InMemoryChannelLayer):

@@ -106,13 +106,14 @@ async def _in_pubsub_layer(layer: Any, keys: list[str]) -> Listening:
     counts: dict[str, int] = {}
     hubs = 0
     by_channel = {channel_of(group_of(key)): key for key in keys}
+    # To orders every process listens, whoever is connected.
+    orders = channel_of(group_of(orders_key(settings.WS4REDIS_PREFIX)))
     for shard in layer._shards:
         async with shard._lock:
             shard._ensure_redis()
         client = shard._redis
-        here = set(_texts(await client.pubsub_channels(escape_glob(channel_of(GROUP_PREFIX)) + "*")))
-        # To orders every process listens, whoever is connected.
-        joined |= here - {channel_of(group_of(orders_key(settings.WS4REDIS_PREFIX)))}
+        here = set(_texts(await client.pubsub_channels(escape_glob(channel_of(GROUP_PREFIX)) + "*"))) - {orders}
+        joined |= here
         hubs += len(await client.pubsub_channels(escape_glob(channel_of(HUB_GROUP_PREFIX)) + "*"))
         found = await _count_subscribers(client, [channel for channel in by_channel if channel in here])
         counts.update({by_channel[channel]: count for channel, count in found.items()})
@@ -121,15 +122,16 @@ async def _in_pubsub_layer(layer: Any, keys: list[str]) -> Listening:
 
 async def _in_core_layer(layer: Any, keys: list[str]) -> Listening:
     """Members count for as long as the layer remembers them, those of processes that were killed as well."""
+    orders = orders_key(settings.WS4REDIS_PREFIX)
+    counts = {key: await _count_members(layer, group_of(key)) for key in (orders, *keys)}
+    processes = counts.pop(orders)
+    return Listening(processes, {key: count for key, count in counts.items() if count}, None)
+
+
+async def _count_members(layer: Any, group: str) -> int:
+    client = layer.connection(layer.consistent_hash(group))
     oldest = time.time() - layer.group_expiry
-    counts = {}
-    for key in keys:
-        group = group_of(key)
-        client = layer.connection(layer.consistent_hash(group))
-        count = await client.zcount(layer._group_key(group), oldest, "+inf")
-        if count:
-            counts[key] = count
-    return Listening(None, counts, None)
+    return int(await client.zcount(layer._group_key(group), oldest, "+inf"))
 
 
 async def _count_subscribers(client: Any, channels: list[str]) -> dict[str, int]:
