@@ -76,7 +76,7 @@ def test_layer_and_transport_follow_the_connection() -> None:
         '        "CONFIG": {"hosts": [{"socket_timeout": 5, "health_check_interval": 30, **WS4REDIS_CONNECTION}]},\n'
         "    },\n"
         "}\n"
-        'WS4CHANNELS_TRANSPORT = "redis"  # shares the channels of ws4redis; remove it once all servers have moved\n'
+        'WS4CHANNELS_TRANSPORT = "redis"  # shares the channels of ws4redis; phase 2 of docs/migrating.md leaves it\n'
         "DEBUG = 1\n"
     )
 

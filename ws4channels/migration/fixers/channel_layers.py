@@ -36,7 +36,7 @@ _MULTILINE_HOSTS = """
         """
 _MAX_LENGTH = 80
 _FIRST_PHASE = """\
-WS4CHANNELS_TRANSPORT = "redis"  # shares the channels of ws4redis; remove it once all servers have moved
+WS4CHANNELS_TRANSPORT = "redis"  # shares the channels of ws4redis; phase 2 of docs/migrating.md leaves it
 """
 _TODO_COMPUTED = (
     "Look whether it fits a host of CHANNEL_LAYERS: the arguments of redis-py's Connection (host, port, db, password), "
