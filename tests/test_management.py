@@ -192,7 +192,7 @@ def test_status_of_a_site_that_is_fine(settings: Any, transport: str) -> None:
     assert lines[2] == "Latency     … ms median, … ms least, of 10 PINGs"
     assert lines[3] == "Round trip  … ms median, … ms least, of 5 probes, sent and received as messages are"
     assert lines[4].startswith("Listening   ")
-    assert lines[5] == "Kept        1 messages"
+    assert lines[5] == "Kept        messages: 1"
     assert lines[6:] == [
         "",
         "Processes that listen",
@@ -211,7 +211,7 @@ def test_status_tells_who_listens(settings: Any) -> None:
         for words in (["chat", "x", "--user", "mary"], ["news", "x"]):
             run("ws4channels_publish", *words)
     assert len(mary.lines()) == len(news.lines()) == 1
-    assert "\nListening   2 server processes, 1 of the keys known here, 1 other keys\n" in said
+    assert "\nListening   server processes: 2, keys known here: 1, other keys: 1\n" in said
     assert "\n        1  broadcast:news\n" in said
 
 

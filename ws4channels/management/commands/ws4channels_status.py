@@ -63,7 +63,7 @@ def _lines(status: Status, asked: list[str]) -> Iterator[str]:
     if status.listening is not None:
         yield f"Listening   {_summary(status.listening)}"
     if status.kept is not None:
-        yield f"Kept        {status.kept} messages{'' if status.is_complete else ', and more: see --limit'}"
+        yield f"Kept        messages: {status.kept}{'' if status.is_complete else ', and more: see --limit'}"
     yield from _listening_lines(status.listening, asked)
     yield from _kept_lines(status)
     yield from _section("Warnings", status.warnings)
@@ -77,11 +77,11 @@ def _milliseconds(latency: Latency) -> str:
 def _summary(listening: Listening) -> str:
     if not listening.is_known:
         return "unknown: this layer does not tell who listens"
-    words = [f"{len(listening.keys)} of the keys known here"]
+    words = [f"keys known here: {len(listening.keys)}"]
     if listening.processes is not None:
-        words.insert(0, f"{listening.processes} server processes")
+        words.insert(0, f"server processes: {listening.processes}")
     if listening.unnamed:
-        words.append(f"{listening.unnamed} other keys")
+        words.append(f"other keys: {listening.unnamed}")
     return ", ".join(words)
 
 
