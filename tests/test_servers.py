@@ -875,6 +875,18 @@ async def test_uvicorn_outbox_ends_while_it_waits(uvicorn: UvicornProtocol) -> N
     assert texts_in(uvicorn.transport.frames) == ["1"]
 
 
+async def test_client_that_went_during_the_handshake_is_no_error(daphne: DaphneProtocol) -> None:
+    """Where a hook took longer than the client had patience, there is nothing left to write to."""
+    outbox = outbox_for(daphne_send(daphne))
+    put(outbox, "1")
+    daphne.state = DaphneProtocol.CLOSING
+    outbox.open([Delivery("kept")])
+    assert outbox.is_closed
+    assert daphne.transport.producer is None
+    assert daphne.transport.written == b""
+    await outbox.aclose()
+
+
 async def test_uvicorn_that_ends_is_made_to_wait(
     uvicorn: UvicornProtocol, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

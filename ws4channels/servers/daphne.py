@@ -102,6 +102,10 @@ class DaphneOutbox(DirectOutbox):
             super().flush()
 
     def _start(self) -> None:
+        if self._protocol.state != _STATE_OPEN:
+            # The client has gone while its handshake took its time; Twisted's transport is in pieces by now.
+            self._forget()
+            return
         if self._protocol._perMessageCompress is not None:
             self._is_compressing = True
             Outbox._start(self)

@@ -1,0 +1,1 @@
+"""What the live tests' site has more here: hooks that hang and fail, and a page that tells what is in the process."""
