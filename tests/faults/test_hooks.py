@@ -87,7 +87,7 @@ def test_hook_that_daphne_does_not_wait_for_leaves_nothing(surroundings, live_re
     """Daphne refuses clients whose hooks take longer than its limit; when these end, nothing of the clients is left."""
     waiting = f"waiting{facility}"
     with (
-        run_site(surroundings, "daphne", "--websocket_connect_timeout", "1") as site,
+        run_site(surroundings, "daphne", "--websocket_connect_timeout", "4") as site,
         site.connect(facility, "subscribe-broadcast") as other,
     ):
         before = state_of(site)
