@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.inbox import Inbox
+from tests.waiting import eventually
 from ws4channels.membership import Membership
 from ws4channels.subscriber_map import SubscriberMap
 
@@ -74,7 +75,7 @@ async def test_renewing_what_somebody_else_is_settling_is_not_forgotten(
     journal.is_slow = True
     wanted.add(B, Inbox())
     settling = asyncio.create_task(membership.settle((B,)))
-    await asyncio.sleep(0)
+    await eventually(lambda: len(journal.asked) == 2, "the batch is under way")
     await membership.renew()
     await settling
     assert journal.asked[:2] == [("join", A), ("join", B)]
