@@ -12,6 +12,7 @@ from django.core.checks import Error, Warning
 
 from example_project.redis_server import RedisServer
 from tests import layers
+from tests.silence import silent_server
 from tests.sockets import connected
 from tests.terminal import listening, run
 from ws4channels import checks
@@ -240,6 +241,18 @@ def test_layer_that_fails_is_a_failure(settings: Any) -> None:
     assert status.failures == ["Messages do not come through BrokenLayer: LookupError: nothing here"]
     assert status.server is not None
     assert status.exit_status == 2
+
+
+@pytest.mark.parametrize("backend", [layers.PUBSUB, layers.CORE])
+def test_layer_that_says_nothing_is_a_failure(settings: Any, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    """The command ends also where a layer waits for ever for its Redis."""
+    monkeypatch.setattr("ws4channels.status._PATIENCE", 0.3)
+    with silent_server() as server:
+        hosts = [{"address": server.url, "socket_timeout": None}]
+        settings.CHANNEL_LAYERS = layers.one_layer(backend, hosts=hosts)
+        (failure,) = look(["broadcast:news"]).failures
+    address = server.url.removeprefix("redis://")
+    assert failure == f"Messages do not come through {address}: TimeoutError: No result within 0.3 s."
 
 
 # --- the whole --------------------------------------------------------------------------------------------------------

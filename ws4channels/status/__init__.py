@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from ws4channels import __version__, connections, settings
 from ws4channels.checks import current_messages
 from ws4channels.connections import UNREACHABLE, RedisError
+from ws4channels.deadlines import within
 from ws4channels.status.kept import Kept, find_kept, measure
 from ws4channels.status.listening import Listening, find_listening, measure_round_trip
 from ws4channels.status.server import Latency, Server, ask_server
@@ -27,6 +28,8 @@ __all__ = ["Status", "look"]
 
 FINE, WARNED, FAILED = 0, 1, 2
 DEFAULT_LIMIT = 10_000
+_PATIENCE = 10.0
+"""Seconds; a layer's connections may have no time limit of their own."""
 
 
 @dataclass
@@ -98,8 +101,8 @@ def _note_checks(status: Status, messages: Iterable[CheckMessage]) -> None:
 async def _look_at_transport(status: Status, transport: Transport, keys: list[str], limit: int) -> None:
     try:
         # First this, for measuring joins something itself.
-        status.listening = await find_listening(transport, keys, limit)
-        status.round_trip = await measure_round_trip(transport)
+        status.listening = await within(_PATIENCE, find_listening(transport, keys, limit))
+        status.round_trip = await within(_PATIENCE, measure_round_trip(transport))
     except Exception as error:
         # Somebody's own layer may raise anything.
         status.failures.append(f"Messages do not come through {transport.server}: {in_words(error)}")
