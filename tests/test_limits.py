@@ -154,6 +154,23 @@ async def test_user_in_too_many_groups_is_refused(settings: Any, caplog: pytest.
     ]
 
 
+@pytest.mark.parametrize("limit", ["KEYS", "SOCKETS_PER_SESSION", "SOCKETS_PER_ADDRESS"])
+async def test_client_is_told_a_code_and_no_reason(settings: Any, limit: str) -> None:
+    """With WS4CHANNELS_CLOSE_CODE_ON_REFUSAL, who is over a limit is accepted and closed with 4403, without a text."""
+    settings.WS4CHANNELS_CLOSE_CODE_ON_REFUSAL = True
+    john = {**signed_in("john", ["a", "b"]), "client": HERE}
+    async with connected("/ws/f?subscribe-broadcast", **john):
+        setattr(settings, f"WS4CHANNELS_MAX_{limit}", 1)
+        async with connected("/ws/f?subscribe-broadcast", **signed_in("mary"), client=["203.0.113.8", 1]):
+            # The limit of addresses counts those who came since it was set.
+            if limit == "SOCKETS_PER_ADDRESS":
+                john["client"] = ["203.0.113.8", 2]
+            socket = await Socket("/ws/f?subscribe-group&publish-broadcast", **john).open()
+            assert await socket.receive_output(timeout=TIMEOUT) == {"type": "websocket.close", "code": 4403}
+            await socket.send_to("ignored")
+            await socket.leave(4403)
+
+
 class Greedy(RedisSubscriber):
     """A site's subscriber that names more keys than it may, and counts its ends."""
 
