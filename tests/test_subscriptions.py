@@ -141,9 +141,9 @@ async def test_nothing_is_left_of_a_closed_subscription(settings: Any, redis_cli
     tasks = asyncio.all_tasks()
     subscription = await get_transport().subscribe()
     async with receiving(subscription):
-        await subscription.join(["broadcast:f"])
+        await subscription.join(["broadcast:f", "broadcast:g", "broadcast:h"])
     await subscription.leave("broadcast:f")
-    await subscription.aclose()
+    await subscription.aclose(["broadcast:g", "broadcast:h"])
     assert asyncio.all_tasks() == tasks
     await eventually(lambda: redis_client.pubsub_channels() == [], "the subscriptions have ended")
     assert redis_client.keys("asgi:group:*") == []

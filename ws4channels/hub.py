@@ -155,7 +155,8 @@ class Hub:
             self._heartbeats.stop()
             self.threads.shutdown(wait=False)
             await publishing.aclose()
-            await subscription.aclose()
+            # Sockets leave their keys themselves, if they have the time. That of orders is joined to the end.
+            await subscription.aclose(tuple(self._wanted))
 
     async def _recover(self) -> int:
         """Join all keys again, and send their kept messages where they have changed; return how many."""

@@ -63,8 +63,8 @@ class RedisSubscription:
         subscription._ready.set()
         return subscription
 
-    async def aclose(self) -> None:
-        """Close the connection, when nobody receives any more."""
+    async def aclose(self, keys: Iterable[str] = ()) -> None:
+        """Close the connection, and with it all subscriptions, when nobody receives any more."""
         connection, self._connection = self._connection, None
         self._fail_confirmations("The subscription was closed.")
         if connection is not None:

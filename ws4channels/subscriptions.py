@@ -79,8 +79,11 @@ class Subscription(Protocol):
     async def catch_up(self) -> None:
         """Return when everything that was published before this call has been received."""
 
-    async def aclose(self) -> None:
-        """Leave nothing behind, when nobody receives any more. Raises nothing if the other side does not answer."""
+    async def aclose(self, keys: Iterable[str] = ()) -> None:
+        """Leave nothing behind, when nobody receives any more; `keys` are still joined.
+
+        Raises nothing if the other side does not answer.
+        """
 
 
 class LayerSubscription:
@@ -157,9 +160,13 @@ class LayerSubscription:
             await within(_PROBE_TIMEOUT, self._send_when_possible(event))
             await within(_PROBE_TIMEOUT, arrival)
 
-    async def aclose(self) -> None:
-        """Leave our own group; the others have been left with their last sockets."""
-        await self._end(self.layer.group_discard(self._own_group, self.channel_name))
+    async def aclose(self, keys: Iterable[str] = ()) -> None:
+        """Leave our own group and those of `keys`."""
+        await self._end(self._discard([self._own_group, *map(group_of, keys)]))
+
+    async def _discard(self, groups: Iterable[str]) -> None:
+        for group in groups:
+            await self.layer.group_discard(group, self.channel_name)
 
     async def _end(self, ending: Awaitable[None]) -> None:
         try:
@@ -242,7 +249,7 @@ class PubSubLayerSubscription(LayerSubscription):
         else:
             await within(_PROBE_TIMEOUT, self._confirm_all())
 
-    async def aclose(self) -> None:
+    async def aclose(self, keys: Iterable[str] = ()) -> None:
         """Close the layer's connections, and with them all subscriptions.
 
         Not only for tidiness: on Python 3.10 a cancellation may be lost in redis-py's time limits, and the layer's own
