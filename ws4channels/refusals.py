@@ -6,6 +6,8 @@ The reason is for the log. A client is sent a code and no text.
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +26,28 @@ CLOSE_SLOW = 4008
 CLOSE_REFUSED = 4403
 
 
+class Alarm:
+    """How loud to say that something does not answer: an error at first, then a warning for each client concerned.
+
+    An error again when it is still so after `interval` seconds.
+    """
+
+    def __init__(self, interval: float = 10.0) -> None:
+        self._interval = interval
+        self._rung_at = -math.inf
+
+    def level(self) -> int:
+        """Return the level for a line that is logged now."""
+        now = time.monotonic()
+        if now - self._rung_at < self._interval:
+            return logging.WARNING
+        self._rung_at = now
+        return logging.ERROR
+
+
+_outage = Alarm()
+
+
 def note_refusal(scope: Mapping[str, Any], error: Exception) -> None:
     """Note that a handshake is refused."""
     counts["refused"] += 1
@@ -38,13 +62,13 @@ def note_refusal(scope: Mapping[str, Any], error: Exception) -> None:
 def note_unserved(server: str, error: BaseException) -> None:
     """Note that a handshake fails because `server` does not answer."""
     counts["redis_failures"] += 1
-    logger.error("Closed a new websocket, because %s does not answer: %s", server, str(error))
+    logger.log(_outage.level(), "Closed a new websocket, because %s does not answer: %s", server, str(error))
 
 
 def note_unpublished(error: BaseException) -> None:
     """Note that a client's message could not be published."""
     counts["redis_failures"] += 1
-    logger.error("Could not publish a client's message: Redis does not answer: %s", str(error))
+    logger.log(_outage.level(), "Could not publish a client's message: Redis does not answer: %s", str(error))
 
 
 def note_too_large(size: int) -> None:
