@@ -238,6 +238,7 @@ def test_module_can_be_looked_at(compat: ModuleType, quiet: None) -> None:
     package = sys.modules["ws4redis"]
     assert {"publisher", "settings", "models"} <= set(dir(package))
     assert package.__version__ == ws4channels.__version__
+    assert (Path(package.__file__).parent / "static/js/ws4redis.js").is_file()
 
 
 def test_each_importing_file_is_warned_of_once(compat: ModuleType, files: Files) -> None:

@@ -317,7 +317,10 @@ def test_asgi_module_needs_no_environment(tmp_path: Path, path: str) -> None:
     run_python("import os; del os.environ['DJANGO_SETTINGS_MODULE']; import mysite.asgi", tmp_path)
 
 
-@pytest.mark.parametrize("path", ["docs/install.md", "docs/subscribing.md", "docs/settings.md"])
+@pytest.mark.parametrize(
+    "path",
+    ["docs/install.md", "docs/subscribing.md", "docs/settings.md", "docs/migrating.md", "docs/migrating-diffs.md"],
+)
 def test_other_pages_show_python(path: str) -> None:
     """What is shown as Python on pages that show pieces of files is Python, as far as it goes."""
     blocks = re.findall(r"^( *)```python\n(.*?)^ *```$", text_of(path), re.M | re.S)

@@ -79,6 +79,8 @@ class LegacyPackage(ModuleType):
     def __init__(self, importers: Importers) -> None:
         super().__init__(PACKAGE, ws4channels.__doc__)
         self.__version__ = ws4channels.__version__
+        # By which settings find the directory static/, to name it among others.
+        self.__file__ = ws4channels.__file__
         self._importers = importers
 
     def __getattr__(self, name: str) -> ModuleType:
