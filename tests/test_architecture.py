@@ -23,6 +23,7 @@ ORDER = [
     "sentinels",
     "clusters",
     "connections",
+    "pipelines",
     "messages",
     "event_loops",
     "layer_logs",

@@ -64,10 +64,10 @@ class WatchedPair:
 
     def wait_until_promoted(self) -> None:
         """Return when the replica is the master, and the Sentinel says so."""
-        with self.sentinel.client() as sentinel, self.replica.client() as replica:
-            wait_until(lambda: replica.info("replication")["role"] == "master", "the replica is promoted")
+        wait_until(lambda: _role(self.replica) == "master", "the replica is promoted")
+        with self.sentinel.client() as sentinel:
             wait_until(
-                lambda: sentinel.sentinel_get_master_addr_by_name(MASTER)[1] == self.replica.port,
+                lambda: sentinel.sentinel_masters()[MASTER]["port"] == self.replica.port,
                 "the Sentinel names the new master",
             )
 
@@ -84,6 +84,13 @@ def watched_pair() -> Iterator[WatchedPair]:
         with sentinel.client() as client:
             wait_until(lambda: _knows_a_good_replica(client), "the Sentinel knows the replica")
         yield WatchedPair(master, replica, sentinel)
+
+
+def _role(server: RedisServer) -> str | None:
+    """Return what a server says that it is; None if it does not: a Sentinel closes its connections meanwhile."""
+    with server.client() as client, suppress(redis.exceptions.ConnectionError):
+        return str(client.info("replication")["role"])
+    return None
 
 
 def _knows_a_good_replica(sentinel: redis.Redis) -> bool:

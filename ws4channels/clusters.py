@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import redis
@@ -68,16 +69,15 @@ def is_cluster(connection: Mapping[str, Any]) -> bool:
 
 def is_cluster_client(client: Any) -> bool:
     """Tell whether a client or pipeline speaks to a cluster: one of ours, or a site's own of redis-py."""
-    return isinstance(
-        client,
-        (
-            LazyCluster,
-            redis.RedisCluster,
-            redis.asyncio.RedisCluster,
-            redis.cluster.ClusterPipeline,
-            redis.asyncio.cluster.ClusterPipeline,
-        ),
-    )
+    client_class: Any = type(client)
+    return _is_cluster_class(client_class)
+
+
+# Asked for each message; redis-py's classes are protocols, of which Python takes long to tell.
+@cache
+def _is_cluster_class(client_class: type) -> bool:
+    pipelines = (redis.cluster.ClusterPipeline, redis.asyncio.cluster.ClusterPipeline)
+    return issubclass(client_class, (LazyCluster, redis.RedisCluster, redis.asyncio.RedisCluster, *pipelines))
 
 
 def build_sync_client(arguments: Mapping[str, Any]) -> LazyCluster:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ws4channels import connections, event_loops, transports
 from ws4channels.event_loops import PublishingLoop
 from ws4channels.messages import Publication
+from ws4channels.pipelines import Command, aexecute, execute
 from ws4channels.transports import Transport
 
 # For many keys, one script instead of two commands a key: redis-py needs some 10 µs for each command of a pipeline,
@@ -40,9 +41,8 @@ def publish(publication: Publication, connection: Any, transaction: bool = True)
         return
     publishing_to = transports.get_publishing_transports()
     with connections.one_kind_of_failure():
-        with _pipeline(connection, transaction) as pipeline:
-            elsewhere = _enqueue(pipeline, publication, publishing_to)
-            pipeline.execute()
+        commands, elsewhere = _commands(connections.pool_of(connection), publication, publishing_to)
+        execute(connection, commands, transaction)
         for transport in elsewhere:
             transport.publish(publication)
 
@@ -55,62 +55,59 @@ async def apublish(publication: Publication, transaction: bool = True) -> None:
     publishing_to = transports.get_publishing_transports()
 
     async def on_publishing_loop(publishing: PublishingLoop) -> list[Transport]:
+        client = publishing.client
         with connections.one_kind_of_failure():
-            async with _pipeline(publishing.client, transaction) as pipeline:
-                elsewhere = _enqueue(pipeline, publication, publishing_to)
-                await pipeline.execute()
-            return elsewhere
+            commands, elsewhere = _commands(connections.pool_of(client), publication, publishing_to)
+            await aexecute(client, commands, transaction)
+        return elsewhere
 
     for transport in await event_loops.run(on_publishing_loop):
         with connections.one_kind_of_failure():
             await transport.apublish(publication)
 
 
-def _pipeline(client: Any, transaction: bool) -> Any:
-    # A cluster has no transactions for keys of several nodes. A script for each key is one of its own.
-    return client.pipeline(transaction=transaction and connections.pool_of(client) is not None)
+def _commands(
+    pool: Any, publication: Publication, publishing_to: Iterable[Transport]
+) -> tuple[list[Command], list[Transport]]:
+    """Return the commands that keep and publish at the Redis of `pool`, and the transports that need more than these.
 
-
-def _enqueue(pipeline: Any, publication: Publication, publishing_to: Iterable[Transport]) -> list[Transport]:
-    """Add the commands that keep and publish to a sync or async pipeline; return the transports that need more."""
-    pool = connections.pool_of(pipeline)
+    `pool` is None for a cluster.
+    """
     outgoing: Outgoing = []
     elsewhere = []
     for transport in publishing_to:
-        commands = transport.outgoing(pool, publication)
-        if commands is None:
+        publishes = transport.outgoing(pool, publication)
+        if publishes is None:
             elsewhere.append(transport)
         else:
-            outgoing.append(commands)
+            outgoing.append(publishes)
     if pool is None:
         # Keys of a cluster are on several nodes, and redis-py's pipelines for it take no PUBLISH.
-        _enqueue_scripts(pipeline, publication, outgoing, 1)
-    elif outgoing and len(publication.keys) >= _MANY_KEYS:
-        _enqueue_scripts(pipeline, publication, outgoing, _KEYS_PER_SCRIPT)
-    else:
-        _enqueue_commands(pipeline, publication, outgoing)
-    return elsewhere
+        return list(_scripts(publication, outgoing, 1)), elsewhere
+    if outgoing and len(publication.keys) >= _MANY_KEYS:
+        return list(_scripts(publication, outgoing, _KEYS_PER_SCRIPT)), elsewhere
+    return list(_plain_commands(publication, outgoing)), elsewhere
 
 
-def _enqueue_commands(pipeline: Any, publication: Publication, outgoing: Outgoing) -> None:
+def _plain_commands(publication: Publication, outgoing: Outgoing) -> Iterator[Command]:
     raw, expire = publication.raw, publication.expire
     for key in publication.keys if expire > 0 else ():
-        pipeline.set(key, raw, ex=expire)
-    for commands in outgoing:
-        for channel, body in commands:
-            pipeline.publish(channel, body)
+        yield "SET", key, raw, "EX", expire
+    for publishes in outgoing:
+        for channel, body in publishes:
+            yield "PUBLISH", channel, body
 
 
-def _enqueue_scripts(pipeline: Any, publication: Publication, outgoing: Outgoing, size: int) -> None:
-    """Add scripts for so many keys each."""
+def _scripts(publication: Publication, outgoing: Outgoing, size: int) -> Iterator[Command]:
+    """Yield scripts for so many keys each."""
     keys, raw = publication.keys, publication.raw
     for start in range(0, len(keys), size):
         some = keys[start : start + size]
-        commands = [each for of_transport in outgoing for each in of_transport[start : start + size]]
-        channels = [channel for channel, _ in commands]
-        bodies = [b"" if body is raw else body for _, body in commands]
-        numbers = publication.expire, len(commands)
-        pipeline.execute_command("EVAL", _KEEP_AND_PUBLISH, len(some), *some, raw, *numbers, *channels, *bodies)
+        publishes = [each for of_transport in outgoing for each in of_transport[start : start + size]]
+        channels = [channel for channel, _ in publishes]
+        bodies = [b"" if body is raw else body for _, body in publishes]
+        numbers = publication.expire, len(publishes)
+        yield "EVAL", _KEEP_AND_PUBLISH, len(some), *some, raw, *numbers, *channels, *bodies
 
 
 def _record(publication: Publication) -> None:

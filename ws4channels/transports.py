@@ -19,6 +19,7 @@ from ws4channels import connections, event_loops, settings
 from ws4channels.audience import group_of
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.messages import Publication
+from ws4channels.pipelines import execute
 from ws4channels.redis_subscription import RedisSubscription
 from ws4channels.subscriptions import LayerSubscription, PubSubLayerSubscription, Subscription
 
@@ -141,10 +142,8 @@ class PubSubLayerTransport(ChannelLayerTransport):
 
     def publish(self, publication: Publication) -> None:
         """Publish in one pipeline to the layer's Redis."""
-        with self._client.pipeline(transaction=False) as pipeline:
-            for channel, body in self._outgoing(publication):
-                pipeline.publish(channel, body)
-            pipeline.execute()
+        publishes = [("PUBLISH", channel, body) for channel, body in self._outgoing(publication)]
+        execute(self._client, publishes, transaction=False)
 
 
 class RedisTransport:
