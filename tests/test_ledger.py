@@ -12,7 +12,7 @@ B = [entry("b", number) for number in range(2)]
 
 def ledger(**received: list[str]) -> Ledger:
     """Return a ledger of two publishers."""
-    return Ledger({"a": 12, "b": 2}, dict(received))
+    return Ledger({"a": range(12), "b": range(2)}, dict(received))
 
 
 def test_what_came_once_and_in_one_order_is_fine() -> None:

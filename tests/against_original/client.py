@@ -358,6 +358,7 @@ class Side:
 
     def close(self) -> None:
         """Let go of the side's connections."""
+        self._leave_nobody()
         self._publishing.pages.close()
         self.redis.close()
 

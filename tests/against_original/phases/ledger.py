@@ -17,15 +17,15 @@ def entry(publisher: str, number: int) -> str:
 
 @dataclass
 class Ledger:
-    """What was sent by each publisher to one channel, and what each of its sockets received, in order."""
+    """The numbers that each publisher sent to one channel, and what each of its sockets received, in order."""
 
-    sent: Mapping[str, int]
+    sent: Mapping[str, range]
     received: dict[str, Sequence[str | bytes]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
         """How many messages each socket should receive."""
-        return sum(self.sent.values())
+        return sum(map(len, self.sent.values()))
 
     def faults(self) -> list[str]:
         """Return a sentence for each fault: a message that is missing, repeated, out of order, or nobody's."""
@@ -33,14 +33,14 @@ class Ledger:
         return sentences or list(self._disagreements())
 
     def _faults(self, frames: Sequence[str | bytes]) -> Iterator[str]:
-        expected = {entry(publisher, number) for publisher, count in self.sent.items() for number in range(count)}
+        expected = {entry(publisher, number) for publisher, numbers in self.sent.items() for number in numbers}
         counts = Counter(frames)
         yield from _sentence("missed", expected - set(counts))
         yield from _sentence("received what nobody sent:", set(counts) - expected)
         yield from _sentence("received more than once", {frame for frame, count in counts.items() if count > 1})
-        for publisher, count in self.sent.items():
+        for publisher, numbers in self.sent.items():
             order = [frame for frame in dict.fromkeys(frames) if str(frame).startswith(f"{publisher}{SEPARATOR}")]
-            wanted = [text for text in (entry(publisher, number) for number in range(count)) if text in counts]
+            wanted = [text for text in (entry(publisher, number) for number in numbers) if text in counts]
             if set(order) == set(wanted) and order != wanted:
                 yield f"received those of {publisher} out of order"
 

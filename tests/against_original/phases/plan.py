@@ -22,11 +22,17 @@ class Member:
 
 @dataclass(frozen=True)
 class Phase:
-    """Servers that run at the same time and share a Redis."""
+    """
+    Servers that run at the same time and share a Redis.
+
+    `switched` is one more server: it runs with the first settings, ends while everybody publishes, and comes back with
+    the second.
+    """
 
     name: str
     sentence: str
     members: tuple[Member, ...]
+    switched: tuple[Member, Member] | None = None
 
 
 PHASES = [
@@ -40,10 +46,14 @@ PHASES = [
     ),
     Phase(
         "phase 2: two transports",
-        "Some servers listen by redis, some by the channel layer already; all publish to both.",
+        "Some servers listen by redis, some by the channel layer already, one is switched; all publish to both.",
         (
             Member("Daphne, redis", "ours", {"WS4CHANNELS_TRANSPORT": "redis", "WS4CHANNELS_PUBLISH_TO": BOTH}),
             Member("Daphne, channel_layer", "ours", {"WS4CHANNELS_PUBLISH_TO": BOTH}),
+        ),
+        (
+            Member("Daphne, redis, before", "ours", {"WS4CHANNELS_TRANSPORT": "redis", "WS4CHANNELS_PUBLISH_TO": BOTH}),
+            Member("Daphne, channel_layer, after", "ours", {"WS4CHANNELS_PUBLISH_TO": BOTH}),
         ),
     ),
     Phase(
@@ -63,7 +73,7 @@ class Channel:
 
     facility: str
     query: str
-    audience: Audience = field(default_factory=lambda: BROADCAST)
+    audience: Audience = field(default_factory=lambda: BROADCAST, hash=False)
     username: str | None = None
 
 
@@ -78,14 +88,27 @@ TALK = Channel("talk", "subscribe-broadcast")
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """The numbers of the messages that each publisher sends to each channel."""
+
+    by_process: range
+    by_view: range
+    by_socket: range
+
+
+@dataclass(frozen=True)
 class Amounts:
-    """How much of everything: messages of each publisher to each channel, and sockets of each channel and server."""
+    """How much of everything: messages of each publisher to each channel in each third, and sockets of each server."""
 
     by_process: int
     by_view: int
     by_socket: int
     sockets: int
 
+    def thirds(self, start: int, stop: int) -> Numbers:
+        """Return the numbers of some thirds of the messages: `thirds(0, 3)` are all."""
+        return Numbers(*(range(start * n, stop * n) for n in (self.by_process, self.by_view, self.by_socket)))
 
-QUICK = Amounts(by_process=150, by_view=15, by_socket=10, sockets=2)
-FULL = Amounts(by_process=750, by_view=75, by_socket=50, sockets=3)
+
+QUICK = Amounts(by_process=50, by_view=5, by_socket=4, sockets=2)
+FULL = Amounts(by_process=250, by_view=25, by_socket=16, sockets=3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,7 +13,18 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.against_original.client import NeverHappened, Side, Socket
 from tests.against_original.phases.ledger import Ledger, entry
-from tests.against_original.phases.plan import CHANNELS, FULL, PHASES, QUICK, TALK, Amounts, Channel, Member, Phase
+from tests.against_original.phases.plan import (
+    CHANNELS,
+    FULL,
+    PHASES,
+    QUICK,
+    TALK,
+    Amounts,
+    Channel,
+    Member,
+    Numbers,
+    Phase,
+)
 from tests.against_original.servers import Workshop
 
 EXPIRE = 60
@@ -61,13 +72,13 @@ def run_phases(phases: Sequence[Phase], workshops: Sequence[Workshop], *, quick:
 def told(outcome: Outcome) -> str:
     """Return what is printed of a phase."""
     sockets = sum(len(ledger.received) for ledger in outcome.ledgers)
-    sent = sum(ledger.total for ledger in outcome.ledgers)
+    sent = sum(ledger.total for ledger in outcome.ledgers[-len(CHANNELS) - 1 :])
     received = sum(len(frames) for ledger in outcome.ledgers for frames in ledger.received.values())
     verdict = "each socket received each message of its channel once, in one order" if not outcome.faults else "FAILED"
     return "\n".join(
         [
             f"\n{outcome.phase.name}. {outcome.phase.sentence}",
-            f"  {' | '.join(member.name for member in outcome.phase.members)}",
+            f"  {' | '.join(member.name for member in [*outcome.phase.members, *(outcome.phase.switched or ())])}",
             f"  {sent:,} messages, {sockets} sockets, {received:,} deliveries, {outcome.seconds:.0f} s: {verdict}",
             *[f"    {fault}" for fault in outcome.faults],
         ]
@@ -86,23 +97,45 @@ def run_phase(phase: Phase, workshops: Mapping[str, Workshop], amounts: Amounts)
 
 def ledgers_of(phase: Phase, workshops: Mapping[str, Workshop], amounts: Amounts) -> list[Ledger]:
     """Run the servers of a phase, let everybody publish, and return the ledger of each channel."""
-    with running(phase, workshops) as sides, ExitStack() as stack:
+    with running(phase.members, workshops) as sides, ExitStack() as stack:
         for side in sides.values():
             stack.enter_context(side.fresh())
-        sockets = {channel_name(each): opened(each, sides, amounts.sockets) for each in [*CHANNELS, TALK]}
-        publish_everything(phase, workshops, sides, amounts)
-        ledgers = [*(Ledger(sent_to(each, phase, amounts)) for each in CHANNELS), Ledger(talked(phase, amounts))]
-        for ledger, listening in zip(ledgers, sockets.values(), strict=True):
-            ledger.received.update({name: socket.frames(PATIENCE) for name, socket in listening.items()})
-    return ledgers
+        sockets = opened_everywhere(sides, amounts.sockets)
+        ledgers = []
+        if phase.switched is None:
+            publish_everything(phase, workshops, sides, amounts.thirds(0, 3))
+        else:
+            ledgers += switch(phase, workshops, sides, amounts)
+        return ledgers + collected(phase, sockets, amounts.thirds(0, 3))
+
+
+def switch(
+    phase: Phase, workshops: Mapping[str, Workshop], sides: Mapping[str, Side], amounts: Amounts
+) -> list[Ledger]:
+    """Publish in three parts, and replace a server during the second; return the ledgers of its sockets."""
+    assert phase.switched is not None
+    before, after = phase.switched
+    with ThreadPoolExecutor(1) as pool:
+        with running([before], workshops) as old:
+            sockets = opened_everywhere(old, amounts.sockets)
+            publish_everything(phase, workshops, sides, amounts.thirds(0, 1))
+            ledgers = collected(phase, sockets, amounts.thirds(0, 1))
+            meanwhile = pool.submit(publish_everything, phase, workshops, sides, amounts.thirds(1, 2))
+        with running([after], workshops) as new:
+            meanwhile.result()
+            sockets = opened_everywhere(new, amounts.sockets)
+            for socket in (each for listening in sockets.values() for each in listening.values()):
+                socket.early.clear()  # What was kept of the second part.
+            publish_everything(phase, workshops, sides, amounts.thirds(2, 3))
+            return ledgers + collected(phase, sockets, amounts.thirds(2, 3))
 
 
 @contextmanager
-def running(phase: Phase, workshops: Mapping[str, Workshop]) -> Iterator[dict[str, Side]]:
-    """Run the servers of a phase; yield a side for each, by the member's name."""
+def running(members: Iterable[Member], workshops: Mapping[str, Workshop]) -> Iterator[dict[str, Side]]:
+    """Run servers; yield a side for each, by the member's name."""
     with ExitStack() as stack:
         servers = {}
-        for member in phase.members:
+        for member in members:
             servers[member] = workshops[member.installation].start(member.settings)
             stack.callback(servers[member].stop)
         sides = {}
@@ -111,6 +144,20 @@ def running(phase: Phase, workshops: Mapping[str, Workshop]) -> Iterator[dict[st
             sides[member.name] = Side(server.workshop, member.settings, server.port)
             stack.callback(sides[member.name].close)
         yield sides
+
+
+def opened_everywhere(sides: Mapping[str, Side], count: int) -> dict[Channel, dict[str, Socket]]:
+    """Open sockets of each channel at each server."""
+    return {channel: opened(channel, sides, count) for channel in [*CHANNELS, TALK]}
+
+
+def collected(phase: Phase, sockets: Mapping[Channel, Mapping[str, Socket]], numbers: Numbers) -> list[Ledger]:
+    """Return the ledgers of the channels: what was sent with these numbers, and what the sockets have received."""
+    ledgers = []
+    for channel, listening in sockets.items():
+        ledgers.append(Ledger(sent_to(channel, phase, numbers)))
+        ledgers[-1].received.update({name: socket.frames(PATIENCE) for name, socket in listening.items()})
+    return ledgers
 
 
 def channel_name(channel: Channel) -> str:
@@ -150,32 +197,29 @@ def by_socket(member: Member) -> str:
     return f"{member.name}: socket"
 
 
-def sent_to(channel: Channel, phase: Phase, amounts: Amounts) -> dict[str, int]:
-    """Return how much each publisher sends to a channel."""
-    processes = {by_process(member, channel): amounts.by_process for member in phase.members}
-    return processes | {by_view(member, channel): amounts.by_view for member in phase.members}
-
-
-def talked(phase: Phase, amounts: Amounts) -> dict[str, int]:
-    """Return how much each socket publishes."""
-    return {by_socket(member): amounts.by_socket for member in phase.members}
+def sent_to(channel: Channel, phase: Phase, numbers: Numbers) -> dict[str, range]:
+    """Return what each publisher sends to a channel."""
+    if channel is TALK:
+        return {by_socket(member): numbers.by_socket for member in phase.members}
+    processes = {by_process(member, channel): numbers.by_process for member in phase.members}
+    return processes | {by_view(member, channel): numbers.by_view for member in phase.members}
 
 
 def publish_everything(
-    phase: Phase, workshops: Mapping[str, Workshop], sides: Mapping[str, Side], amounts: Amounts
+    phase: Phase, workshops: Mapping[str, Workshop], sides: Mapping[str, Side], numbers: Numbers
 ) -> None:
     """Let processes, views and sockets of all members publish at the same time; return when all have done so."""
     with ThreadPoolExecutor(2 * len(phase.members) + 1) as pool:
-        work = [pool.submit(talk, phase, sides, amounts.by_socket)]
+        work = [pool.submit(talk, phase, sides, numbers.by_socket)]
         for member in phase.members:
-            work.append(pool.submit(publish_by_process, member, workshops[member.installation], amounts.by_process))
-            work.append(pool.submit(publish_by_view, member, sides[member.name], amounts.by_view))
+            work.append(pool.submit(publish_by_process, member, workshops[member.installation], numbers.by_process))
+            work.append(pool.submit(publish_by_view, member, sides[member.name], numbers.by_view))
         for each in work:
             each.result()
 
 
-def orders(member: Member, count: int, publisher: Any) -> list[dict[str, Any]]:
-    """Return orders for `count` messages to each channel, by turns."""
+def orders(member: Member, numbers: range, publisher: Callable[[Member, Channel], str]) -> list[dict[str, Any]]:
+    """Return orders for the messages with these numbers to each channel, by turns."""
     return [
         {
             "facility": channel.facility,
@@ -183,20 +227,20 @@ def orders(member: Member, count: int, publisher: Any) -> list[dict[str, Any]]:
             "audience": channel.audience,
             "expire": EXPIRE,
         }
-        for number in range(count)
+        for number in numbers
         for channel in CHANNELS
     ]
 
 
-def publish_by_process(member: Member, workshop: Workshop, count: int) -> None:
+def publish_by_process(member: Member, workshop: Workshop, numbers: range) -> None:
     """Let a plain process publish."""
-    answers = workshop.run_script("publish", orders(member, count, by_process), member.settings)
+    answers = workshop.run_script("publish", orders(member, numbers, by_process), member.settings)
     check(answers)
 
 
-def publish_by_view(member: Member, side: Side, count: int) -> None:
+def publish_by_view(member: Member, side: Side, numbers: range) -> None:
     """Let the server publish in its views."""
-    check([side.publish(**order) for order in orders(member, count, by_view)])
+    check([side.publish(**order) for order in orders(member, numbers, by_view)])
 
 
 def check(answers: Sequence[Mapping[str, Any]]) -> None:
@@ -206,14 +250,14 @@ def check(answers: Sequence[Mapping[str, Any]]) -> None:
             raise PublisherFailed(f"a publisher of {answer['keys']} failed with {answer['error']}")
 
 
-def talk(phase: Phase, sides: Mapping[str, Side], count: int) -> None:
+def talk(phase: Phase, sides: Mapping[str, Side], numbers: range) -> None:
     """
     Let a socket of each server publish, by turns.
 
     Each waits until Redis has what it sent: the original leaves what it reads together with something else for later.
     """
     speakers = {member: sides[member.name].connect(TALK.facility, "publish-broadcast") for member in phase.members}
-    for number in range(count):
+    for number in numbers:
         for member, speaker in speakers.items():
             text = entry(by_socket(member), number)
             speaker.send(text)
