@@ -15,7 +15,7 @@ from tests.live.servers import Surroundings
 _NGINX_CONF = """\
 {user}daemon off;
 pid nginx.pid;
-error_log stderr;
+error_log stderr notice;
 worker_processes 1;
 events {{ worker_connections 1024; }}
 http {{

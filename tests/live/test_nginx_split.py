@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from example_project.redis_server import HOST, free_port
 from tests.live.certificates import make_certificate
 from tests.live.client import Site, shown
+from tests.live.nginx import nginx
 from tests.live.processes import ServerProcess
 from tests.live.recipes import render
 from tests.live.servers import RunningSite, Surroundings, daphne_on_unix_socket, find_program, wsgi
-from tests.live.test_nginx import NGINX_CONF, answers
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.live
@@ -36,12 +36,13 @@ class Split:
     old: RunningSite
     new: RunningSite
     nginx: ServerProcess
+    configuration: Path
     recipe: str
 
     def shift(self, old: str, new: str) -> None:
         """Give the servers other weights and reload; return when nginx has dropped its old worker from the listen."""
         text = self.recipe.replace("weight=9", old).replace("weight=1", new)
-        (self.nginx.log.parent / "split" / "example.conf").write_text(text, "utf-8")
+        self.configuration.write_text(text, "utf-8")
         seen = self.nginx.output().count("start worker process ")
         self.nginx.signal(signal.SIGHUP)
         wait_until(lambda: self.nginx.output().count("start worker process ") > seen, "nginx did not reload")
@@ -72,17 +73,9 @@ def split(surroundings: Surroundings) -> Iterator[Split]:
                 "server unix:/run/example/pages.sock;": f"server {pages.host};",
             },
         )
-        (prefix / "example.conf").write_text(recipe, "utf-8")
-        user = "user root;\n" if os.geteuid() == 0 else ""
-        configuration = NGINX_CONF.format(user=user).replace("error_log stderr;", "error_log stderr notice;")
-        (prefix / "nginx.conf").write_text(configuration, "utf-8")
-        command = [program, "-p", f"{prefix}/", "-c", "nginx.conf"]
-        nginx = ServerProcess(
-            command, surroundings.environment(), surroundings.directory / "split.log", lambda _: answers(port)
-        )
-        stack.enter_context(nginx)
+        server = stack.enter_context(nginx(surroundings, program, prefix, port, recipe))
         tls = ssl.create_default_context(cafile=certificate)
-        yield Split(Site(f"{HOST}:{port}", tls=tls), old, new, nginx, recipe)
+        yield Split(Site(f"{HOST}:{port}", tls=tls), old, new, server, prefix / "example.conf", recipe)
 
 
 def opened(server: RunningSite, facility: str) -> int:
