@@ -24,6 +24,7 @@ COLOURS = {
     "uvicorn-stock": "#f5cba7",
     "daphne-plain": "#5dade2",
     "daphne-shared": "#1b4f9c",
+    "daphne-redis": "#7d3c98",
     "uvicorn-plain": "#7dcea0",
     "uvicorn-shared": "#1e8449",
 }

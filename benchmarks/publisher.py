@@ -20,7 +20,7 @@ from channels.layers import get_channel_layer
 
 from benchmarks.children import Answer, serve
 from benchmarks.client import PROGRESS
-from benchmarks.costs import bare_client, bare_publish, layer_cost, publish_costs, user_costs
+from benchmarks.costs import bare_client, bare_publish, layer_cost, publish_costs, publishing_to_redis, user_costs
 from benchmarks.payloads import Stamp, make_payload
 from ws4channels.publisher import RedisPublisher
 
@@ -59,6 +59,15 @@ class Ways:
 
     def ours(self, facility: str, audience: dict[str, Any] | None) -> Send:
         return RedisPublisher(facility=facility, **(audience or {"broadcast": True})).publish_message
+
+    def ours_over_redis(self, facility: str, audience: dict[str, Any] | None) -> Send:
+        publish = self.ours(facility, audience)
+
+        def send(payload: bytes) -> None:
+            with publishing_to_redis():
+                publish(payload)
+
+        return send
 
     def layer(self, facility: str, audience: None) -> Send:
         return lambda payload: self._loop.run_until_complete(

@@ -131,13 +131,15 @@ def _connects(result: Results, plan: Plan) -> Iterator[str]:
 def _publish(result: Results, plan: Plan) -> Iterator[str]:
     callers = (("plain process", "process"), ("thread", "thread"), ("view under Daphne", "view"))
     yield table(
-        ("caller", "ours, µs", "bare SET + PUBLISH, µs", "ratio", "connections opened"),
+        ("caller", "ours, µs", "redis transport, µs", "bare SET + PUBLISH, µs", "ratios", "connections opened"),
         (
             (
                 title,
                 f"{result[name]['ours']:.0f}",
+                f"{result[name]['over_redis']:.0f}",
                 f"{result[name]['bare']:.0f}",
-                f"{result[name]['ours'] / result[name]['bare']:.2f}",
+                f"{result[name]['ours'] / result[name]['bare']:.2f}, "
+                f"{result[name]['over_redis'] / result[name]['bare']:.2f}",
                 result[name]["new_connections"],
             )
             for title, name in callers

@@ -52,11 +52,15 @@ class Subject:
 
 PLAIN = {"BENCH_DIRECT_WRITES": "0"}
 SHARED = {"BENCH_DIRECT_WRITES": "1"}
+OVER_REDIS = {**SHARED, "BENCH_TRANSPORT": "redis"}
 
 DAPHNE_BARE = Subject("daphne-bare", "bare socket, Daphne", _daphne("asgi_bare"), "raw")
 DAPHNE_STOCK = Subject("daphne-stock", "stock Channels, Daphne", _daphne("asgi_stock"), "layer")
 DAPHNE_PLAIN = Subject("daphne-plain", "ours, plain send, Daphne", _daphne("asgi_ours"), "ours", PLAIN, True)
 DAPHNE_SHARED = Subject("daphne-shared", "ours, shared frame, Daphne", _daphne("asgi_ours"), "ours", SHARED, True)
+DAPHNE_REDIS = Subject(
+    "daphne-redis", "ours over the redis transport, Daphne", _daphne("asgi_ours"), "ours_over_redis", OVER_REDIS, True
+)
 UVICORN_BARE = Subject("uvicorn-bare", "bare socket, uvicorn", _uvicorn("asgi_bare"), "raw")
 UVICORN_STOCK = Subject("uvicorn-stock", "stock Channels, uvicorn", _uvicorn("asgi_stock"), "layer")
 UVICORN_PLAIN = Subject("uvicorn-plain", "ours, plain send, uvicorn", _uvicorn("asgi_ours"), "ours", PLAIN, True)

@@ -77,6 +77,10 @@ def _throughput(result: Results, plan: Plan) -> Iterator[Row]:
     for one, other, limit, what in wanted:
         if one in rounds and other in rounds:
             yield _at_least(what, paired(rounds, one, other, rate), limit)
+    if "daphne-redis" in rounds:
+        # By what it costs: so many sockets are served faster than the publisher, on the same cores, publishes.
+        what = f"CPU per delivery, {plan.target_level} sockets: redis transport vs pubsub layer, Daphne"
+        yield _at_most(what, paired(rounds, "daphne-redis", "daphne-shared", "cpu_us"), 1.05)
     if "original" in rounds:
         yield _against_original(result)
     yield _nothing_lost(result)
@@ -96,7 +100,7 @@ def _nothing_lost(result: Results) -> Row:
         one["missing"] + sum(one["anomalies"].values())
         for level in result["levels"].values()
         for name, rounds in level["rounds"].items()
-        if name.startswith(("daphne-plain", "daphne-shared", "uvicorn-plain", "uvicorn-shared"))
+        if name.startswith(("daphne-plain", "daphne-shared", "daphne-redis", "uvicorn-plain", "uvicorn-shared"))
         for one in rounds
     )
     return Row(f"lost or damaged at {', '.join(result['levels'])} sockets, ours", "0", str(bad), bad == 0)
@@ -111,6 +115,7 @@ def _memory(result: Results, plan: Plan) -> Iterator[Row]:
 def _publish(result: Results, plan: Plan) -> Iterator[Row]:
     cost = result["process"]
     yield _at_most("sync publish, plain process, vs bare SET + PUBLISH", ratio(cost["ours"], cost["bare"]), 3)
+    yield _at_most("sync publish, redis transport, vs bare SET + PUBLISH", ratio(cost["over_redis"], cost["bare"]), 1.3)
     opened = sum(result[caller]["new_connections"] for caller in ("process", "thread", "view"))
     yield Row("connections opened by publishing (process, thread, view)", "0", str(opened), opened == 0)
     yield _at_most("publish to 100 users vs to one", ratio(result["users"]["100"], result["users"]["1"]), 6)

@@ -41,6 +41,7 @@ CHANNEL_LAYERS = {
 
 WEBSOCKET_URL = "/ws/"
 WS4REDIS_CONNECTION = {"host": "127.0.0.1", "port": REDIS_PORT, "db": 0}
+WS4CHANNELS_TRANSPORT = os.environ.get("BENCH_TRANSPORT", "channel_layer")
 WS4REDIS_HEARTBEAT = os.environ.get("BENCH_HEARTBEAT") or None
 # All clients of a scenario have one session, and some publish as fast as they can.
 WS4CHANNELS_MAX_SOCKETS_PER_SESSION = WS4CHANNELS_MAX_MESSAGES_PER_SECOND = None
