@@ -94,6 +94,13 @@ def test_request_of_a_bare_scope_will_do() -> None:
     assert (request.path_info, request.is_secure(), dict(request.GET), request.COOKIES) == ("/ws/f", False, {}, {})
 
 
+def test_request_with_a_query_of_raw_bytes_is_as_if_they_were_quoted() -> None:
+    """Bytes that a client did not quote are its text where they are UTF-8, and a replacement where they are not."""
+    scope = {"type": "websocket", "path": "/ws/f", "query_string": b"a=%C3%BC\xc3\xbc\x85&echo", "headers": []}
+    request = build_request(scope)
+    assert dict(request.GET.items()) == {"a": "\xfc\xfc\ufffd", "echo": ""}
+
+
 def test_request_below_a_root_path() -> None:
     """`path` is whole and `path_info` is what follows the root path."""
     request = build_request(a_scope(path="/site/ws/f", root_path="/site"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from ws4channels.subscriber import RedisSubscriber, SubscribingConnection, check
 
 T = TypeVar("T")
 
+_UNQUOTED = re.compile(rb"[\x80-\xff]")
 _SCHEMES = {"ws": "http", "wss": "https"}
 
 
@@ -67,7 +69,10 @@ class Absent(SimpleLazyObject):  # type: ignore[type-arg]
 def build_request(scope: Mapping[str, Any]) -> ASGIRequest:
     """Return the request of a websocket's handshake as Django code knows requests; without a session or user."""
     scheme = scope.get("scheme", "ws")
-    return ASGIRequest({**scope, "method": "GET", "scheme": _SCHEMES.get(scheme, scheme)}, BytesIO())
+    # Django fails for bytes that are no UTF-8; browsers would have quoted them, and then they are no more than odd.
+    query = _UNQUOTED.sub(lambda match: b"%%%02X" % match[0][0], scope.get("query_string", b""))
+    changes = {"method": "GET", "scheme": _SCHEMES.get(scheme, scheme), "query_string": query}
+    return ASGIRequest({**scope, **changes}, BytesIO())
 
 
 def path_for_log(scope: Mapping[str, Any]) -> str:
