@@ -123,6 +123,7 @@ ORDER = [
     "migration.writing",
     "migration.cli",
     "migration.__main__",
+    "management.commands.ws4redis_migrate",
 ]
 """The modules from bottom to top: each imports only what stands before it. The same as in docs/architecture."""
 

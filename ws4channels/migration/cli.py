@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol
 
 from ws4channels.migration.engine import examine
 from ws4channels.migration.errors import MigrationError
@@ -21,6 +21,13 @@ DESCRIPTION = (
 _NOTHING_TO_DO, _SOMETHING_TO_DO, _CANNOT = 0, 1, 2
 
 
+class Output(Protocol):
+    """Where the report goes: a text stream, or the wrapper of one that Django's commands have."""
+
+    def write(self, text: str, /) -> object:
+        """Write text."""
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options, which the module's and Django's command have in common."""
     parser.add_argument("--write", action="store_true", help="change the files: all of them, or none if one fails")
@@ -31,7 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", metavar="FILE", type=Path, help="write the report to FILE as a web page")
 
 
-def run(path: Path, *, write: bool, check: bool, json: bool, html: Path | None, stdout: TextIO) -> int:
+def run(path: Path, *, write: bool, check: bool, json: bool, html: Path | None, stdout: Output) -> int:
     """Do what the options say and return the exit code. Raises MigrationError if it cannot."""
     _check_libcst()
     report = examine(path)

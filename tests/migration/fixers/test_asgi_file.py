@@ -38,6 +38,13 @@ def test_file_is_the_twin_of_wsgi_py() -> None:
     assert list(made.findings) == []
 
 
+def test_words_about_gevent_do_not_count() -> None:
+    """A docstring that tells of the old server does not make wsgi.py one."""
+    made = make({**SETTINGS, "mysite/wsgi.py": WSGI.replace("WSGI config.", "No gevent, no ws4redis.")})
+    assert "sys.path" in made.new_files["mysite/asgi.py"]
+    assert list(made.findings) == []
+
+
 def test_file_without_a_wsgi_py_names_the_settings_of_manage_py() -> None:
     """The settings module is that of manage.py, and the file stands beside the URLs' module or the settings."""
     manage = "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings.live')\n"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import libcst as cst
 from libcst import matchers as m
+from libcst.helpers import get_full_name_for_node
 
 from ws4channels.migration import layout
 from ws4channels.migration.facts import Facts
@@ -81,7 +82,7 @@ def _like_wsgi(text: str, name: str) -> str | None:
     except cst.ParserSyntaxError:
         return None
     smalls = [small for line in module.body for small in _parts_of(line)]
-    if not all(m.matches(small, _SIMPLE) for small in smalls) or "gevent" in text or "ws4redis" in text:
+    if not all(m.matches(small, _SIMPLE) for small in smalls) or _imports_any(module, {"gevent", "ws4redis"}):
         return None
     about_application = [small for small in smalls if m.findall(small, m.Name("application"))]
     if len(about_application) != 1 or not m.matches(about_application[0], _APPLICATION):
@@ -89,6 +90,16 @@ def _like_wsgi(text: str, name: str) -> str | None:
     if not any(m.matches(small, _IMPORT) for small in smalls):
         return None
     return _with_docstring(cst.ensure_type(module.visit(_Twin()), cst.Module), name).code
+
+
+def _imports_any(module: cst.Module, packages: set[str]) -> bool:
+    names = [name.name for each in m.findall(module, m.Import()) for name in cst.ensure_type(each, cst.Import).names]
+    names += [
+        each.module
+        for each in m.findall(module, m.ImportFrom())
+        if isinstance(each, cst.ImportFrom) and each.module is not None
+    ]
+    return any((get_full_name_for_node(name) or "").partition(".")[0] in packages for name in names)
 
 
 def _parts_of(statement: cst.BaseStatement | cst.BaseSmallStatement) -> Sequence[cst.CSTNode]:
