@@ -67,6 +67,13 @@ async def receiving(connection: Mapping[str, Any], *keys: str) -> AsyncIterator[
 
 
 @pytest.fixture
+def half_a_second_to_reconnect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have connections stay lost for long enough to see it."""
+    monkeypatch.setattr(redis_subscription, "_FIRST_DELAY", 0.5)
+    monkeypatch.setattr(redis_subscription.random, "uniform", lambda shortest, longest: longest)
+
+
+@pytest.fixture
 async def receiver(settings: Any) -> AsyncIterator[Receiver]:
     """A receiver at the tests' Redis that has joined one key."""
     async with receiving(settings.WS4REDIS_CONNECTION, KEY) as receiver:
@@ -332,6 +339,7 @@ async def test_connection_that_is_hung_up_is_replaced(
         await receiver.hears("x")
 
 
+@pytest.mark.usefixtures("half_a_second_to_reconnect")
 async def test_connection_is_closed_with_its_receiver(settings: Any, redis_client: redis.Redis) -> None:
     """Who cancels the receiver leaves no connection, also in the middle of making one."""
     async with receiving(settings.WS4REDIS_CONNECTION, KEY):

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from example_project import redis_server as redis_server_module
+from example_project.redis_server import RedisServer
+from tests import layers
+from tests.inbox import Inbox
 from tests.layers import CORE, IN_MEMORY, PUBSUB, one_layer
+from tests.live.servers import look_for_program
+from tests.waiting import eventually
 from ws4channels import transports
 from ws4channels.audience import group_of
 from ws4channels.exceptions import ConfigurationError
+from ws4channels.hub import Hub
 from ws4channels.messages import Publication
+from ws4channels.publisher import RedisPublisher
 from ws4channels.transports import (
     ChannelLayerTransport,
     InMemoryTransport,
@@ -138,3 +147,34 @@ def test_site_says_where_it_publishes(
     settings.WS4CHANNELS_TRANSPORT = transport
     settings.WS4CHANNELS_PUBLISH_TO = publish_to
     assert [type(each) for each in get_publishing_transports()] == classes
+
+
+# --- Valkey -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", [layers.REDIS, layers.PUBSUB], ids=["redis", "pubsub"])
+async def test_valkey_carries_messages(settings: Any, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    """Over Valkey as over Redis: what is published is kept, arrives, and is found again; also after a restart."""
+    # Without it the test is skipped, also where CI=1: Redis is what the project promises.
+    valkey = look_for_program("valkey-server")
+    if valkey is None:
+        pytest.skip("valkey-server is not installed, so nothing tests that Valkey works: apt install valkey-server")
+    monkeypatch.setattr(redis_server_module, "find_redis_server", lambda: valkey)
+    with RedisServer() as server:
+        layers.use(backend, settings)
+        settings.WS4REDIS_CONNECTION = {"url": server.url}
+        settings.WS4CHANNELS_PROBE_INTERVAL = 0.1
+        if backend == layers.PUBSUB:
+            settings.CHANNEL_LAYERS = one_layer(PUBSUB, hosts=[{"address": server.url, "socket_timeout": None}])
+        publisher = RedisPublisher(facility="f", users=[f"{number}" for number in range(20)], broadcast=True)
+        hub, inbox = Hub(get_transport()), Inbox()
+        await hub.join(inbox, ("broadcast:f", "user:19:f"))
+        await publisher.apublish_message(b"\xff\x00")
+        await asyncio.to_thread(publisher.publish_message, "text")
+        await eventually(lambda: len(inbox.deliveries) == 4, "the messages arrive")
+        assert [each.payload for each in await hub.join(Inbox(), ("user:19:f",))] == ["text"]
+        await asyncio.to_thread(server.restart)
+        with server.client() as client:
+            assert "valkey_version" in client.info("server")
+            client.set("broadcast:f", "changed")
+        await eventually(lambda: inbox.payloads[4:] == ["changed"], "the kept message is sent")
