@@ -180,6 +180,33 @@ def test_missing_layer_is_e003(settings: Any) -> None:
     )
 
 
+def test_redis_transport_needs_no_layer(settings: Any) -> None:
+    """Where messages travel by Redis itself, CHANNEL_LAYERS may be missing, unless it is published to as well."""
+    settings.WS4CHANNELS_TRANSPORT = "redis"
+    settings.CHANNEL_LAYERS = {}
+    assert check_settings() == []
+    settings.WS4CHANNELS_PUBLISH_TO = ["redis", "channel_layer"]
+    (message,) = check_settings()
+    assert message.id == "ws4channels.E003"
+    assert message.msg.startswith("CHANNEL_LAYERS has no entry 'default'")
+
+
+@pytest.mark.parametrize(("transport", "other"), [("redis", "channel_layer"), ("channel_layer", "redis")])
+def test_publishing_past_the_own_websockets_is_w010(settings: Any, transport: str, other: str) -> None:
+    """A process that publishes to another transport than it listens to is warned; one that publishes to both is not."""
+    settings.WS4CHANNELS_TRANSPORT = transport
+    settings.WS4CHANNELS_PUBLISH_TO = [other]
+    assert check_settings() == [
+        Warning(
+            f"WS4CHANNELS_PUBLISH_TO is [{other!r}], without {transport!r}, to which websockets listen here.",
+            hint="Add it, unless this process has no websockets: what it publishes does not reach its own.",
+            id="ws4channels.W010",
+        )
+    ]
+    settings.WS4CHANNELS_PUBLISH_TO = [other, transport]
+    assert check_settings() == []
+
+
 @pytest.mark.parametrize(
     "entry",
     [

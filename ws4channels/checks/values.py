@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from ws4channels import connections, settings
 from ws4channels.handshake import load_hook, load_subscriber_class
 from ws4channels.subscriber import RedisSubscriber
-from ws4channels.transports import get_transport
+from ws4channels.transports import get_publishing_transports, get_transport
 
 _UNCALLED_HOOKS = ("parse_response", "get_file_descriptor")
 
@@ -59,9 +59,17 @@ def _check_subscriber(subscriber_class: type[RedisSubscriber]) -> Iterator[Check
 def _check_connections() -> Iterator[CheckMessage]:
     try:
         connections.build_sync_client(settings.WS4REDIS_CONNECTION)
-        get_transport()
+        transport, publishing_to = get_transport(), get_publishing_transports()
     except ImproperlyConfigured as error:
         yield Error(str(error), hint="Nothing can be published or received until then.", id="ws4channels.E003")
+        return
+    if transport not in publishing_to:
+        yield Warning(
+            f"WS4CHANNELS_PUBLISH_TO is {settings.WS4CHANNELS_PUBLISH_TO!r}, without "
+            f"{settings.WS4CHANNELS_TRANSPORT!r}, to which websockets listen here.",
+            hint="Add it, unless this process has no websockets: what it publishes does not reach its own.",
+            id="ws4channels.W010",
+        )
 
 
 def _check_names() -> Iterator[CheckMessage]:
