@@ -10,6 +10,8 @@ from ws4channels.migration.fixer import Severity
 from ws4channels.migration.python_fixer import PythonFixer, Transformer
 from ws4channels.migration.source import SourceFile
 
+parse = cst.parse_module
+
 
 class _Calls(Transformer):
     def visit_Call(self, node: cst.Call) -> None:
@@ -56,6 +58,15 @@ def test_formatting_is_kept(text: str) -> None:
     """What no transformer touches comes out as it went in, to the byte."""
     file = SourceFile("a.py", text.replace("\tx", "if 1:\n\tcall()"))
     assert _CallsFixer().fix(file, facts_of({"a.py": file.text})).text == file.text
+
+
+def test_file_that_only_libcst_refuses_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Syntax that this LibCST does not know stops nothing: the file stays, and its line is said."""
+    monkeypatch.setattr(cst, "parse_module", lambda text: parse(text.replace("call", "call call")))
+    fixed = fix(_CallsFixer(), "x = 1\ncall()\n")
+    assert fixed.text == "x = 1\ncall()\n"
+    (finding,) = fixed.findings
+    assert (finding.line, finding.severity) == (2, Severity.MUST)
 
 
 @pytest.mark.parametrize(

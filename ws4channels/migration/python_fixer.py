@@ -19,6 +19,8 @@ from ws4channels.migration.facts import Facts, resolve
 from ws4channels.migration.fixer import Finding, Fixed, Fixer, Severity
 from ws4channels.migration.source import SourceFile
 
+_TODO_UNPARSED = "It was skipped: change it by hand as in the other files."
+
 
 class Transformer(cst.CSTTransformer):
     """What a Python fixer does with one file. Subclasses change nodes in ``leave_…`` methods and call `report`."""
@@ -68,6 +70,12 @@ class PythonFixer(Fixer):
 
     def fix(self, file: SourceFile, facts: Facts) -> Fixed:
         """Return what the transformer makes of the file."""
+        try:
+            module = cst.parse_module(file.text)
+        except cst.ParserSyntaxError as error:
+            # Python takes it, as it is syntax of a release that this LibCST does not know, or the other way round.
+            what = f"LibCST cannot parse this: {error.message}"
+            return Fixed(file.text, [Finding(file.path, error.raw_line, what, _TODO_UNPARSED, Severity.MUST)])
         transformer = self.transformer(file, facts)
-        module = MetadataWrapper(cst.parse_module(file.text), unsafe_skip_copy=True).visit(transformer)
-        return Fixed(module.code, transformer.findings)
+        code = MetadataWrapper(module, unsafe_skip_copy=True).visit(transformer).code
+        return Fixed(code, transformer.findings)

@@ -50,6 +50,25 @@ def test_conditional_line_does_not_decide() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("others", "name", "more"),
+    [
+        (WSGI, "WSGI_APPLICATION = 'mysite.wsgi.application'", 'ASGI_APPLICATION = "mysite.asgi.application"\n'),
+        ({"manage.py": ""}, "ASGI_APPLICATION = 'mysite.asgi.application'", ""),
+    ],
+)
+def test_other_statements_of_the_line_stay(others: dict[str, str], name: str, more: str) -> None:
+    """Of several statements in one line only that one changes."""
+    fixed = fix(FIXER, f"{APPS}A = 1; {OF_OLD.strip()}; B = 2\n", SETTINGS, others)
+    assert fixed.text == f"{APPS}A = 1; {name}; B = 2\n{more}"
+
+
+def test_annotated_line_keeps_its_annotation() -> None:
+    """A setting with a type is corrected like any other."""
+    fixed = fix(FIXER, f"{APPS}{OF_OLD.replace(' =', ': str =')}", SETTINGS, WSGI)
+    assert 'WSGI_APPLICATION: str = "mysite.wsgi.application"\n' in fixed.text
+
+
 def test_only_line_of_a_block_leaves_a_pass() -> None:
     """Where nothing can take its place, the block stays valid."""
     fixed = fix(FIXER, f"{APPS}if DEBUG:\n    {OF_OLD}", SETTINGS, {"manage.py": ""})

@@ -8,7 +8,7 @@ from ws4channels.migration import layout, original
 from ws4channels.migration.facts import Facts
 from ws4channels.migration.settings_fixer import SettingsFixer, SettingsTransformer, assigned_by
 from ws4channels.migration.source import SourceFile
-from ws4channels.migration.texts import beside, text_of
+from ws4channels.migration.texts import beside, text_of, what_is_left
 
 _WSGI, _ASGI = "WSGI_APPLICATION", "ASGI_APPLICATION"
 
@@ -44,21 +44,26 @@ class _Applications(SettingsTransformer):
         return value.value if isinstance(value, cst.SimpleString) else '""'
 
     def _is_of_the_original(self, line: cst.SimpleStatementLine) -> bool:
-        return any(_WSGI in assigned_by(small) and _is_server_path(small) for small in line.body)
+        return any(map(_names_the_server, line.body))
 
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
     ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
-        """Point WSGI_APPLICATION at the site's own module; where there is none, ASGI_APPLICATION takes its line."""
+        """Point WSGI_APPLICATION at the site's own module; where there is none, ASGI_APPLICATION takes its place."""
         if not self._is_of_the_original(original_node):
             return super().leave_SimpleStatementLine(original_node, updated_node)
-        if original_node is self._replaced:
-            return updated_node.with_changes(body=[_assignment(_ASGI, self._asgi(), original_node)])
-        if self._plain_wsgi is None:
-            return cst.RemoveFromParent()
-        name = f"{self.facts.name_of(self._plain_wsgi)}.application"
-        pointed = updated_node.with_changes(body=[_assignment(_WSGI, name, original_node)])
-        return super().leave_SimpleStatementLine(original_node, pointed)
+        pairs = zip(original_node.body, updated_node.body, strict=True)
+        body = [self._corrected(new) if _names_the_server(old) else new for old, new in pairs]
+        kept = what_is_left(updated_node.with_changes(body=[small for small in body if small is not None]))
+        if not isinstance(kept, cst.SimpleStatementLine) or original_node is self._replaced:
+            return kept
+        return super().leave_SimpleStatementLine(original_node, kept)
+
+    def _corrected(self, statement: cst.BaseSmallStatement) -> cst.BaseSmallStatement | None:
+        """Return what stands where the server was named; None for nothing."""
+        if self._plain_wsgi is not None:
+            return _assignment(_WSGI, f"{self.facts.name_of(self._plain_wsgi)}.application", statement)
+        return _assignment(_ASGI, self._asgi(), statement) if self._replaced is not None else None
 
 
 class ApplicationsFixer(SettingsFixer):
@@ -67,12 +72,15 @@ class ApplicationsFixer(SettingsFixer):
     transformer = _Applications
 
 
-def _is_server_path(statement: cst.CSTNode) -> bool:
+def _names_the_server(statement: cst.CSTNode) -> bool:
+    """Tell whether a statement makes a part of ws4redis the WSGI application."""
     text = text_of(getattr(statement, "value", statement)) or ""
-    return original.is_the_original(text) and original.is_server(text)
+    return _WSGI in assigned_by(statement) and original.is_the_original(text) and original.is_server(text)
 
 
-def _assignment(name: str, text: str, line: cst.SimpleStatementLine) -> cst.Assign:
-    """Return the assignment of a text in the quotes that the line has."""
-    old = cst.ensure_type(line.body[-1], cst.Assign)
+def _assignment(name: str, text: str, statement: cst.BaseSmallStatement) -> cst.BaseSmallStatement:
+    """Return the assignment of a text in the quotes that `statement` has."""
+    if isinstance(statement, cst.AnnAssign):
+        return statement.with_changes(target=cst.Name(name), value=beside(cst.Name(name), text))
+    old = cst.ensure_type(statement, cst.Assign)
     return old.with_changes(targets=[cst.AssignTarget(cst.Name(name))], value=beside(old.value, text))
