@@ -28,6 +28,7 @@ ORDER = [
     "event_loops",
     "layer_logs",
     "subscriptions",
+    "losses",
     "redis_subscription",
     "transports",
     "publishing",

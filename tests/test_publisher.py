@@ -555,8 +555,13 @@ async def test_own_consumer_receives(settings: Any, redis_client: redis.Redis, b
     else:
         # As Django runs a sync view under ASGI.
         await sync_view(publisher.publish_message, "hello")
-    assert await asyncio.wait_for(waiting, TIMEOUT) == build_event("user:mary:news", "hello")
+    assert without_number(await asyncio.wait_for(waiting, TIMEOUT)) == build_event("user:mary:news", "hello")
     assert redis_client.get("user:mary:news") == b"hello"
+
+
+def without_number(event: dict[str, Any]) -> dict[str, Any]:
+    """Return an event as every layer carries it; those with a capacity have it numbered, to show what they drop."""
+    return {name: value for name, value in event.items() if name not in ("source", "number")}
 
 
 async def sync_view(function: Callable[[str], None], message: str) -> None:
@@ -645,7 +650,8 @@ async def test_layer_on_another_server_is_served(
         if backend == layers.PUBSUB:
             await asyncio.to_thread(wait_for_subscriber, other, layer_channel("broadcast:news"))
         await publish_by(way, publisher)
-        assert await asyncio.wait_for(layer.receive(channel), TIMEOUT) == build_event("broadcast:news", "hello")
+        event = await asyncio.wait_for(layer.receive(channel), TIMEOUT)
+        assert without_number(event) == build_event("broadcast:news", "hello")
         assert other.get("broadcast:news") is None
     assert redis_client.get("broadcast:news") == b"hello"
 

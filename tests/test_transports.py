@@ -23,7 +23,7 @@ from ws4channels.publisher import RedisPublisher
 from ws4channels.transports import (
     ChannelLayerTransport,
     InMemoryTransport,
-    LayerSubscription,
+    NumberedSubscription,
     PubSubLayerSubscription,
     PubSubLayerTransport,
     RedisSubscription,
@@ -42,8 +42,8 @@ SENTINEL = [{"sentinels": [("127.0.0.1", 1)], "master_name": "main"}]
         (PUBSUB, {"hosts": ["redis://127.0.0.1:1"]}, PubSubLayerTransport, PubSubLayerSubscription),
         (PUBSUB, {"hosts": TWO_HOSTS}, ChannelLayerTransport, PubSubLayerSubscription),
         (PUBSUB, {"hosts": SENTINEL}, ChannelLayerTransport, PubSubLayerSubscription),
-        (CORE, {"hosts": ["redis://127.0.0.1:1"]}, ChannelLayerTransport, LayerSubscription),
-        (IN_MEMORY, {}, InMemoryTransport, LayerSubscription),
+        (CORE, {"hosts": ["redis://127.0.0.1:1"]}, ChannelLayerTransport, NumberedSubscription),
+        (IN_MEMORY, {}, InMemoryTransport, NumberedSubscription),
     ],
 )
 def test_layer_has_the_transport_that_suits_it(

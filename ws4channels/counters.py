@@ -14,6 +14,7 @@ MEANINGS = {
     "refused": "Handshakes refused: by origin, by path, or by the site's rules.",
     "slow_clients_closed": "Websockets closed because their clients did not keep up.",
     "messages_dropped": "Messages that waited for slow clients when they were closed.",
+    "messages_lost": "Messages that the channel layer dropped on their way here, as later ones showed.",
     "too_large": "Websockets closed because of a message above WS4CHANNELS_MAX_MESSAGE_SIZE.",
     "too_many_messages": "Websockets closed because of more messages than WS4CHANNELS_MAX_MESSAGES_PER_SECOND.",
     "too_many_keys": "Handshakes refused because of WS4CHANNELS_MAX_KEYS; they are among the refused.",

@@ -18,6 +18,7 @@ from channels_redis.utils import decode_hosts
 from ws4channels import connections, event_loops, settings
 from ws4channels.audience import group_of
 from ws4channels.exceptions import ConfigurationError
+from ws4channels.losses import NumberedSubscription, Numbers
 from ws4channels.messages import Publication
 from ws4channels.pipelines import execute
 from ws4channels.redis_subscription import RedisSubscription
@@ -51,10 +52,11 @@ class Transport(Protocol):
 class ChannelLayerTransport:
     """Publishes through any channel layer: one ``group_send`` a key, on the loop that publishes."""
 
-    subscription_class = LayerSubscription
+    subscription_class: type[LayerSubscription] = NumberedSubscription
 
     def __init__(self, layer: Any) -> None:
         self._layer = layer
+        self._numbers = Numbers()
 
     @property
     def server(self) -> str:
@@ -84,8 +86,9 @@ class ChannelLayerTransport:
         await event_loops.run(lambda _: self._send(publication))
 
     async def _send(self, publication: Publication) -> None:
+        is_numbered = issubclass(self.subscription_class, NumberedSubscription)
         for key, event in publication.events():
-            await self._layer.group_send(group_of(key), event)
+            await self._layer.group_send(group_of(key), self._numbers.number(key, event) if is_numbered else event)
 
 
 class InMemoryTransport(ChannelLayerTransport):

@@ -68,7 +68,7 @@ class Watch:
         except Exception as error:
             return f"a probe did not come back ({_shown(error)})"
         if self._subscription.generation != self._generation:
-            return "the connection was another one for a while"
+            return "some were missing, or the connection was another one for a while"
         return None
 
     def _is_due(self) -> bool:

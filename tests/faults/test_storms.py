@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from itertools import count
 from typing import Any
 
@@ -15,8 +16,10 @@ import redis
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.faults.sites import SERVERS, next_messages, run_site, send, state_of
-from tests.live.servers import RunningSite
-from tests.waiting import SCALE, wait_until
+from tests.layers import CORE
+from tests.live.client import Socket
+from tests.live.servers import RunningSite, wsgi
+from tests.waiting import QUIET, SCALE, wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("fault_storms")]
 
@@ -69,6 +72,36 @@ def test_burst_reaches_a_client_that_reads(site, facility):
         sent = send(site, facility, 1000)
         assert next_messages(socket, 1000) == sent
         assert socket.is_quiet()
+
+
+def until_quiet(socket: Socket) -> Iterator[str | bytes]:
+    """Yield what comes, until nothing does for a while."""
+    with suppress(TimeoutError):
+        while True:
+            yield socket.receive(timeout=3 * QUIET)
+
+
+def test_burst_beyond_the_layers_capacity_is_accounted_for(surroundings, facility):
+    """What `channels_redis.core` drops is counted and logged once; the rest arrives in order, and none twice."""
+    hosts = [{"address": surroundings.redis_url, "socket_timeout": None}]
+    layer = {"BACKEND": CORE, "CONFIG": {"hosts": hosts, "capacity": 20, "prefix": "narrow"}}
+    settings = {"CHANNEL_LAYERS": {"default": layer}, "WS4REDIS_EXPIRE": 0, "WS4REDIS_HEARTBEAT": None}
+    with (
+        run_site(surroundings, "daphne", **settings) as site,
+        wsgi(surroundings, settings) as publisher,
+        site.connect(facility, "subscribe-broadcast") as socket,
+    ):
+        site.process.signal(signal.SIGSTOP)
+        sent = send(publisher, facility, 1000)
+        site.process.signal(signal.SIGCONT)
+        received = list(until_quiet(socket))
+        # Now that the hub has taken out all that waited, there is room for a message that shows what is missing.
+        assert send(publisher, facility, 1, "shown ") == next_messages(socket, 1)
+        assert received == [message for message in sent if message in set(received)]
+        assert len(received) < 1000
+        lost = 1000 - len(received)
+        wait_until(lambda: state_of(site)["counts"].get("messages_lost") == lost, "the loss is counted")
+        assert site.output().count("on their way here: more waited than its capacity of 20.") == 1
 
 
 async def come_and_go(site: RunningSite, facility: str, visitors: int) -> None:
