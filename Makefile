@@ -50,8 +50,11 @@ bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
 
 ## A mixed load with faults, five minutes of it, whose books must balance; `make soak ARGS=--short` in less than one.
+# Then 10,000 clients come and go, of which nothing may be left.
 soak: $(VENV)/test.stamp
 	$(BIN)/python -m tests.soak $(ARGS)
+	@case "$(ARGS)" in *--short*|*--help*) ;; *) \
+		WS4CHANNELS_TEST_VISITORS=10000 $(BIN)/python -m pytest -q tests/faults/test_storms.py -k went ;; esac
 
 ## Test with old and new versions of redis-py, Django, Channels and Python: long; `make matrix ARGS="-t ci"` is short.
 matrix: $(VENV)/matrix.stamp
