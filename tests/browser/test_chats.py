@@ -1,6 +1,9 @@
 """The three chats of the example project, as people use them."""
 
 import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -174,6 +177,45 @@ def test_page_reconnects_when_the_server_is_back(open_window, site):
     write(other, "After")
     for page in (one, other):
         expect(messages(page)).to_have_text(["Before", "Meanwhile", "After"])
+
+
+class ForeignPage(BaseHTTPRequestHandler):
+    """A page of somebody else's."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<p>Evil")
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def foreign_origin() -> Iterator[str]:
+    """The origin of a page that is none of the site's."""
+    with ThreadingHTTPServer(("127.0.0.2", 0), ForeignPage) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.2:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_page_of_a_foreign_origin_opens_no_websocket(open_window, site, foreign_origin):
+    """Somebody else's page, in the browser of one who is signed in here, is turned away; the log says why."""
+    page = open_window("/", username="mary")
+    page.goto(foreign_origin)
+    outcome = page.evaluate(
+        """url => new Promise(resolve => {
+            const socket = new WebSocket(url);
+            socket.onopen = () => resolve("open");
+            socket.onclose = event => resolve(event.code);
+        })""",
+        f"{site.url.replace('http', 'ws')}/ws/broadcast-chat?subscribe-broadcast",
+    )
+    assert outcome == 1006
+    assert f"from origin '{foreign_origin}': it is neither" in site.log()
 
 
 def test_lost_sign_in_leads_to_the_sign_in_page(open_window):
