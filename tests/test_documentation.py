@@ -395,3 +395,12 @@ def test_every_page_is_in_the_contents() -> None:
         r"^([\w-]+)$", "\n".join(re.findall(r"```\{toctree\}(.*?)```", text_of("docs/index.md"), re.S)), re.M
     )
     assert sorted(listed) == sorted(page.stem for page in DOCS.glob("*.md") if page.stem != "index")
+
+
+@pytest.mark.parametrize("page", ["reliability", "security"])
+def test_promises_name_tests_that_exist(page: str) -> None:
+    """Each test by which a promise is held is there, and each page names some."""
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text_of(f"docs/{page}.md"))
+    assert len(named) > 10
+    missing = [f"{path}::{name}" for path, name in named if f"def {name}(" not in (ROOT / path).read_text("utf-8")]
+    assert missing == []

@@ -198,6 +198,7 @@ def test_leak_is_found_in_memory_that_scatters():
     leaking = [(second, size + second * 20_000) for second, size in steps]
     assert fit(leaking).is_leak
     assert fit(leaking).slope == pytest.approx(20_000, rel=0.05)
+    assert not fit(leaking[:50]).is_leak
 
 
 def test_plan_restarts_servers_early_only():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ws4channels.audience import group_name
+
 USERNAME = "mary"
 
 
@@ -33,6 +35,11 @@ class Key:
         """The arguments of the publisher."""
         audience: dict[str, Any] = {"users": [USERNAME]} if self.audience == "user" else {"broadcast": True}
         return {"facility": self.name, **audience}
+
+    @property
+    def group(self) -> str:
+        """The group of the layer by which messages come."""
+        return group_name(self.audience, USERNAME if self.audience == "user" else "", facility=self.name)
 
 
 KEYS = {

@@ -15,6 +15,9 @@ nothing may stand a step or two higher at the end. Over five minutes of the soak
 delivery, or some hundred for each socket: less than the smallest object that could leak with either.
 """
 
+ENOUGH = 60.0
+"""Seconds of samples from which on a trend says something: before, a server still fills its pools and caches."""
+
 
 @dataclass(frozen=True)
 class Trend:
@@ -35,7 +38,7 @@ class Trend:
     @property
     def is_leak(self) -> bool:
         """Tell whether the size grows by more than is tolerated, and by more than chance."""
-        return self.growth > TOLERANCE and self.slope > 3 * self.error
+        return self.seconds >= ENOUGH and self.growth > TOLERANCE and self.slope > 3 * self.error
 
 
 def fit(samples: Sequence[tuple[float, float]]) -> Trend:

@@ -18,6 +18,7 @@ from tests.live.processes import ROOT
 from tests.live.servers import Surroundings
 from tests.soak.clients import Crowd
 from tests.soak.faults import FAULTS, Saboteur
+from tests.soak.keys import KEYS
 from tests.soak.ledger import Ledger, Publication
 from tests.soak.memory import Trend, fit
 from tests.soak.plan import LAYERS, Plan
@@ -143,13 +144,14 @@ class Run:
     async def _look_for_leftovers(self, servers: list[Server]) -> None:
         """Wait until nothing of the clients is left in the servers and in Redis; note what remains."""
         left: list[str] = []
+        groups = {f"asgi__group__{key.group}" for key in KEYS.values()}
 
         def nothing_is_left() -> bool:
             left[:] = [f"{server.sockets()} sockets" for server in servers if server.sockets()]
             with self.redis.client() as client:
                 channels = map(bytes.decode, client.pubsub_channels("asgi__group__*"))
-            # Each server's hub has one for itself as long as it runs.
-            left.extend(channel for channel in channels if "ws4channels-hub." not in channel)
+            # Others belong to the servers, not to clients: they stay as long as those run.
+            left.extend(channel for channel in channels if channel in groups)
             return not left
 
         try:
