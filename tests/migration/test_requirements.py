@@ -126,6 +126,7 @@ def test_importers_are_files_that_need_the_package_for_something_else() -> None:
             "b.py": "def f():\n    from gevent import spawn\n",
             "c.py": "import gevent.monkey\nfrom ws4redis import uwsgi_runserver\n",
             "d.py": "from . import gevent\nimport geventlet\n",
+            "e.py": "from uwsgidecorators import timer\n",
         }
     )
-    assert importers_of("gevent", facts) == ["a.py", "b.py"]
+    assert importers_of({"gevent", "uwsgidecorators"}, facts) == ["a.py", "b.py", "e.py"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 from ws4channels import __version__
@@ -16,7 +16,8 @@ ORIGINAL = "django-websocket-redis"
 REDIS_VERSIONS = ">=5,<9"
 
 _MINIMUMS = {"redis": (5,), "django": (4, 2)}
-_SERVERS = {"gevent", "greenlet", "uwsgi"}
+_SERVERS = {"gevent": {"gevent"}, "greenlet": {"greenlet"}, "uwsgi": {"uwsgi", "uwsgidecorators"}}
+"""What the original's server needed: the modules of each."""
 _CLAUSE = re.compile(r"(===|==|~=|!=|<=|>=|<|>|\^|~|=)?\s*v?(\d+(?:\.\d+)*)(\.\*)?")
 
 _PEP440 = r"(?:===|==|~=|!=|<=|>=|<|>)[ \t]*[\w.*+!-]+"
@@ -65,7 +66,7 @@ def judge(name: str, versions: str, facts: Facts) -> Verdict:
 
 
 def _judge_server(name: str, facts: Facts) -> Verdict:
-    users = importers_of(normalized(name), facts)
+    users = importers_of(_SERVERS[normalized(name)], facts)
     what = f"The original's server needed {name}; ws4channels does not."
     if users:
         return Verdict(None, what=what, todo=f"Keep it: {', '.join(users)} imports it as well.", severity=Severity.NOTE)
@@ -146,13 +147,13 @@ def replace_requirements(
     return Fixed(pattern.sub(replace, file.text), findings)
 
 
-def importers_of(package: str, facts: Facts) -> list[str]:
-    """Return the files that import a package, other than those that start the original's server."""
+def importers_of(packages: Set[str], facts: Facts) -> list[str]:
+    """Return the files that import any of the packages, other than those that start the original's server."""
     found = []
     for path, module in facts.modules.items():
         imported = set(_imported(module.tree))
         serves = {f"{ITS_NAME}.{name}" for name in SERVER_MODULES} & imported
-        if not serves and package in {name.partition(".")[0] for name in imported}:
+        if not serves and packages & {name.partition(".")[0] for name in imported}:
             found.append(path)
     return found
 
