@@ -6,7 +6,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
@@ -161,7 +161,7 @@ class Visitor:
 
     side: Side
     pages: httpx.Client
-    sockets: list[Socket] = field(default_factory=list)
+    connections: ExitStack = field(default_factory=ExitStack)
 
     def get(self, path: str, **query: str) -> httpx.Response:
         """Fetch a page."""
@@ -219,7 +219,7 @@ class Visitor:
         if self.pages.cookies:
             headers.setdefault("Cookie", self.cookies())
         path = f"{self.side.websocket_url}{quote(facility, safe=UNQUOTED)}" if path is None else path
-        connection = connect(
+        connecting = connect(
             f"ws://127.0.0.1:{self.side.port}{path}" + (f"?{query}" if query else ""),
             additional_headers=headers,
             compression=None,
@@ -229,8 +229,7 @@ class Visitor:
             proxy=None,
             **options,
         )
-        socket = Socket(self.side, facility, audience, connection)
-        self.sockets.append(socket)
+        socket = Socket(self.side, facility, audience, self.connections.enter_context(connecting))
         if settled and "subscribe-" in query.lower():
             socket.settle()
         return socket
@@ -350,8 +349,7 @@ class Side:
 
     def _leave_nobody(self) -> None:
         for visitor in self.visitors:
-            for socket in visitor.sockets:
-                socket.connection.close()
+            visitor.connections.close()
             if visitor is not self._publishing:
                 visitor.pages.close()
         self.visitors = [self._publishing]

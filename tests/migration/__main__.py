@@ -21,7 +21,7 @@ from tests.against_original.environment import EnvironmentMissing, ensure_enviro
 from tests.against_original.registry import Check, Observation
 from tests.against_original.servers import ServerFailed, original, ours
 from tests.migration.own_pages import OWN_CHECKS
-from tests.migration.running import running
+from tests.migration.running import prepare, running
 from tests.migration.sample_sites import SAMPLE_SITES, SampleSite
 
 
@@ -47,7 +47,8 @@ def try_site(sample: SampleSite, options: argparse.Namespace) -> bool:
     installation = original(ensure_environment()) if options.original else ours()
     well = True
     with RedisServer() as redis, tempfile.TemporaryDirectory(prefix="ws4-") as directory:
-        with running(sample, Path(directory), installation, redis) as (_, side):
+        copy = prepare(sample, Path(directory), installation)
+        with running(sample, copy, installation, redis) as side:
             for check in [*sample.checks, *OWN_CHECKS[sample.name]]:
                 if options.only and not any(part in check.name for part in options.only):
                     continue

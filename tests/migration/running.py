@@ -1,4 +1,4 @@
-"""From a sample site to a running server."""
+"""From a sample site to a running server: copy, command, server."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from tests.migration.sample_sites import SampleSite, run_command
 from tests.migration.site_workshop import SiteWorkshop
 
 
-@contextmanager
-def running(
-    sample: SampleSite, directory: Path, installation: Installation, redis: RedisServer
-) -> Iterator[tuple[SiteWorkshop, Side]]:
-    """Copy a site into `directory`, for ours run the command on it and nothing else, and serve it."""
+def prepare(sample: SampleSite, directory: Path, installation: Installation) -> Path:
+    """Copy a site into `directory`, and for ours run the command on it and nothing else; return the copy."""
     copy = sample.copy_to(directory)
     if installation.package == "ws4channels":
         done = run_command(copy, "--write")
         assert done.returncode == 0, done.stdout + done.stderr
+    return copy
+
+
+@contextmanager
+def running(sample: SampleSite, copy: Path, installation: Installation, redis: RedisServer) -> Iterator[Side]:
+    """Serve a prepared copy of a site."""
     workshop = SiteWorkshop(sample, copy, installation, redis)
     workshop.run_script("prepare", None)
     server = workshop.start({})
@@ -29,7 +32,7 @@ def running(
         server.wait_until_ready()
         side = Side(workshop, sample.configuration.settings, server.port)
         try:
-            yield workshop, side
+            yield side
         finally:
             side.close()
     finally:

@@ -8,6 +8,7 @@ from tests.migration.rewriting import check_leaves, fix
 from ws4channels.migration.fixers.server_files import ServerFilesFixer
 
 FIXER = ServerFilesFixer()
+APPS = "INSTALLED_APPS = ['ws4redis']\n"
 SITE = {"shop/wsgi.py": "from django.core.wsgi import get_wsgi_application\n"}
 
 FOUND = [
@@ -76,9 +77,11 @@ def test_other_lines_and_files_are_passed_over(path: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("others", "application"),
     [
-        (SITE, "shop.asgi:application"),
-        ({"config/settings/base.py": "INSTALLED_APPS = []\n"}, "config.asgi:application"),
-        ({"settings.py": "INSTALLED_APPS = []\n"}, "PROJECT.asgi:application"),
+        (SITE | {"shop/settings.py": APPS}, "shop.asgi:application"),
+        ({"src/manage.py": "", "src/shop/settings.py": APPS, "src/shop/wsgi.py": ""}, "shop.asgi:application"),
+        ({"shop/settings.py": APPS, "shop/asgi.py": "import uwsgi\n"}, "shop.asgi_websocket:application"),
+        ({"settings.py": APPS}, "asgi:application"),
+        (SITE, "PROJECT.asgi:application"),
     ],
 )
 def test_command_names_the_sites_application(others: dict[str, str], application: str) -> None:

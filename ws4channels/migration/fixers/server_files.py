@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
+from ws4channels.migration import layout
 from ws4channels.migration.fixer import Facts, Finding, Fixed, Fixer, SourceFile
 
 _NAMES = re.compile(
@@ -101,8 +101,7 @@ def _found_in(file: SourceFile, facts: Facts) -> Iterator[Finding]:
 
 
 def asgi_application(facts: Facts) -> str:
-    """Return what Daphne is to serve: the package of ``wsgi.py`` or of the settings tells the project's name."""
-    wsgi = [module for module in facts.modules.values() if PurePosixPath(module.path).name == "wsgi.py"]
-    named = [module.name.rpartition(".")[0] for module in [*wsgi, *facts.settings]]
-    package = next((name.removesuffix(".settings") for name in named if name), "PROJECT")
-    return f"{package}.asgi:application"
+    """Return what Daphne is to serve, as its command line takes it."""
+    settings = next(iter([*layout.app_modules(facts), *facts.settings]), None)
+    module = "PROJECT.asgi" if settings is None else facts.name_of(layout.asgi_of(facts, settings.path))
+    return f"{module}:application"
