@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar
 
 import libcst as cst
@@ -71,11 +72,18 @@ class PythonFixer(Fixer):
     def fix(self, file: SourceFile, facts: Facts) -> Fixed:
         """Return what the transformer makes of the file."""
         try:
-            module = cst.parse_module(file.text)
+            parsed = _parsed(file.text)
         except cst.ParserSyntaxError as error:
             # Python takes it, as it is syntax of a release that this LibCST does not know, or the other way round.
             what = f"LibCST cannot parse this: {error.message}"
             return Fixed(file.text, [Finding(file.path, error.raw_line, what, _TODO_UNPARSED, Severity.MUST)])
         transformer = self.transformer(file, facts)
-        code = MetadataWrapper(module, unsafe_skip_copy=True).visit(transformer).code
+        code = parsed.visit(transformer).code
         return Fixed(code, transformer.findings)
+
+
+# Most fixers leave most files as they are: one after the other gets the same text. Positions and names take far longer
+# to work out than the visit itself, and transformers do not change the tree that they visit.
+@lru_cache(maxsize=1)
+def _parsed(text: str) -> MetadataWrapper:
+    return MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
