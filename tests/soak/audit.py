@@ -137,9 +137,10 @@ class _Audit:
         if code in CLOSED_FOR_RESTART and ledger.is_disturbed(session.closed, by_restart=True):
             return
         # Who joins or publishes while Redis is away is told so; who only listens keeps the socket.
-        when = session.opened if session.is_turned_away else session.closed
+        # A handshake waits for Redis, so what counts is when it began.
+        moments = (session.began, session.opened) if session.is_turned_away else (session.closed,)
         is_told = session.publishes or session.is_turned_away
-        if code in CLOSED_UNSERVED and is_told and ledger.is_disturbed(when, by_restart=False):
+        if code in CLOSED_UNSERVED and is_told and any(ledger.is_disturbed(each, by_restart=False) for each in moments):
             return
         self._complain(f"closed by the server with {code} at {session.closed:.2f}, and nothing was broken.")
 
