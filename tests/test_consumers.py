@@ -346,6 +346,7 @@ async def test_heartbeat_of_the_client_is_dropped(settings: Any, redis_client: r
     settings.WS4CHANNELS_HEARTBEAT_INTERVAL = 3600
     async with connected("/ws/f?subscribe-broadcast&publish-broadcast") as socket:
         await socket.send_to("last")
+        await eventually(lambda: redis_client.get("broadcast:f") == b"last", "it is published")
         await broadcast("f", "back")
         assert await socket.until("back") == []
         await socket.send_to("--heartbeat--")
@@ -413,6 +414,7 @@ async def test_empty_frame_is_not_published(event: dict[str, Any], redis_client:
     """An empty message of a client is neither published nor kept; as in the original, it ends the withholding."""
     async with connected("/ws/f?subscribe-broadcast&publish-broadcast") as socket:
         await socket.send_to("before")
+        await eventually(lambda: redis_client.get("broadcast:f") == b"before", "it is published")
         await broadcast("f", "back")
         assert await socket.until("back") == []
         await socket.send_input({"type": "websocket.receive", **event})
