@@ -142,10 +142,12 @@ def test_sockets_are_closed_one_by_one(patient, live_redis, facility):
     Nothing remains in Redis: no subscription, and no member of a group.
     """
     site, publisher = patient
+    # Other tests kill servers in this Redis's sight.
+    before = set(members(live_redis))
     with ExitStack() as stack:
         sockets = [stack.enter_context(site.connect(facility, "subscribe-broadcast")) for _ in range(COUNT)]
         pool = stack.enter_context(ThreadPoolExecutor(COUNT))
-        assert members(live_redis)
+        assert set(members(live_redis)) - before
         with publishing(publisher, facility) as sent:
             wait_until(lambda: len(sent) > 3, "messages are published")
             begin = time.monotonic()
@@ -164,7 +166,20 @@ def test_sockets_are_closed_one_by_one(patient, live_redis, facility):
     counts = [len(end.messages) for end in sorted(ends, key=lambda end: end.time)]
     assert counts[-1] > counts[0]
     assert "Traceback" not in site.output()
-    wait_until(lambda: not members(live_redis), "something of the server is still there")
+    wait_until(lambda: not set(members(live_redis)) - before, "something of the server is still there")
+
+
+def test_server_whose_sockets_have_all_gone_leaves_nothing_either(surroundings, live_redis, facility):
+    """Also a server that has no socket left when it ends leaves no member of a group in Redis."""
+    config = {"hosts": [{"address": surroundings.redis_url, "socket_timeout": None}]}
+    settings = {"CHANNEL_LAYERS": {"default": {"BACKEND": LAYERS["core"], "CONFIG": config}}}
+    before = set(members(live_redis))
+    with daphne(surroundings, settings=settings) as site:
+        with site.connect(facility, "subscribe-broadcast"):
+            assert set(members(live_redis)) - before
+        site.process.signal(signal.SIGTERM)
+        site.process.wait()
+    wait_until(lambda: not set(members(live_redis)) - before, "something of the server is still there")
 
 
 def members(client: redis.Redis) -> list[str]:

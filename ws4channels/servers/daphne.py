@@ -197,9 +197,8 @@ class _Shutdown:
 
     async def _wait_for(self, tasks: list[asyncio.Task[Any]]) -> None:
         """Wait until the sockets' tasks have ended; then end all others, and those whose clients do not answer."""
-        if not tasks:
-            return
-        await asyncio.wait(tasks, timeout=settings.WS4CHANNELS_SHUTDOWN_SPREAD + _LAST_WRITES)
+        if tasks:
+            await asyncio.wait(tasks, timeout=settings.WS4CHANNELS_SHUTDOWN_SPREAD + _LAST_WRITES)
         # As asyncio.run() does, which Daphne does not use: the hub's task is one of them.
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
