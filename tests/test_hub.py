@@ -453,7 +453,7 @@ async def test_counting_publisher_is_heard_without_gap_by_sockets_that_join_anew
         assert client.numbers == list(range(client.numbers[0], client.numbers[-1] + 1))
 
 
-LAST = 600
+LAST = 400
 
 
 async def connect_while_counting(hubs: tuple[Hub, Hub], stays: bool) -> list[Client]:
