@@ -147,6 +147,13 @@ def witnesses(cases: list[Case]) -> Iterator[list[Witness]]:
         ]
 
 
+def all_hear(watched: list[Witness], settings: Any) -> None:
+    """Check that a message reaches each, before anything is broken."""
+    for witness in watched:
+        witness.publish(settings, "before")
+        assert witness.heard_until("before") == ["before"]
+
+
 def test_redis_killed_and_restarted_under_traffic(cases: list[Case], outage_redis: RedisServer, settings: Any) -> None:
     """Sockets stay open; what is published after the restart arrives; nothing comes twice or out of order."""
     with witnesses(cases) as watched:
@@ -198,9 +205,7 @@ def test_connections_killed_by_redis(
 ) -> None:
     """Connections that an operator kills are replaced, and sockets stay open."""
     with witnesses(cases) as watched, outage_redis.client() as client:
-        for witness in watched:
-            witness.publish(settings, "before")
-            assert witness.heard_until("before") == ["before"]
+        all_hear(watched, settings)
         client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
         for witness in watched:
             hears_the_next(witness, settings)
@@ -231,9 +236,7 @@ def test_kept_message_that_changed_during_an_outage_is_sent(cases: list[Case], p
     Over pub/sub that is the message which is kept. The core layer has kept all of them in a list.
     """
     with witnesses(cases) as changing, witnesses(cases) as quiet:
-        for witness in (*changing, *quiet):
-            witness.publish(settings, "before")
-            assert witness.heard_until("before") == ["before"]
+        all_hear([*changing, *quiet], settings)
         proxy.cut()
         for witness in changing:
             witness.publish(settings, "missed", "changed")
@@ -271,9 +274,7 @@ def test_redis_that_pauses(cases: list[Case], outage_redis: RedisServer, setting
 def test_network_that_forgets_connections(cases: list[Case], proxy: Proxy, settings: Any) -> None:
     """Connections that a firewall has dropped without a word are noticed and replaced."""
     with witnesses(cases) as watched:
-        for witness in watched:
-            witness.publish(settings, "before")
-            assert witness.heard_until("before") == ["before"]
+        all_hear(watched, settings)
         proxy.forget()
         for witness in watched:
             witness.publish(settings, "missed")
@@ -286,9 +287,7 @@ def test_network_that_forgets_connections(cases: list[Case], proxy: Proxy, setti
 def test_network_that_stands_still(cases: list[Case], proxy: Proxy, settings: Any) -> None:
     """With the queues to the server full, and Redis giving up on it, the newest kept message arrives in the end."""
     with witnesses(cases) as watched:
-        for witness in watched:
-            witness.publish(settings, "before")
-            assert witness.heard_until("before") == ["before"]
+        all_hear(watched, settings)
         proxy.hold()
         for witness in watched:
             # More than Redis keeps for a subscriber (client-output-buffer-limit, by default 32 MB).
