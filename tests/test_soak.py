@@ -169,6 +169,16 @@ def test_redis_that_is_away_turns_clients_away(ledger):
     assert balance.counts["owed"] == 0
 
 
+def test_handshake_that_an_outage_holds_up_may_fill_the_outbox(ledger):
+    """A socket that is closed as it opens held what came meanwhile; one that is closed later, or in peace, did not."""
+    listener(ledger, [], began=15.0, opened=18.0, closed=18.1, close_code=4008, leaves=18.1)
+    assert "closed by the server with 4008" in the_complaint(balance_of(ledger))
+    ledger.outages.append(Outage("stopped", 14.5, 17.0, loses_messages=False))
+    assert balance_of(ledger).complaints == []
+    listener(ledger, without(), began=15.0, opened=18.0, closed=24.0, close_code=4008)
+    assert "closed by the server with 4008" in the_complaint(balance_of(ledger))
+
+
 def test_failure_without_an_outage_is_found(ledger):
     """A publisher is told of errors only while something is broken."""
     ledger.publications.append(replace(ledger.publications[0], publisher="async", is_accepted=False))

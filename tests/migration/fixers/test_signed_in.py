@@ -32,8 +32,15 @@ def test_call_is_reported(owner: str, name: str) -> None:
         "auth.is_authenticated()\n",
         "is_authenticated()\n",
         "x = 'user.is_authenticated()'\n",
+        "if callable(user.is_authenticated):\n    user.is_authenticated()\nelse:\n    user.is_authenticated\n",
     ],
 )
 def test_others_are_left(text: str) -> None:
     """Attributes, and methods of what is no user, get no word."""
     check_leaves(FIXER, text)
+
+
+def test_call_beside_a_guard_is_reported() -> None:
+    """Only what the guard guards is right on every Django."""
+    text = "if callable(user.is_authenticated):\n    user.is_authenticated()\nelse:\n    user.is_authenticated()\n"
+    assert [finding.line for finding in fix(FIXER, text).findings] == [4]

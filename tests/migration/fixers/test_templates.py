@@ -86,6 +86,11 @@ def test_quoted_heartbeat_is_left_and_mentioned(quoted: str) -> None:
     assert (finding.line, finding.severity) == (2, Severity.NOTE)
 
 
+def test_heartbeat_in_an_attribute_is_left() -> None:
+    """The quotes of an attribute are HTML's, and its value is read back without them."""
+    check_leaves(FIXER, '<body data-heartbeat="{{ WS4REDIS_HEARTBEAT|force_escape }}">\n', PATH)
+
+
 def test_old_library_elsewhere_is_left_and_mentioned() -> None:
     """Templates that have nothing to do with websockets are their owner's to change."""
     text = "<html>\n{% load staticfiles %}\n"

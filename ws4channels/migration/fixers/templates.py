@@ -16,7 +16,8 @@ _LOAD = re.compile(r"\{%-?\s*load\s+(?P<libraries>[^%]*?)\s*-?%\}")
 _FROM = re.compile(r"(?P<names>.*?)\s+from\s+(?P<library>\S+)")
 _EXTENDS = re.compile(r"\{%\s*extends\s[^%]*%\}")
 _OLD = {"staticfiles", "admin_static"}
-_QUOTED_HEARTBEAT = re.compile(r"""(["'])\s*\{\{\s*WS4REDIS_HEARTBEAT\s*(?:\|[^}]*)?\}\}\s*\1""")
+# Not the quotes of an attribute, such as data-heartbeat="…".
+_QUOTED_HEARTBEAT = re.compile(r"""(?<![\w-]=)(["'])\s*\{\{\s*WS4REDIS_HEARTBEAT\s*(?:\|[^}]*)?\}\}\s*\1""")
 
 
 class TemplatesFixer(Fixer):
