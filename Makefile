@@ -49,7 +49,7 @@ docs: $(VENV)/docs.stamp
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
 
-## A mixed load with faults, five minutes of it, whose books must balance; `make soak ARGS=--short` in less than one.
+## A mixed load with faults, ten minutes of it, whose books must balance; `make soak ARGS=--short` in less than one.
 # Then 10,000 clients come and go, of which nothing may be left.
 soak: $(VENV)/test.stamp
 	$(BIN)/python -m tests.soak $(ARGS)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.soak.audit import Balance, balance_of
 from tests.soak.ledger import RESTART, Ledger, Outage, Publication, Session, read, write
-from tests.soak.memory import MEGABYTE, fit
+from tests.soak.memory import MEGABYTE, WARM_UP, fit, trend_of
 from tests.soak.plan import parse
 
 KEY = "news"
@@ -209,6 +209,16 @@ def test_leak_is_found_in_memory_that_scatters():
     assert fit(leaking).is_leak
     assert fit(leaking).slope == pytest.approx(20_000, rel=0.05)
     assert not fit(leaking[:50]).is_leak
+
+
+def test_server_that_warms_up_is_not_judged():
+    """What grows in the first minutes and then stays is no leak, and what grows after that is one."""
+    warming = [(float(second), 80.0 * MEGABYTE + min(second, WARM_UP) * 70_000) for second in range(400)]
+    assert not trend_of(warming).is_leak
+    assert not trend_of(warming[:200]).is_leak
+    leaking = [(second, size + second * 20_000) for second, size in warming]
+    assert trend_of(leaking).is_leak
+    assert trend_of(leaking).seconds == pytest.approx(400 - WARM_UP, abs=1)
 
 
 def test_plan_restarts_servers_early_only():

@@ -37,8 +37,8 @@ class Plan:
     def schedule(self) -> Iterator[tuple[float, str]]:
         """Yield faults with the seconds of load before each.
 
-        Servers are restarted in the first third only: memory is measured in the second half, of processes that
-        have served all that time. The last seconds are without faults.
+        Servers are restarted in the first third only: memory is measured of processes that have served long enough.
+        The last seconds are without faults.
         """
         interval = _INTERVAL if self.is_short else _LONG_INTERVAL
         chance = self.chance()
@@ -61,7 +61,7 @@ def parse(arguments: Sequence[str] | None, description: str) -> Plan:
     )
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--short", action="store_true", help="less than a minute")
-    length.add_argument("--minutes", type=float, default=5, help="of load, 5 by default")
+    length.add_argument("--minutes", type=float, default=10, help="of load, 10 by default")
     parser.add_argument("--faults", default=",".join(FAULTS), help=f"of {', '.join(FAULTS)}; or none (default: all)")
     parser.add_argument("--layer", choices=sorted(LAYERS), default="pubsub", help="channel layer (default: pubsub)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000), help="of what is random")

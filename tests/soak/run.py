@@ -20,7 +20,7 @@ from tests.soak.clients import Crowd
 from tests.soak.faults import FAULTS, Saboteur
 from tests.soak.keys import KEYS
 from tests.soak.ledger import Ledger, Publication
-from tests.soak.memory import Trend, fit
+from tests.soak.memory import Trend, trend_of
 from tests.soak.plan import LAYERS, Plan
 from tests.soak.publishing import READY
 from tests.soak.servers import Server, entrance, running_servers
@@ -139,7 +139,7 @@ class Run:
     def _measure(self, servers: list[Server]) -> None:
         for server in servers:
             samples = self._samples[server.process.pid]
-            self.findings.memory.append(fit(samples[len(samples) // 2 :]))
+            self.findings.memory.append(trend_of(samples))
 
     async def _look_for_leftovers(self, servers: list[Server]) -> None:
         """Wait until nothing of the clients is left in the servers and in Redis; note what remains."""
