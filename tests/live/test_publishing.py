@@ -20,7 +20,11 @@ COUNT = 50
 def layer(surroundings: Surroundings, backend: str) -> dict[str, Any]:
     """Return the settings for a layer of channels_redis."""
     host = {"address": surroundings.redis_url, "socket_timeout": None, "client_name": "live:layer"}
-    return {"CHANNEL_LAYERS": {"default": {"BACKEND": backend, "CONFIG": {"hosts": [host]}}}}
+    return {
+        "CHANNEL_LAYERS": {"default": {"BACKEND": backend, "CONFIG": {"hosts": [host]}}},
+        # A probe that is sent while a message is published takes one more connection from the layer's pool, once.
+        "WS4CHANNELS_PROBE_INTERVAL": 3600,
+    }
 
 
 LAYERS = {
