@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ws4channels.messages import Delivery, Payload
+from ws4channels.transports.messages import Delivery, Payload
 
 
 class Inbox:

@@ -8,7 +8,9 @@ from typing import Any
 from channels.layers import InMemoryChannelLayer
 from django.conf import settings
 
-from ws4channels.transports import RedisTransport, Transport, get_transport
+from ws4channels.transports.configured import get_transport
+from ws4channels.transports.contract import Transport
+from ws4channels.transports.redis_pubsub import RedisTransport
 
 PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
 CORE = "channels_redis.core.RedisChannelLayer"

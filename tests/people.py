@@ -10,7 +10,7 @@ from django.contrib.sessions.backends.cache import SessionStore
 from django.http import HttpRequest
 from django.test import RequestFactory
 
-from ws4channels.names import MEMBEROF
+from ws4channels.audience import MEMBEROF
 
 
 def request_of(

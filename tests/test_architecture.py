@@ -1,8 +1,9 @@
-"""Tests of what is nobody's in particular: which module may import which, and that each has its tests."""
+"""Tests of the structure: rooms import downwards, imports form no circle, each module has its tests."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,119 +15,22 @@ import ws4channels
 PACKAGE = Path(ws4channels.__file__).parent
 TESTS = Path(__file__).parent
 
-ORDER = [
-    "exceptions",
-    "settings",
-    "audience",
-    "counters",
-    "deadlines",
-    "sentinels",
-    "clusters",
-    "connections",
-    "pipelines",
-    "messages",
-    "event_loops",
-    "layer_logs",
-    "subscriptions",
-    "losses",
-    "redis_subscription",
-    "transports",
-    "publishing",
-    "closing",
-    "limits",
-    "names",
-    "redis_store",
-    "publisher",
-    "subscriber",
-    "handshake",
-    "refusals",
-    "outbox",
-    "servers.direct",
-    "servers.daphne",
-    "servers.uvicorn",
-    "servers",
-    "subscriber_map",
-    "batches",
-    "flushing",
-    "heartbeats",
-    "membership",
-    "latest",
-    "watch",
-    "open_sockets",
-    "hub",
-    "metrics",
-    "custom_subscribers",
-    "consumers",
-    "origins",
-    "routing",
-    "asgi",
-    "context_processors",
-    "signing_out",
-    "models",
-    "checks.values",
-    "checks.layer",
-    "checks.site",
-    "checks",
-    "apps",
-    "status.server",
-    "status.kept",
-    "status.listening",
-    "status",
-    "management",
-    "management.terminal",
-    "management.commands",
-    "management.commands.ws4channels_listen",
-    "management.commands.ws4channels_publish",
-    "management.commands.ws4channels_status",
-    "testing",
-    "compat.importers",
-    "compat.finder",
-    "compat",
-    "compat.apps",
-    "migration",
-    "migration.errors",
-    "migration.source",
-    "migration.project",
-    "migration.syntax",
-    "migration.facts",
-    "migration.fixer",
-    "migration.original",
-    "migration.layout",
-    "migration.texts",
-    "migration.unused_imports",
-    "migration.python_fixer",
-    "migration.settings_fixer",
-    "migration.connection_arguments",
-    "migration.fixers",
-    "migration.fixers.wsgi",
-    "migration.fixers.subscribers",
-    "migration.fixers.signed_in",
-    "migration.fixers.gevent_patches",
-    "migration.fixers.monkeypatches",
-    "migration.fixers.installed_apps",
-    "migration.fixers.applications",
-    "migration.fixers.channel_layers",
-    "migration.fixers.asgi",
-    "migration.fixers.imports",
-    "migration.fixers.dotted_paths",
-    "migration.fixers.asgi_file",
-    "migration.fixers.server_files",
-    "migration.fixers.templates",
-    "migration.requirements",
-    "migration.sections",
-    "migration.fixers.lock_files",
-    "migration.fixers.requirements_files",
-    "migration.fixers.setup_py",
-    "migration.fixers.toml_files",
-    "migration.fixers.missing_requirement",
-    "migration.engine",
-    "migration.report",
-    "migration.writing",
-    "migration.cli",
-    "migration.__main__",
-    "management.commands.ws4redis_migrate",
-]
-"""The modules from bottom to top: each imports only what stands before it. The same as in docs/architecture."""
+ROOMS = (
+    {"exceptions", "settings", "audience", "counters"},
+    {"connections"},
+    {"transports"},
+    {"redis_store", "publisher", "subscriber", "closing"},
+    {"delivery"},
+    {"access"},
+    {"consumers", "origins", "routing", "asgi"},
+)
+"""The rooms from bottom to top: each imports from itself and from those before it. All others are above them."""
+
+MODULES = sorted(
+    path.relative_to(PACKAGE).with_suffix("").as_posix().removesuffix("/__init__").replace("/", ".")
+    for path in PACKAGE.rglob("*.py")
+    if path != PACKAGE / "__init__.py"
+)
 
 MAX_LINES = 300
 LONGER: dict[str, int] = {"settings": 500}
@@ -165,32 +69,44 @@ def packages_imported_by(module: str) -> set[str]:
     return {name.partition(".")[0] for name in imports_of(tree_of(module))}
 
 
-def test_every_module_has_its_place() -> None:
-    """The list names the modules that there are, each once."""
-    files = (path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.rglob("*.py"))
-    there = {file.removesuffix("/__init__").replace("/", ".") for file in files} - {"__init__"}
-    assert there == set(ORDER)
-    assert len(ORDER) == len(set(ORDER))
+def level_of(module: str) -> int:
+    """Return the position of a module's room, counted from the bottom."""
+    room = module.partition(".")[0]
+    return next((level for level, rooms in enumerate(ROOMS) if room in rooms), len(ROOMS))
 
 
-@pytest.mark.parametrize("module", ORDER)
-def test_module_imports_only_what_stands_before_it(module: str) -> None:
-    """Imports point one way, so that there is no cycle."""
-    unknown_or_above = own_imports_of(module) - set(ORDER[: ORDER.index(module)])
-    assert unknown_or_above == set()
+@pytest.mark.parametrize("module", MODULES)
+def test_module_imports_nothing_from_a_room_above(module: str) -> None:
+    """Imports point down the rooms."""
+    above = {imported for imported in own_imports_of(module) if level_of(imported) > level_of(module)}
+    assert above == set()
 
 
-@pytest.mark.parametrize("module", ORDER)
+def test_imports_form_no_circle() -> None:
+    """The modules can be put into one row, in which each imports only those before it."""
+    graph = {module: own_imports_of(module) - {module} for module in MODULES}
+    row = list(graphlib.TopologicalSorter(graph).static_order())
+    assert set(row) == set(MODULES)
+
+
+def test_rooms_are_there() -> None:
+    """The order of rooms names no module that has gone."""
+    assert set().union(*ROOMS) <= set(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_module_has_its_tests(module: str) -> None:
-    """Each module, or the package that it is in, has a partner among the tests; `migration` has a folder of them."""
+    """Each module has a file of tests in its room, named after it or with its name in the docstring."""
     parent, _, name = module.rpartition(".")
-    in_folder = TESTS / parent.replace(".", "/") / f"test_{name.strip('_')}.py"
-    of_package = TESTS / module.replace(".", "/") / "__init__.py"
-    partners = (TESTS / f"test_{module.partition('.')[0]}.py", in_folder, of_package)
-    assert any(partner.is_file() for partner in partners)
+    room = TESTS / parent.replace(".", "/")
+    own = (room / f"test_{name.strip('_')}.py", TESTS / module.replace(".", "/") / "__init__.py")
+    of_flat_package = TESTS / f"test_{module.partition('.')[0]}.py"
+    if not any(path.is_file() for path in (*own, of_flat_package)):
+        docstrings = [ast.get_docstring(ast.parse(path.read_text("utf-8"))) for path in room.glob("test_*.py")]
+        assert any(f"`ws4channels.{module}`" in (docstring or "") for docstring in docstrings)
 
 
-@pytest.mark.parametrize("module", [module for module in ORDER if module.startswith("migration")])
+@pytest.mark.parametrize("module", [module for module in MODULES if module.startswith("migration")])
 def test_migration_needs_no_django(module: str) -> None:
     """The command runs on sites whose Django does not, and without LibCST it can still say what to install."""
     assert packages_imported_by(module) & {"django", "channels", "redis"} == set()
@@ -205,7 +121,7 @@ def test_migration_starts_without_libcst() -> None:
     assert "migration.fixers" in waiting
 
 
-@pytest.mark.parametrize("module", ORDER)
+@pytest.mark.parametrize("module", MODULES)
 def test_module_imports_at_its_top(module: str) -> None:
     """No import hides in a function, a class or a condition, other than for types."""
     statements = tree_of(module).body
@@ -219,7 +135,7 @@ def test_module_imports_at_its_top(module: str) -> None:
     assert hidden == []
 
 
-@pytest.mark.parametrize("module", ORDER)
+@pytest.mark.parametrize("module", MODULES)
 def test_module_says_what_it_is(module: str) -> None:
     """Each module begins with a docstring whose first line is a sentence of its own."""
     docstring = ast.get_docstring(tree_of(module)) or ""
@@ -228,25 +144,25 @@ def test_module_says_what_it_is(module: str) -> None:
     assert not rest or rest.startswith("\n")
 
 
-@pytest.mark.parametrize("module", ORDER)
+@pytest.mark.parametrize("module", MODULES)
 def test_module_holds_one_idea(module: str) -> None:
     """No module grows without notice."""
     lines = len(path_of(module).read_text("utf-8").splitlines())
     assert lines <= LONGER.get(module, MAX_LINES)
 
 
-@pytest.mark.parametrize("module", ORDER)
+@pytest.mark.parametrize("module", MODULES)
 def test_module_logs_below_the_loggers_of_the_package(module: str) -> None:
     """Who configures ``ws4channels`` has configured all there is, and nothing is printed."""
     calls = [node for node in ast.walk(tree_of(module)) if isinstance(node, ast.Call)]
     loggers = {ast.unparse(call) for call in calls if ast.unparse(call.func).endswith("getLogger")}
     # That one keeps the layer's own lines in bounds.
-    others = {"logging.getLogger(pubsub.__name__)"} if module == "layer_logs" else set()
+    others = {"logging.getLogger(pubsub.__name__)"} if module == "transports.pubsub_layer" else set()
     assert loggers <= {"logging.getLogger(__name__)"} | others
     assert not [call for call in calls if re.fullmatch(r"print|logging\.(?!getLogger)[a-z]+", ast.unparse(call.func))]
 
 
-@pytest.mark.parametrize("module", ["exceptions", "settings", "audience", "counters", "messages"])
+@pytest.mark.parametrize("module", ["exceptions", "settings", "audience", "counters", "transports.messages"])
 def test_core_knows_neither_redis_nor_channels(module: str) -> None:
     """The pure core imports no client of anything."""
     assert (
@@ -255,13 +171,13 @@ def test_core_knows_neither_redis_nor_channels(module: str) -> None:
 
 
 def test_clients_of_redis_are_built_in_one_place() -> None:
-    """Only `connections`, and `clusters` for it, makes Redis clients; others name redis for its types at most."""
+    """Only the room `connections` makes Redis clients; others name redis for its types at most."""
     builders = set()
-    for module in ORDER:
+    for module in MODULES:
         for node in ast.walk(tree_of(module)):
             if isinstance(node, ast.Call) and _builds_a_client(ast.unparse(node.func)):
                 builders.add(module)
-    assert builders == {"clusters", "connections"}
+    assert builders == {"connections", "connections.clusters"}
 
 
 def _builds_a_client(called: str) -> bool:
@@ -276,16 +192,16 @@ def _builds_a_client(called: str) -> bool:
 
 def test_subscriber_map_does_no_io() -> None:
     """The hub's map of who wants what is plain data: it awaits nothing and calls no module."""
-    tree = tree_of("subscriber_map")
+    tree = tree_of("delivery.subscriber_map")
     asynchronous = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
     assert not [node for node in ast.walk(tree) if isinstance(node, asynchronous)]
     packages = {name.partition(".")[0] for name in imports_of(tree)}
-    assert packages == {"__future__", "collections", "typing", "ws4channels"}
+    assert packages == {"__future__", "collections", "logging", "typing", "ws4channels"}
     ours = [name for name in imports_of(tree) if name.startswith("ws4channels")]
-    assert ours == ["ws4channels.messages.Delivery"]
+    assert ours == ["ws4channels.transports.messages.Delivery"]
 
 
-@pytest.mark.parametrize("module", ORDER)
+@pytest.mark.parametrize("module", MODULES)
 def test_module_needs_no_clean_up_by_the_garbage_collector(module: str) -> None:
     """State has an owner that ends it: there is no `__del__`, and no `except: pass`."""
     tree = tree_of(module)

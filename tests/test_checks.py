@@ -16,7 +16,10 @@ from django.core.checks import CheckMessage, Error, Info, Warning, run_checks
 from tests import layers
 from tests.silence import silent_server
 from ws4channels import checks
-from ws4channels.checks import check_layer, check_settings, check_site, current_messages
+from ws4channels.checks import current_messages
+from ws4channels.checks.layer import check_layer
+from ws4channels.checks.site import check_site
+from ws4channels.checks.values import check_settings
 from ws4channels.settings import SETTINGS
 from ws4channels.subscriber import RedisSubscriber
 

@@ -20,7 +20,6 @@ from tests.layers import ALL, PUBSUB, one_layer, use
 from tests.sockets import Socket, broadcast, connected
 from tests.visitors import signed_in
 from tests.waiting import QUIET, eventually
-from ws4channels import publishing
 from ws4channels.audience import AUDIENCES, build_key, group_of, orders_key
 from ws4channels.closing import (
     CLOSE_SIGNED_OUT,
@@ -34,10 +33,11 @@ from ws4channels.closing import (
 )
 from ws4channels.counters import counts
 from ws4channels.exceptions import ClosingTypeError, ClosingValueError
-from ws4channels.messages import Publication
 from ws4channels.publisher import RedisPublisher
 from ws4channels.subscriber import RedisSubscriber, facility_of
 from ws4channels.testing import capture_published
+from ws4channels.transports import publishing
+from ws4channels.transports.messages import Publication
 
 MARY = Order(user="mary")
 

@@ -22,13 +22,13 @@ from tests.monitor import arrived, listening
 from tests.sockets import Socket, broadcast, connected
 from tests.visitors import signed_in
 from tests.waiting import QUIET, TIMEOUT, eventually
-from ws4channels import outbox as outbox_module
 from ws4channels import settings as ws4channels_settings
 from ws4channels.audience import group_name, group_of, orders_key
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
+from ws4channels.delivery import outbox as outbox_module
+from ws4channels.delivery.outbox import Outbox
 from ws4channels.exceptions import ConfigurationError
-from ws4channels.outbox import Outbox
 from ws4channels.publisher import RedisPublisher
 from ws4channels.testing import FacilityCommunicator
 
@@ -740,7 +740,7 @@ async def test_client_that_leaves_while_redis_is_down_ends(
     own_redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A group that cannot be left because Redis is down is logged, and the client's websocket ends all the same."""
-    caplog.set_level("DEBUG", "ws4channels.hub")
+    caplog.set_level("DEBUG", "ws4channels.delivery.hub")
     socket = await Socket("/ws/f?subscribe-broadcast").open()
     own_redis.stop()
     await socket.leave(1001)

@@ -13,7 +13,7 @@ from django.test import Client
 
 from tests.people import request_of
 from ws4channels import models
-from ws4channels.names import MEMBEROF, SELF
+from ws4channels.audience import MEMBEROF, SELF
 from ws4channels.publisher import RedisPublisher
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import ws4channels
-from tests.test_architecture import ORDER, PACKAGE
+from tests.test_architecture import MODULES, PACKAGE
 from tests.waiting import TIMEOUT
 
 ROOT = Path(__file__).parent.parent
@@ -55,7 +55,7 @@ def test_wheel_holds_the_whole_package(wheel: Path) -> None:
     assert {name for name in names if ".dist-info/" not in name} == set(_package_files())
     js = "ws4channels/static/js"
     assert {"ws4channels/py.typed", f"{js}/ws4redis.js", f"{js}/ws4redis.mjs", f"{js}/ws4redis.d.ts"} <= names
-    assert len([name for name in names if name.endswith(".py")]) == len(ORDER) + 1
+    assert len([name for name in names if name.endswith(".py")]) == len(MODULES) + 1
 
 
 def test_wheel_says_what_it_is(wheel: Path) -> None:

@@ -24,12 +24,13 @@ from tests.monitor import arrived, connections_opened, listening, recorded_comma
 from tests.people import request_of
 from tests.silence import HOST, refusing_port, silent_server
 from tests.waiting import QUIET, TIMEOUT
-from ws4channels import connections, event_loops
+from ws4channels import connections
 from ws4channels.audience import group_name, group_of
 from ws4channels.exceptions import AudienceTypeError, AudienceValueError, MessageTypeError, MessageValueError
-from ws4channels.messages import build_event
 from ws4channels.publisher import RedisPublisher
 from ws4channels.redis_store import SELF, RedisMessage
+from ws4channels.transports import publishing_loop
+from ws4channels.transports.messages import build_event
 
 RedisConnectionError = redis.exceptions.ConnectionError
 NEWS = {"facility": "news", "broadcast": True}
@@ -734,7 +735,7 @@ async def test_layer_that_cannot_be_reached_is_a_connection_error(settings: Any,
 @pytest.mark.parametrize("way", ["sync", "async"])
 async def test_silent_layer_is_a_connection_error(settings: Any, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     """A layer without a timeout of its own does not hold a publisher up for ever."""
-    monkeypatch.setattr(event_loops, "CALL_TIMEOUT", 0.3)
+    monkeypatch.setattr(publishing_loop, "CALL_TIMEOUT", 0.3)
     with silent_server() as server:
         settings.CHANNEL_LAYERS = layers.one_layer(layers.CORE, hosts=[{"address": server.url, "socket_timeout": None}])
         publisher = RedisPublisher(**NEWS)

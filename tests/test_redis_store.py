@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.people import request_of
+from ws4channels.audience import SELF
 from ws4channels.exceptions import AudienceTypeError, AudienceValueError, MessageTypeError, MessageValueError
-from ws4channels.names import SELF
 from ws4channels.redis_store import RedisMessage, RedisStore, encode_message, expire_in_seconds
 
 HEARTBEAT = "--heartbeat--"

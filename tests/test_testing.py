@@ -17,13 +17,13 @@ from tests import layers
 from tests.monitor import recorded_commands
 from tests.silence import HOST, refusing_port
 from tests.waiting import TIMEOUT
-from ws4channels import publishing
 from ws4channels.asgi import get_asgi_application
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.exceptions import AudienceValueError, MessageTypeError
-from ws4channels.messages import Publication
 from ws4channels.publisher import RedisPublisher
 from ws4channels.testing import FacilityCommunicator, capture_published
+from ws4channels.transports import publishing
+from ws4channels.transports.messages import Publication
 
 NEWS = {"facility": "news", "broadcast": True}
 

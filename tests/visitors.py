@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.sessions.backends.cache import SessionStore
 
-from ws4channels.names import MEMBEROF
+from ws4channels.audience import MEMBEROF
 
 
 class Person:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.live.site.asgi import application as site
-from ws4channels.servers import make_outbox
+from ws4channels.delivery.servers import make_outbox
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:

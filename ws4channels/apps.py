@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 
 from ws4channels import checks
-from ws4channels.signing_out import connect_receivers
+from ws4channels.access.signing_out import connect_receivers
 
 
 class Ws4ChannelsConfig(AppConfig):

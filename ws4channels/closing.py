@@ -18,10 +18,11 @@ from typing import Any
 from django.core.signing import BadSignature, Signer
 from django.utils.asyncio import async_unsafe
 
-from ws4channels import connections, publishing, settings
+from ws4channels import connections, settings
 from ws4channels.audience import orders_key
 from ws4channels.exceptions import ClosingTypeError, ClosingValueError
-from ws4channels.messages import Payload, Publication
+from ws4channels.transports import publishing
+from ws4channels.transports.messages import Payload, Publication
 
 logger = logging.getLogger(__name__)
 

@@ -21,17 +21,18 @@ from channels.layers import get_channel_layer
 from channels.utils import await_many_dispatch
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 
-from ws4channels import custom_subscribers, refusals, settings
+from ws4channels import settings
+from ws4channels.access import custom_subscribers, refusals
+from ws4channels.access.handshake import Agreement, negotiate
+from ws4channels.access.limits import MessageRate
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
-from ws4channels.handshake import Agreement, negotiate
-from ws4channels.hub import Hub, get_hub
-from ws4channels.limits import MessageRate
-from ws4channels.messages import Delivery, Payload, to_payload
-from ws4channels.open_sockets import OpenSocket
-from ws4channels.outbox import CLOSE_ERROR, CLOSE_RESTART, Outbox
-from ws4channels.servers import make_outbox, with_whole_path
-from ws4channels.transports import get_transport
+from ws4channels.delivery.hub import Hub, get_hub
+from ws4channels.delivery.open_sockets import OpenSocket
+from ws4channels.delivery.outbox import CLOSE_ERROR, CLOSE_RESTART, Outbox
+from ws4channels.delivery.servers import make_outbox, with_whole_path
+from ws4channels.transports.configured import get_transport
+from ws4channels.transports.messages import Delivery, Payload, to_payload
 
 
 class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]

@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from ws4channels.counters import MEANINGS, counts
-from ws4channels.hub import count_joined_keys
+from ws4channels.delivery.hub import count_joined_keys
 
 
 class WebsocketCollector(Collector):

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
 
-from ws4channels.names import MEMBEROF
+from ws4channels.audience import MEMBEROF
 
 
 @receiver(user_logged_in, dispatch_uid="ws4channels.store_groups_in_session")

@@ -16,8 +16,8 @@ from django.core.exceptions import DisallowedHost
 from django.http.request import is_same_domain  # type: ignore[attr-defined]
 
 from ws4channels import settings
+from ws4channels.access.handshake import build_request, path_for_log
 from ws4channels.counters import counts
-from ws4channels.handshake import build_request, path_for_log
 
 logger = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.utils.asyncio import async_unsafe
 
-from ws4channels import connections, event_loops, settings
-from ws4channels.audience import AUDIENCES, build_key
-from ws4channels.event_loops import PublishingLoop
+from ws4channels import connections, settings
+from ws4channels.audience import AUDIENCES, build_key, groups_of, session_of, user_of
 from ws4channels.exceptions import AudienceValueError
-from ws4channels.names import groups_of, session_of, user_of
 from ws4channels.redis_store import RedisStore
+from ws4channels.transports import publishing_loop
+from ws4channels.transports.publishing_loop import PublishingLoop
 
 _NAMES_OF = {"session": session_of, "user": user_of, "group": groups_of}
 
@@ -63,7 +63,7 @@ class RedisPublisher(RedisStore):
             with connections.one_kind_of_failure():
                 return _first(await publishing.client.mget(keys))
 
-        return await event_loops.run(on_publishing_loop)
+        return await publishing_loop.run(on_publishing_loop)
 
 
 def _keys_for(request: Any, facility: Any, audience: str) -> list[str]:

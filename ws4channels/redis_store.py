@@ -12,16 +12,15 @@ from asgiref.sync import sync_to_async
 from django.utils.asyncio import async_unsafe
 
 from ws4channels import connections, settings
-from ws4channels.audience import BROADCAST, build_key
+from ws4channels.audience import BROADCAST, SELF, build_key, resolve_names
 from ws4channels.exceptions import (
     AudienceTypeError,
     AudienceValueError,
     MessageTypeError,
     MessageValueError,
 )
-from ws4channels.messages import Publication
-from ws4channels.names import SELF, resolve_names
-from ws4channels.publishing import apublish, publish
+from ws4channels.transports.messages import Publication
+from ws4channels.transports.publishing import apublish, publish
 
 __all__ = ["SELF", "RedisMessage", "RedisStore"]
 

@@ -15,9 +15,9 @@ from typing import Any
 from django.urls import re_path
 
 from ws4channels import settings
+from ws4channels.access.handshake import path_for_log
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
-from ws4channels.handshake import path_for_log
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from typing import Any
 
 from ws4channels import connections, settings
+from ws4channels.audience import SELF
 from ws4channels.exceptions import ConfigurationError
-from ws4channels.messages import Delivery, to_payload
-from ws4channels.names import SELF
 from ws4channels.redis_store import RedisStore
+from ws4channels.transports.messages import Delivery, to_payload
 
 
 class ChannelName(str):

@@ -13,11 +13,11 @@ from channels.testing import WebsocketCommunicator
 from django.conf import settings as django_settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
-from ws4channels import publishing, settings
+from ws4channels import settings
 from ws4channels.asgi import get_asgi_application
-from ws4channels.audience import build_key
-from ws4channels.messages import Publication
-from ws4channels.names import MEMBEROF
+from ws4channels.audience import MEMBEROF, build_key
+from ws4channels.transports import publishing
+from ws4channels.transports.messages import Publication
 
 
 class Published(list[Publication]):

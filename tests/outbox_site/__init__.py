@@ -1,1 +1,1 @@
-"""An ASGI application for the tests of ``ws4channels.servers``, which does as it is told and tells what is in it."""
+"""An ASGI application for the tests of outboxes: it sends what it is told to and reports its state."""

@@ -24,7 +24,7 @@ from channels.sessions import CookieMiddleware, InstanceSessionWrapper, SessionM
 from tests.outbox_site.consumers import Commanded, ended  # noqa: E402
 from ws4channels.consumers import FacilityConsumer  # noqa: E402
 from ws4channels.counters import counts  # noqa: E402
-from ws4channels.outbox import Outbox  # noqa: E402
+from ws4channels.delivery.outbox import Outbox  # noqa: E402
 
 
 class Wrapped:

@@ -8,7 +8,7 @@ import socket
 from typing import Any
 
 from ws4channels.consumers import FacilityConsumer
-from ws4channels.messages import Delivery
+from ws4channels.transports.messages import Delivery
 
 ended: list[str] = []
 """The facilities of those consumers whose `disconnect` was called."""

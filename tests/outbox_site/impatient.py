@@ -1,8 +1,8 @@
 """The same application, which gives clients that do not read a second instead of ten to take note of their closing."""
 
 from tests.outbox_site.asgi import application
-from ws4channels import outbox
-from ws4channels.servers import daphne, uvicorn
+from ws4channels.delivery import outbox
+from ws4channels.delivery.servers import daphne, uvicorn
 
 __all__ = ["application"]
 

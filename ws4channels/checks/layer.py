@@ -14,7 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ws4channels import settings
 from ws4channels.connections import describe_server
-from ws4channels.transports import ChannelLayerTransport, get_transport
+from ws4channels.transports.channel_layer import ChannelLayerTransport
+from ws4channels.transports.configured import get_transport
 
 ENOUGH_CAPACITY = 1000
 """Messages that a layer should hold for one process: as many as an outbox holds for one client."""

@@ -13,7 +13,7 @@ from django.core.checks import CheckMessage, Info, Warning
 from django.core.exceptions import ImproperlyConfigured
 
 from ws4channels import settings
-from ws4channels.handshake import load_subscriber_class
+from ws4channels.access.handshake import load_subscriber_class
 from ws4channels.subscriber import RedisSubscriber
 
 _COMPATIBILITY = "ws4channels.compat"

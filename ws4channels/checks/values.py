@@ -11,9 +11,9 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 
 from ws4channels import connections, settings
-from ws4channels.handshake import load_hook, load_subscriber_class
+from ws4channels.access.handshake import load_hook, load_subscriber_class
 from ws4channels.subscriber import RedisSubscriber
-from ws4channels.transports import get_publishing_transports, get_transport
+from ws4channels.transports.configured import get_publishing_transports, get_transport
 
 _UNCALLED_HOOKS = ("parse_response", "get_file_descriptor")
 

@@ -11,9 +11,9 @@ from django.core.management.base import CommandError, CommandParser
 
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.exceptions import Ws4ChannelsError
-from ws4channels.messages import Payload
 from ws4channels.redis_store import RedisStore
 from ws4channels.status import in_words
+from ws4channels.transports.messages import Payload
 
 FAILURE = 2
 """The exit status of a command that could not do what it is for."""

@@ -18,11 +18,12 @@ from django.core.exceptions import ImproperlyConfigured
 from ws4channels import __version__, connections, settings
 from ws4channels.checks import current_messages
 from ws4channels.connections import UNREACHABLE, RedisError
-from ws4channels.deadlines import within
+from ws4channels.connections.deadlines import within
 from ws4channels.status.kept import Kept, find_kept, measure
 from ws4channels.status.listening import Listening, find_listening, measure_round_trip
 from ws4channels.status.server import Latency, Server, ask_server
-from ws4channels.transports import Transport, get_transport
+from ws4channels.transports.configured import get_transport
+from ws4channels.transports.contract import Transport
 
 __all__ = ["Status", "look"]
 

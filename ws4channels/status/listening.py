@@ -20,8 +20,9 @@ from ws4channels import connections, settings
 from ws4channels.audience import GROUP_PREFIX, group_of, orders_key
 from ws4channels.status.kept import escape_glob, is_key, patterns
 from ws4channels.status.server import Latency
-from ws4channels.subscriptions import HUB_GROUP_PREFIX, Subscription
-from ws4channels.transports import RedisTransport, Transport
+from ws4channels.transports.contract import Receiver, Transport
+from ws4channels.transports.layer_receiver import HUB_GROUP_PREFIX
+from ws4channels.transports.redis_pubsub import RedisTransport
 
 _PROBES = 5
 _PROBE_TIMEOUT = 5.0
@@ -44,9 +45,9 @@ class Listening:
 
 async def measure_round_trip(transport: Transport) -> Latency:
     """Return how long a message takes from here to here, by the way that all messages go."""
-    subscription = await transport.subscribe()
-    receiving = asyncio.create_task(_receive(subscription))
-    probing = asyncio.create_task(_time_probes(subscription))
+    receiver = await transport.open_receiver()
+    receiving = asyncio.create_task(_receive(receiver))
+    probing = asyncio.create_task(_time_probes(receiver))
     try:
         await asyncio.wait([receiving, probing], return_when=asyncio.FIRST_COMPLETED)
         if receiving.done():
@@ -56,20 +57,20 @@ async def measure_round_trip(transport: Transport) -> Latency:
         receiving.cancel()
         probing.cancel()
         await asyncio.wait([receiving, probing])
-        await subscription.aclose()
+        await receiver.aclose()
 
 
-async def _receive(subscription: Subscription) -> None:
-    """Receive for ever; what comes back is noted by the subscription."""
+async def _receive(receiver: Receiver) -> None:
+    """Receive for ever; what comes back is noted by the receiver."""
     while True:
-        await subscription.receive()
+        await receiver.receive()
 
 
-async def _time_probes(subscription: Subscription) -> list[float]:
+async def _time_probes(receiver: Receiver) -> list[float]:
     times = []
     for _ in range(_PROBES):
         began = time.perf_counter()
-        await subscription.probe(_PROBE_TIMEOUT)
+        await receiver.probe(_PROBE_TIMEOUT)
         times.append(time.perf_counter() - began)
     return times
 

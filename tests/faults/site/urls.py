@@ -12,7 +12,7 @@ from django.urls import path
 from tests.live.site import urls
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
-from ws4channels.outbox import Outbox
+from ws4channels.delivery.outbox import Outbox
 
 
 async def state(request: HttpRequest) -> JsonResponse:

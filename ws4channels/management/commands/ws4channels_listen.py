@@ -14,10 +14,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ws4channels.hub import get_hub
+from ws4channels.delivery.hub import get_hub
 from ws4channels.management.terminal import FAILURE, add_audience_arguments, as_line, errors_in_words, keys_of
-from ws4channels.messages import Delivery
-from ws4channels.transports import InMemoryTransport, get_transport
+from ws4channels.transports.channel_layer import InMemoryTransport
+from ws4channels.transports.configured import get_transport
+from ws4channels.transports.messages import Delivery
 
 
 class Command(BaseCommand):

@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ws4channels.management.terminal import FAILURE, add_audience_arguments, audiences_of, errors_in_words, keys_of
 from ws4channels.publisher import RedisPublisher
 from ws4channels.redis_store import expire_in_seconds
-from ws4channels.transports import InMemoryTransport, get_transport
+from ws4channels.transports.channel_layer import InMemoryTransport
+from ws4channels.transports.configured import get_transport
 
 
 class Command(BaseCommand):

@@ -1,0 +1,255 @@
+"""Tests of `ws4channels.delivery.open_sockets`: who is open, and orders that come at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+
+from tests.sockets import Socket, connected
+from tests.visitors import signed_in
+from tests.waiting import TIMEOUT, eventually
+from ws4channels.closing import Order, aclose_sockets, end_session, session_mark
+from ws4channels.counters import counts
+from ws4channels.delivery import open_sockets as open_sockets_module
+from ws4channels.delivery.hub import get_hub
+from ws4channels.delivery.open_sockets import OpenSocket, OpenSockets
+from ws4channels.exceptions import TooManySockets
+from ws4channels.subscriber import RedisSubscriber
+from ws4channels.transports.configured import get_transport
+from ws4channels.transports.messages import Delivery
+
+HERE = ["203.0.113.7", 54321]
+
+
+@dataclass
+class Identity:
+    """What a handshake found out."""
+
+    session: str | None = None
+    user: str | None = None
+    facility: str = "f"
+
+
+class Client:
+    """One websocket of a hub's, with the codes that it was closed with."""
+
+    def __init__(self, sockets: OpenSockets, client: Any = None) -> None:
+        self.codes: list[int] = []
+        self.sockets = sockets
+        self.socket: OpenSocket = sockets.enter(self.codes.append, client)
+
+    def identify(self, **identity: Any) -> Client:
+        """End the handshake."""
+        self.sockets.identify(self.socket, Identity(**identity))
+        return self
+
+
+def give(sockets: OpenSockets, order: Order) -> None:
+    """Have an order arrive."""
+    sockets.put(Delivery(order.publication().raw.decode()))
+
+
+# --- the index --------------------------------------------------------------------------------------------------------
+
+
+def test_order_closes_those_whom_it_concerns() -> None:
+    """By session, user or facility; each once, with the order's code."""
+    sockets = OpenSockets()
+    mary = Client(sockets).identify(session="s", user="mary")
+    other = Client(sockets).identify(session="s", facility="other")
+    anonymous = Client(sockets).identify()
+    give(sockets, Order(session="s", code=4001))
+    assert (mary.codes, other.codes, anonymous.codes) == ([4001], [4001], [])
+    give(sockets, Order(user="mary", code=4002))
+    assert (mary.codes, other.codes, anonymous.codes) == ([4001, 4002], [4001], [])
+    give(sockets, Order(facility="f", code=4003))
+    assert (mary.codes, other.codes, anonymous.codes) == ([4001, 4002, 4003], [4001], [4003])
+
+
+def test_nothing_is_left_of_who_has_left(settings: Any) -> None:
+    """Leaving gives everything back, at whatever stage, and twice is once."""
+    settings.WS4CHANNELS_MAX_SOCKETS_PER_ADDRESS = 4
+    sockets = OpenSockets()
+    clients = [
+        Client(sockets, HERE),
+        Client(sockets, HERE).identify(),
+        Client(sockets, HERE).identify(session="s"),
+        Client(sockets, HERE).identify(session="s", user="mary"),
+    ]
+    assert len(sockets) == 3
+    for client in [*clients, *clients]:
+        sockets.leave(client.socket)
+    assert (len(sockets), sockets._by_session, len(sockets._addresses)) == (0, {}, 0)
+    give(sockets, Order(session="s"))
+    assert [client.codes for client in clients] == [[], [], [], []]
+
+
+def test_session_that_is_full_is_left_as_it_was(settings: Any) -> None:
+    """Who is refused takes nobody's place, and leaving after it does no harm."""
+    settings.WS4CHANNELS_MAX_SOCKETS_PER_SESSION = 1
+    sockets = OpenSockets()
+    first, second = Client(sockets).identify(session="s"), Client(sockets)
+    with pytest.raises(TooManySockets):
+        second.identify(session="s")
+    sockets.leave(second.socket)
+    with pytest.raises(TooManySockets):
+        Client(sockets).identify(session="s")
+    sockets.leave(first.socket)
+    Client(sockets).identify(session="s")
+
+
+async def test_many_are_closed_in_turns() -> None:
+    """Closing a crowd lets the event loop do other things in between; who leaves meanwhile is not closed."""
+    sockets = OpenSockets()
+    before = counts["closed_by_order"]
+    clients = [Client(sockets).identify() for _ in range(450)]
+    give(sockets, Order(facility="f"))
+    assert 0 < sum(len(client.codes) for client in clients) < 450
+    sockets.leave(clients[-1].socket)
+    await eventually(lambda: counts["closed_by_order"] == before + 449, "all others are closed")
+    assert [client.codes for client in clients] == [[4401]] * 449 + [[]]
+
+
+def test_garbage_is_counted_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """What is no order closes nobody, and raises nothing that would end the hub's receiving."""
+    sockets = OpenSockets()
+    client = Client(sockets).identify()
+    before = counts["orders_refused"]
+    for payload in ("", "{}", "\x00", b"\xff", "a:b:c"):
+        sockets.put(Delivery(payload))
+    sockets.put_own(Delivery("--heartbeat--"))
+    sockets.flush()
+    assert client.codes == []
+    assert counts["orders_refused"] == before + 5
+    assert set(caplog.messages) == {
+        "Ignored an order to close websockets that was not signed with this site's SECRET_KEY."
+    }
+
+
+# --- orders during handshakes -----------------------------------------------------------------------------------------
+
+
+def test_order_that_comes_during_a_handshake_applies_to_it() -> None:
+    """Whoever was looked up before the order came is closed as soon as it is known who that is."""
+    sockets = OpenSockets()
+    during, other = Client(sockets), Client(sockets)
+    give(sockets, Order(user="mary", code=4001))
+    after = Client(sockets)
+    assert during.identify(user="mary").codes == [4001]
+    assert other.identify(user="john").codes == []
+    assert after.identify(user="mary").codes == []
+
+
+def test_session_that_is_over_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A final order holds for handshakes that begin later, too: Django says that a session ends before it does."""
+    sockets = OpenSockets()
+    give(sockets, Order(session="s", is_final=True))
+    assert Client(sockets).identify(session="s").codes == [4401]
+    assert Client(sockets).identify(session="t").codes == []
+    monkeypatch.setattr(open_sockets_module, "MEMORY_SECONDS", 0.0)
+    assert Client(sockets).identify(session="s").codes == []
+
+
+def test_orders_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of orders has a bound in time and number."""
+    sockets = OpenSockets()
+    monkeypatch.setattr(open_sockets_module, "_MOST_REMEMBERED", 10)
+    for number in range(30):
+        give(sockets, Order(session=str(number), is_final=True))
+    assert list(sockets._ended) == [str(number) for number in range(20, 30)]
+    monkeypatch.setattr(open_sockets_module, "MEMORY_SECONDS", 0.0)
+    give(sockets, Order(session="last", is_final=True))
+    assert len(sockets._ended) <= 1
+    assert sockets._recent.maxlen == 1000
+
+
+class Slow(RedisSubscriber):
+    """A site's subscriber that lets things happen during the handshake, in either of its steps."""
+
+    is_under_way = threading.Event()
+    may_go_on = threading.Event()
+    step = ""
+
+    def set_pubsub_channels(self, request: Any, channels: Any) -> None:
+        super().set_pubsub_channels(request, channels)
+        self._wait("negotiating")
+
+    def send_persisted_messages(self, websocket: Any) -> None:
+        self._wait("sending")
+        websocket.send("not for you any more")
+
+    def _wait(self, step: str) -> None:
+        if self.step == step:
+            self.is_under_way.set()
+            assert self.may_go_on.wait(TIMEOUT)
+
+
+@pytest.mark.parametrize("step", ["negotiating", "sending"])
+async def test_handshake_that_is_under_way_is_closed_at_its_end(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The client is accepted and closed with the code, and is sent nothing in between."""
+    settings.WS4REDIS_SUBSCRIBER = f"{__name__}.Slow"
+    monkeypatch.setattr(Slow, "step", step)
+    monkeypatch.setattr(Slow, "is_under_way", threading.Event())
+    monkeypatch.setattr(Slow, "may_go_on", threading.Event())
+    before = counts["sockets_opened"] - counts["sockets_closed"]
+    socket = Socket("/ws/f?subscribe-user", **signed_in("mary"))
+    await socket.send_input({"type": "websocket.connect"})
+    try:
+        await asyncio.to_thread(Slow.is_under_way.wait, TIMEOUT)
+        heard = list(sockets_of_this_loop()._recent)
+        await aclose_sockets(user="mary")
+        await eventually(lambda: list(sockets_of_this_loop()._recent) != heard, "the order has come")
+    finally:
+        Slow.may_go_on.set()
+    assert (await socket.receive_output(timeout=TIMEOUT))["type"] == "websocket.accept"
+    assert await socket.close_code() == 4401
+    await socket.leave(4401)
+    assert counts["sockets_opened"] - counts["sockets_closed"] == before
+
+
+async def test_websocket_of_a_session_that_is_over_is_closed_at_once() -> None:
+    """Who comes back before Django has deleted the session is accepted and closed, without a message."""
+    mary = signed_in("mary")
+    socket = await Socket("/ws/f?subscribe-user", **mary).open()
+    await asyncio.to_thread(end_session, mary["session"].session_key)
+    assert await socket.close_code() == 4401
+    await socket.leave(4401)
+    back = await Socket("/ws/f?subscribe-user", **mary).open()
+    assert await back.close_code() == 4401
+    await back.leave(4401)
+    async with connected("/ws/f?subscribe-user", **signed_in("mary")):
+        pass
+
+
+# --- what the hub keeps -----------------------------------------------------------------------------------------------
+
+
+def sockets_of_this_loop() -> OpenSockets:
+    """Return what the hub of the running loop knows."""
+    return get_hub(get_transport()).sockets
+
+
+def refuse(request: Any, channels: Any) -> Any:
+    """Stand for a site's rule."""
+    raise PermissionDenied("No.")
+
+
+async def test_hub_knows_the_sockets_that_are_open_and_no_more(settings: Any) -> None:
+    """Open websockets are known by their session and user; those that were refused or have closed are not."""
+    mary = signed_in("mary")
+    async with connected("/ws/f?subscribe-user", **mary), connected("/ws/g?subscribe-broadcast"):
+        known = {
+            (each.identity.user, each.identity.session) for each in sockets_of_this_loop()._sockets if each.identity
+        }
+        assert known == {("mary", session_mark(mary["session"].session_key)), (None, None)}
+        settings.WS4REDIS_ALLOWED_CHANNELS = refuse
+        assert await Socket("/ws/f?subscribe-user", **mary).is_refused()
+        assert len(sockets_of_this_loop()) == 2
+    assert len(sockets_of_this_loop()) == 0

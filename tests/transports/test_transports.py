@@ -1,0 +1,178 @@
+"""Tests of `ws4channels.transports.configured`, `ws4channels.transports.channel_layer` and their helpers:
+`ws4channels.transports.contract` and `ws4channels.transports.layer_hosts`.
+
+What holds for every layer is in test_hub.py and test_publisher.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from example_project import redis_server as redis_server_module
+from example_project.redis_server import RedisServer
+from tests import layers
+from tests.inbox import Inbox
+from tests.layers import CORE, IN_MEMORY, PUBSUB, one_layer
+from tests.live.servers import look_for_program
+from tests.waiting import eventually
+from ws4channels import connections
+from ws4channels.audience import group_of
+from ws4channels.delivery.hub import Hub
+from ws4channels.exceptions import ConfigurationError
+from ws4channels.publisher import RedisPublisher
+from ws4channels.transports.channel_layer import ChannelLayerTransport, InMemoryTransport
+from ws4channels.transports.configured import get_publishing_transports, get_transport
+from ws4channels.transports.message_loss import NumberedReceiver
+from ws4channels.transports.messages import Publication
+from ws4channels.transports.pubsub_layer import PubSubLayerReceiver, PubSubLayerTransport
+from ws4channels.transports.redis_pubsub import RedisReceiver, RedisTransport
+
+TWO_HOSTS = [{"address": "redis://127.0.0.1:1"}, {"address": "redis://127.0.0.1:2"}]
+SENTINEL = [{"sentinels": [("127.0.0.1", 1)], "master_name": "main"}]
+
+
+@pytest.mark.parametrize(
+    ("backend", "config", "transport_class", "receiver_class"),
+    [
+        (PUBSUB, {"hosts": ["redis://127.0.0.1:1"]}, PubSubLayerTransport, PubSubLayerReceiver),
+        (PUBSUB, {"hosts": TWO_HOSTS}, ChannelLayerTransport, PubSubLayerReceiver),
+        (PUBSUB, {"hosts": SENTINEL}, ChannelLayerTransport, PubSubLayerReceiver),
+        (CORE, {"hosts": ["redis://127.0.0.1:1"]}, ChannelLayerTransport, NumberedReceiver),
+        (IN_MEMORY, {}, InMemoryTransport, NumberedReceiver),
+    ],
+)
+def test_layer_has_the_transport_that_suits_it(
+    settings: Any, backend: str, config: dict[str, Any], transport_class: type, receiver_class: type
+) -> None:
+    """Short cuts are taken on the layers that are known to allow them, and on no other."""
+    settings.CHANNEL_LAYERS = one_layer(backend, **config)
+    transport = get_transport()
+    assert type(transport) is transport_class
+    assert transport.receiver_class is receiver_class
+    assert get_transport() is transport
+
+
+def test_layer_that_is_not_there_is_explained(settings: Any) -> None:
+    """Without the entry in CHANNEL_LAYERS, the error names it and shows one."""
+    settings.CHANNEL_LAYERS = {}
+    settings.WS4CHANNELS_CHANNEL_LAYER = "push"
+    with pytest.raises(ConfigurationError) as refused:
+        get_transport()
+    assert str(refused.value) == (
+        "CHANNEL_LAYERS has no entry 'push', which is to carry the messages. Add one, such as {'push': "
+        "{'BACKEND': 'channels_redis.pubsub.RedisPubSubChannelLayer', 'CONFIG': {'hosts': ['redis://localhost']}}}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("backend", "config", "server"),
+    [
+        (PUBSUB, {"hosts": ["redis://:secret@redis.internal:6380"]}, "redis.internal:6380"),
+        (PUBSUB, {"hosts": [{"path": "/run/redis.sock"}]}, "/run/redis.sock"),
+        (CORE, {"hosts": [("redis.internal", 6380), "redis://other"]}, "redis.internal:6380, other:6379"),
+        (CORE, {"hosts": SENTINEL}, "the Redis that Sentinel knows as main"),
+        (IN_MEMORY, {}, "InMemoryChannelLayer"),
+    ],
+)
+def test_log_lines_name_the_server(settings: Any, backend: str, config: dict[str, Any], server: str) -> None:
+    """What log lines say of a layer is where it is, without its password."""
+    settings.CHANNEL_LAYERS = one_layer(backend, **config)
+    assert get_transport().server == server
+
+
+def test_publish_goes_along_only_to_the_layers_own_redis(settings: Any) -> None:
+    """The layer's PUBLISH travels in a pipeline to the same server and login, and in no other."""
+    settings.CHANNEL_LAYERS = one_layer(PUBSUB, hosts=["redis://:secret@127.0.0.1:1"], prefix="mine")
+    transport = get_transport()
+    publication = Publication(("broadcast:f",), b"hello", 0)
+    same, other_login = (
+        connections.build_sync_client({"url": f"redis://{login}127.0.0.1:1/3"}).connection_pool
+        for login in (":secret@", "")
+    )
+    assert transport.outgoing(other_login, publication) is None
+    outgoing = transport.outgoing(same, publication)
+    assert outgoing is not None
+    assert [channel for channel, _ in outgoing] == [f"mine__group__{group_of('broadcast:f')}"]
+
+
+# --- the redis transport ----------------------------------------------------------------------------------------------
+
+
+def test_redis_transport_needs_no_channel_layer(settings: Any) -> None:
+    """Where messages travel by Redis itself, CHANNEL_LAYERS may be missing altogether."""
+    del settings.CHANNEL_LAYERS
+    settings.WS4CHANNELS_TRANSPORT = "redis"
+    transport = get_transport()
+    assert isinstance(transport, RedisTransport)
+    assert get_transport() is transport
+    assert transport.receiver_class is RedisReceiver
+    assert get_publishing_transports() == (transport,)
+
+
+def test_redis_transport_follows_the_connection(settings: Any) -> None:
+    """When ``WS4REDIS_CONNECTION`` changes, so does the transport; log lines name the server without its password."""
+    settings.WS4CHANNELS_TRANSPORT = "redis"
+    first = get_transport()
+    settings.WS4REDIS_CONNECTION = {"url": "redis://:secret@redis.internal:6380"}
+    assert get_transport() is not first
+    assert get_transport().server == "redis.internal:6380"
+
+
+def test_redis_transport_publishes_to_the_keys_themselves(settings: Any) -> None:
+    """Channel and body are the key and the message, byte for byte, whatever Redis the pipeline leads to."""
+    settings.WS4CHANNELS_TRANSPORT = "redis"
+    publication = Publication(("broadcast:f", "user:a:f"), b"\xff", 0)
+    pool = connections.build_sync_client({"port": 1}).connection_pool
+    assert get_transport().outgoing(pool, publication) == [("broadcast:f", b"\xff"), ("user:a:f", b"\xff")]
+
+
+@pytest.mark.parametrize(
+    ("transport", "publish_to", "classes"),
+    [
+        ("channel_layer", None, [PubSubLayerTransport]),
+        ("redis", None, [RedisTransport]),
+        ("redis", ["channel_layer"], [PubSubLayerTransport]),
+        ("channel_layer", ["redis", "channel_layer", "redis"], [RedisTransport, PubSubLayerTransport]),
+    ],
+)
+def test_site_says_where_it_publishes(
+    settings: Any, transport: str, publish_to: list[str] | None, classes: list[type]
+) -> None:
+    """By default a process publishes where it listens; a list says otherwise, and names each transport once."""
+    settings.WS4CHANNELS_TRANSPORT = transport
+    settings.WS4CHANNELS_PUBLISH_TO = publish_to
+    assert [type(each) for each in get_publishing_transports()] == classes
+
+
+# --- Valkey -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", [layers.REDIS, layers.PUBSUB], ids=["redis", "pubsub"])
+async def test_valkey_carries_messages(settings: Any, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    """Over Valkey as over Redis: what is published is kept, arrives, and is found again; also after a restart."""
+    # Without it the test is skipped, also where CI=1: Redis is what the project promises.
+    valkey = look_for_program("valkey-server")
+    if valkey is None:
+        pytest.skip("valkey-server is not installed, so nothing tests that Valkey works: apt install valkey-server")
+    monkeypatch.setattr(redis_server_module, "find_redis_server", lambda: valkey)
+    with RedisServer() as server:
+        layers.use(backend, settings)
+        settings.WS4REDIS_CONNECTION = {"url": server.url}
+        settings.WS4CHANNELS_PROBE_INTERVAL = 0.1
+        if backend == layers.PUBSUB:
+            settings.CHANNEL_LAYERS = one_layer(PUBSUB, hosts=[{"address": server.url, "socket_timeout": None}])
+        publisher = RedisPublisher(facility="f", users=[f"{number}" for number in range(20)], broadcast=True)
+        hub, inbox = Hub(get_transport()), Inbox()
+        await hub.join(inbox, ("broadcast:f", "user:19:f"))
+        await publisher.apublish_message(b"\xff\x00")
+        await asyncio.to_thread(publisher.publish_message, "text")
+        await eventually(lambda: len(inbox.deliveries) == 4, "the messages arrive")
+        assert [each.payload for each in await hub.join(Inbox(), ("user:19:f",))] == ["text"]
+        await asyncio.to_thread(server.restart)
+        with server.client() as client:
+            assert "valkey_version" in client.info("server")
+            client.set("broadcast:f", "changed")
+        await eventually(lambda: inbox.payloads[4:] == ["changed"], "the kept message is sent")

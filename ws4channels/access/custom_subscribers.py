@@ -1,0 +1,46 @@
+"""What a site's own RedisSubscriber overrides: called in a thread, at connect, at publishing, and at the end.
+
+What it does not override is done without it, on the event loop.
+"""
+
+from __future__ import annotations
+
+from ws4channels.access.handshake import Agreement, run_in_thread
+from ws4channels.delivery.hub import Hub
+from ws4channels.redis_store import RedisMessage, expire_in_seconds
+from ws4channels.subscriber import KeptMessageCollector, overridden
+from ws4channels.transports.messages import Delivery, Publication
+from ws4channels.transports.publishing import apublish
+
+
+async def send_kept(hub: Hub, agreement: Agreement, kept: list[Delivery]) -> list[Delivery]:
+    """Return what the subscriber sends at connect, or `kept` if it does not override that."""
+    subscriber = agreement.subscriber
+    if subscriber is None:
+        return kept
+    send = overridden(subscriber, "send_persisted_messages") or overridden(subscriber, "send_persited_messages")
+    if send is None:
+        return kept
+    collector = KeptMessageCollector()
+    await run_in_thread(hub.threads, send, collector)
+    await hub.catch_up()
+    return collector.deliveries
+
+
+async def publish(hub: Hub, agreement: Agreement, raw: bytes) -> None:
+    """Publish what a client sent, in the subscriber's way or to the keys that were agreed."""
+    subscriber = agreement.subscriber
+    publish_message = subscriber and overridden(subscriber, "publish_message")
+    if publish_message:
+        message = RedisMessage(raw)
+        if message is not None:
+            await run_in_thread(hub.threads, publish_message, message)
+    elif agreement.publish_keys:
+        await apublish(Publication(agreement.publish_keys, raw, expire_in_seconds(None)))
+
+
+async def release(hub: Hub, agreement: Agreement) -> None:
+    """Tell the subscriber that its websocket has ended."""
+    method = agreement.subscriber and overridden(agreement.subscriber, "release")
+    if method:
+        await run_in_thread(hub.threads, method)

@@ -1,0 +1,263 @@
+"""From the scope of a websocket to what was agreed: who the client is, what it may publish and subscribe to.
+
+Runs the site's hooks. These are ordinary sync code that may use the database, so the handshake runs in a thread
+whenever there is a hook, or a session to be looked up, and only then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from importlib import import_module
+from io import BytesIO
+from typing import Any, TypeVar
+
+from asgiref.sync import AsyncToSync, async_to_sync
+from channels.db import database_sync_to_async
+from django.conf import settings as django_settings
+from django.contrib.auth import get_user
+from django.core.exceptions import SuspiciousOperation
+from django.core.handlers.asgi import ASGIRequest
+from django.utils.functional import LazyObject, SimpleLazyObject, empty
+from django.utils.module_loading import import_string
+
+from ws4channels import connections, settings
+from ws4channels.access.limits import check_keys
+from ws4channels.audience import is_authenticated, orders_key, user_of
+from ws4channels.closing import session_mark
+from ws4channels.exceptions import ConfigurationError
+from ws4channels.subscriber import RedisSubscriber, SubscribingConnection, check_subscriber_class, facility_of
+
+T = TypeVar("T")
+
+_UNQUOTED = re.compile(rb"[\x80-\xff]")
+_SCHEMES = {"ws": "http", "wss": "https"}
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What one socket agreed to at its handshake. Lives as long as the socket, so it holds nothing large."""
+
+    facility: str
+    publish_keys: tuple[str, ...]
+    subscribe_keys: tuple[str, ...]
+    echo: bool
+    heartbeat: str | None
+    subscriber: RedisSubscriber | None
+    """The site's own subscriber, or None where it is not customised and so has no more to say."""
+    session: str | None = None
+    """The `session_mark` of the client's session."""
+    user: str | None = None
+    """The signed-in user's name, if anything in the handshake asked who that is."""
+
+
+class Absent(SimpleLazyObject):  # type: ignore[type-arg]
+    """A session or user of a client that sent no session cookie: an empty session, an anonymous user, and false.
+
+    The original gives hooks None there, and hooks say ``if not request.user``.
+    """
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def build_request(scope: Mapping[str, Any]) -> ASGIRequest:
+    """Return the request of a websocket's handshake as Django code knows requests; without a session or user."""
+    scheme = scope.get("scheme", "ws")
+    # Django fails for bytes that are no UTF-8; browsers would have quoted them, and then they are no more than odd.
+    query = _UNQUOTED.sub(lambda match: b"%%%02X" % match[0][0], scope.get("query_string", b""))
+    changes = {"method": "GET", "scheme": _SCHEMES.get(scheme, scheme), "query_string": query}
+    return ASGIRequest({**scope, **changes}, BytesIO())
+
+
+def path_for_log(scope: Mapping[str, Any]) -> str:
+    """Return the path as log lines show it: without line breaks or other characters that could forge a line."""
+    path: str = scope["path"]
+    return path.encode("unicode_escape").decode("ascii")
+
+
+def asked_channels(request: Any, possible: Iterable[str]) -> tuple[list[str], bool]:
+    """Return the channels named in the URL's query, each once and in order, and whether it says ``echo``.
+
+    ``?subscribe-broadcast`` and ``?subscribe=broadcast`` mean the same; names nobody knows are ignored.
+    """
+    possible = set(possible)
+    names: dict[str, None] = {}
+    for parameter, values in request.GET.lists():
+        name = parameter.strip().lower()
+        names.update(dict.fromkeys([name, *(f"{name}-{value.strip().lower()}" for value in values)]))
+    return [name for name in names if name in possible], "echo" in names
+
+
+def load_hook(setting: str) -> Callable[..., Any] | None:
+    """Return the callable that a setting holds or names; raise ConfigurationError if there is none at its path."""
+    value = getattr(settings, setting)
+    if value is None or callable(value):
+        return value  # type: ignore[no-any-return]
+    hook = _import(setting, value)
+    if not callable(hook):
+        raise ConfigurationError(
+            f"{setting} is {value!r}, which is {hook!r}; it must be the dotted path of a callable."
+        )
+    return hook  # type: ignore[no-any-return]
+
+
+def load_subscriber_class() -> type[RedisSubscriber]:
+    """Return the class that ``WS4REDIS_SUBSCRIBER`` names."""
+    return check_subscriber_class(_import("WS4REDIS_SUBSCRIBER", settings.WS4REDIS_SUBSCRIBER))
+
+
+def _import(setting: str, path: str) -> Any:
+    try:
+        return import_string(path)
+    except Exception as error:
+        raise ConfigurationError(f"{setting} is {path!r}, which does not import: {error!r}.") from error
+
+
+async def run_in_thread(threads: Executor, function: Callable[..., T], *args: Any) -> T:
+    """Await sync code of the site in one of `threads`, which leaves others to other sockets.
+
+    Where ``async_to_sync`` runs the event loop, as in Django's async tests, it is the thread that called that: only
+    there the test's database transaction is seen.
+    """
+    if _belongs_to_a_thread(asyncio.get_running_loop()):
+        return await database_sync_to_async(function)(*args)  # type: ignore[no-any-return]
+    in_pool = database_sync_to_async(function, thread_sensitive=False, executor=threads)
+    return await in_pool(*args)  # type: ignore[no-any-return]
+
+
+def _belongs_to_a_thread(loop: asyncio.AbstractEventLoop) -> bool:
+    return loop in AsyncToSync.loop_thread_executors or getattr(AsyncToSync.executors, "current", None) is not None
+
+
+async def negotiate(scope: Mapping[str, Any], threads: Executor, load_user: bool = False) -> tuple[Agreement, Any]:
+    """Run the handshake of one websocket, hooks included; return what was agreed, and the request.
+
+    `threads` is where sync code runs; `load_user` looks up the user even if no channel needs it. Raises
+    PermissionDenied or whatever else the site's hooks raise, and ConfigurationError.
+    """
+    negotiation = _Negotiation(scope, load_user)
+    if negotiation.needs_thread():
+        return await run_in_thread(threads, negotiation.run), negotiation.request
+    return negotiation.run(), negotiation.request
+
+
+class _Negotiation:
+    """The steps of one handshake, in the original's order."""
+
+    def __init__(self, scope: Mapping[str, Any], load_user: bool) -> None:
+        self.scope = scope
+        self.load_user = load_user
+        self.request: Any = build_request(scope)
+        self.process_request = load_hook("WS4REDIS_PROCESS_REQUEST")
+        self.allow_channels = load_hook("WS4REDIS_ALLOWED_CHANNELS")
+        self.subscriber_class = load_subscriber_class()
+        self.asked, self.echo = asked_channels(
+            self.request, [*self.subscriber_class.subscription_channels, *self.subscriber_class.publish_channels]
+        )
+
+    def needs_thread(self) -> bool:
+        """Tell whether the site's code is to run, or something is to be looked up."""
+        if self.process_request or self.allow_channels or self.subscriber_class is not RedisSubscriber:
+            return True
+        is_somebody = "session" in self.scope or "user" in self.scope or self._session_key() is not None
+        return is_somebody and (self.load_user or any(not name.endswith("-broadcast") for name in self.asked))
+
+    def run(self) -> Agreement:
+        """Return what is agreed. May block."""
+        custom = self.subscriber_class is not RedisSubscriber
+        connection = SubscribingConnection(connections.sync_client()) if custom else None
+        subscriber = self.subscriber_class(connection)
+        try:
+            self._identify()
+            subscriber.set_pubsub_channels(self.request, self._allowed())
+            subscribe_keys = _as_texts(subscriber._subscription.channels)
+            publish_keys = _as_texts(subscriber._publishers)
+            check_keys(subscribe_keys, publish_keys)
+            _refuse_orders_key(subscribe_keys, publish_keys)
+        except BaseException:
+            subscriber.release()
+            raise
+        return Agreement(
+            facility=facility_of(self.request),
+            publish_keys=publish_keys,
+            subscribe_keys=subscribe_keys,
+            echo=self.echo,
+            heartbeat=settings.WS4REDIS_HEARTBEAT,
+            subscriber=subscriber if custom else None,
+            session=_session_of(self.request),
+            user=_known_user_of(self.request),
+        )
+
+    def _identify(self) -> None:
+        """Give the request its session and user."""
+        self._use_scope_or_cookie()
+        if self.process_request is not None:
+            _call(self.process_request, self.request)
+        if self.request.session and any(name.endswith("-session") for name in self.asked):
+            # A key that the client made up names no stored session; loading makes Django forget such a key.
+            self.request.session.keys()
+        if self.load_user:
+            is_authenticated(self.request)
+
+    def _use_scope_or_cookie(self) -> None:
+        request = self.request
+        key = self._session_key()
+        lazy = Absent if key is None else SimpleLazyObject
+        engine = import_module(django_settings.SESSION_ENGINE)
+        request.session = self.scope["session"] if "session" in self.scope else lazy(lambda: engine.SessionStore(key))
+        request.user = self.scope["user"] if "user" in self.scope else lazy(lambda: get_user(request))
+
+    def _session_key(self) -> str | None:
+        key: str | None = self.request.COOKIES.get(django_settings.SESSION_COOKIE_NAME)
+        return key
+
+    def _allowed(self) -> list[str]:
+        if self.allow_channels is None:
+            return self.asked
+        allowed = _call(self.allow_channels, self.request, list(self.asked))
+        if isinstance(allowed, (str, bytes)) or not isinstance(allowed, Iterable):
+            raise ConfigurationError(
+                f"WS4REDIS_ALLOWED_CHANNELS returned {allowed!r}; it must return a list or set of channels such as "
+                "'subscribe-broadcast'."
+            )
+        return list(allowed)
+
+
+def _as_texts(names: Iterable[Any]) -> tuple[str, ...]:
+    """Return names as texts; redis-py's own PubSub, which a subclass may have made, gives bytes."""
+    return tuple(name.decode("utf-8") if isinstance(name, bytes) else str(name) for name in names)
+
+
+def _refuse_orders_key(*keys: tuple[str, ...]) -> None:
+    """See to it that no subscriber lets its client read or give orders, as where a key's name comes from the URL."""
+    if any(orders_key(settings.WS4REDIS_PREFIX) in each for each in keys):
+        raise SuspiciousOperation("The subscriber names the key by which servers are given orders.")
+
+
+def _session_of(request: Any) -> str | None:
+    key = getattr(request.session, "session_key", None)
+    return session_mark(key) if key else None
+
+
+def _known_user_of(request: Any) -> str | None:
+    user = request.user
+    if isinstance(user, LazyObject) and user._wrapped is empty:
+        return None  # Nothing of what was agreed depends on it, so it is not looked up.
+    return next(iter(user_of(request)), None)
+
+
+def _call(hook: Callable[..., Any], *args: Any) -> Any:
+    """Call a sync or async hook from the handshake's thread; async ones run on the event loop."""
+    result = hook(*args)
+    if not inspect.isawaitable(result):
+        return result
+
+    async def wait() -> Any:
+        return await result
+
+    return async_to_sync(wait)()

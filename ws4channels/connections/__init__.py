@@ -1,0 +1,255 @@
+"""The only place that builds Redis clients: sync and async, with explicit timeouts and pool sizes.
+
+Building a client never connects. redis-py's pools notice a fork and start anew in the child, so one sync client
+serves a whole process and its forks; an async client belongs to one event loop and is closed by whoever built it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from ws4channels import settings
+from ws4channels.connections import clusters, sentinels
+from ws4channels.exceptions import ConfigurationError
+
+CLIENT_NAME = "ws4channels"
+SUBSCRIBER_SUFFIX = "-subscriber"
+UNREACHABLE = (
+    *(RedisConnectionError, RedisTimeoutError, *clusters.CLUSTER_ERRORS),
+    *(ConnectionError, asyncio.TimeoutError, TimeoutError),
+)
+"""What redis-py, the socket under it and our own time limits raise when Redis does not answer."""
+
+# Explicit, because redis-py 8 changed its own defaults, and because "for ever" is no timeout for a web request.
+_DEFAULTS: dict[str, Any] = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 5,
+    "health_check_interval": 30,
+    "client_name": CLIENT_NAME,
+    # With 3, redis-py 8 listens for maintenance notifications, and its async pool then hands out connections that the
+    # server has closed.
+    "protocol": 2,
+}
+_MAX_CONNECTIONS = 50
+_POOL_TIMEOUT = 5
+_SERVER_ARGUMENTS = ("path", "host", "port", "username", "password")
+
+
+def _arguments(connection: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `connection` with our defaults."""
+    # Keys and kept messages are bytes to us, whatever else the site does with these arguments.
+    ours = {name: value for name, value in connection.items() if name not in ("decode_responses", "connection_pool")}
+    return {**_DEFAULTS, **ours}
+
+
+def _pool_arguments(arguments: dict[str, Any]) -> tuple[str | None, dict[str, Any], str]:
+    """Split arguments into a URL or None, the arguments of one connection, and its kind (tcp, tls or unix)."""
+    url = arguments.pop("url", None)
+    kind = "tls" if arguments.pop("ssl", False) else "tcp"
+    unix_socket_path = arguments.pop("unix_socket_path", None)
+    if url is not None:
+        if kind == "tls":
+            url = re.sub("^redis://", "rediss://", url)
+        return url, arguments, kind
+    if unix_socket_path is not None:
+        for name in ("host", "port", "socket_connect_timeout"):
+            arguments.pop(name, None)
+        return None, {**arguments, "path": unix_socket_path}, "unix"
+    return None, {"host": "localhost", **arguments, "port": int(arguments.get("port", 6379))}, kind
+
+
+def _build_pool(module: Any, retry: Any, connection: Mapping[str, Any]) -> Any:
+    arguments = _arguments(connection)
+    # 0 and None, as empty environment variables give, mean the default: redis-py 5 would hang.
+    size = {"max_connections": arguments.pop("max_connections", None) or _MAX_CONNECTIONS, "timeout": _POOL_TIMEOUT}
+    # A retry would hide for seconds that Redis is gone, and might publish twice. Connections that died while
+    # they lay in the pool are noticed and replaced by the pool itself.
+    arguments.setdefault("retry", retry)
+    if sentinels.is_sentinel(connection):
+        pool = sentinels.build_pool({**size, **arguments}, is_async=module is redis.asyncio)
+    else:
+        pool = _build_plain_pool(module, {**size, **arguments})
+    # Made to see whether its arguments fit; it does not connect.
+    pool.connection_class(**pool.connection_kwargs)
+    return pool
+
+
+def _build_plain_pool(module: Any, arguments: dict[str, Any]) -> Any:
+    url, arguments, kind = _pool_arguments(arguments)
+    pool_class = module.BlockingConnectionPool
+    if url is not None:
+        return pool_class.from_url(url, **arguments)
+    classes = {"tcp": module.Connection, "tls": module.SSLConnection, "unix": module.UnixDomainSocketConnection}
+    return pool_class(connection_class=classes[kind], **arguments)
+
+
+@contextmanager
+def _blaming(setting: str, connection: Mapping[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, TypeError, ValueError, RedisError, *clusters.CLUSTER_ERRORS) as error:
+        shown = redacted(connection)
+        # What redis-py says of a URL may quote any part of it.
+        reason = str(error) if shown == connection else type(error).__name__
+        raise ConfigurationError(f"{setting} is {shown!r}, which redis-py refuses: {reason}.") from (
+            error if shown == connection else None
+        )
+
+
+def build_sync_client(connection: Mapping[str, Any], setting: str = "WS4REDIS_CONNECTION") -> Any:
+    """Return a client with pools of its own, a Redis or a LazyCluster; `setting` is named when it cannot work."""
+    with _blaming(setting, connection):
+        if clusters.is_cluster(connection):
+            return clusters.build_sync_client(_arguments(connection))
+        return redis.Redis(connection_pool=_build_pool(redis, Retry(NoBackoff(), 0), connection))
+
+
+def build_async_client(connection: Mapping[str, Any] | None = None, setting: str = "WS4REDIS_CONNECTION") -> Any:
+    """Return a client for the event loop that will use it first; close it with ``aclose()``."""
+    if connection is None:
+        connection = settings.WS4REDIS_CONNECTION
+    with _blaming(setting, connection):
+        if clusters.is_cluster(connection):
+            return clusters.build_async_client(_arguments(connection))
+        pool = _build_pool(redis.asyncio, AsyncRetry(NoBackoff(), 0), connection)
+        return redis.asyncio.Redis.from_pool(pool)
+
+
+class SubscriberConnector:
+    """Makes connections out of a pool that does not know of them."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    @property
+    def server(self) -> str:
+        """Host and port, or the path of the socket, for log lines."""
+        return describe_server(self._pool)
+
+    async def connect(self) -> Any:
+        """Return a new connection, connected. Has no time limit."""
+        connection = self._pool.make_connection()
+        try:
+            await connection.connect()
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        finally:
+            # Those to the sentinels; the pool knows nothing of the one that it made.
+            await self._pool.disconnect()
+        return connection
+
+
+def build_connector(connection: Mapping[str, Any]) -> SubscriberConnector | clusters.ClusterConnector:
+    """Return what makes the connections by which a hub receives: called by the client's name and ``-subscriber``.
+
+    Each waits for messages as long as it takes; who subscribes has time limits of his own, and sends the PINGs.
+    """
+    name = f"{connection.get('client_name') or CLIENT_NAME}{SUBSCRIBER_SUFFIX}"
+    own = {"client_name": name, "socket_timeout": None, "health_check_interval": 0, "protocol": 2}
+    if clusters.is_cluster(connection):
+        with _blaming("WS4REDIS_CONNECTION", connection):
+            return clusters.ClusterConnector(_arguments(connection), own)
+    return SubscriberConnector(build_async_client({**connection, **own}).connection_pool)
+
+
+class _SharedClient:
+    """The sync client of ``WS4REDIS_CONNECTION``, built again when that setting has become another object."""
+
+    def __init__(self) -> None:
+        self._connection: Mapping[str, Any] | None = None
+        self._client: Any = None
+
+    def get(self) -> Any:
+        connection = settings.WS4REDIS_CONNECTION
+        client = self._client
+        if client is None or connection is not self._connection:
+            client = build_sync_client(connection)
+            self._client, self._connection = client, connection
+        return client
+
+
+_shared = _SharedClient()
+
+
+def sync_client() -> Any:
+    """Return the process's sync client, a Redis or a LazyCluster, safe to use from any thread."""
+    return _shared.get()
+
+
+def pool_of(client: Any) -> Any:
+    """Return the pool of a client or pipeline; None if that is of a cluster, which has many."""
+    return None if clusters.is_cluster_client(client) else client.connection_pool
+
+
+def server_of(pool: Any) -> tuple[object, ...]:
+    """Return what tells two pools' servers and logins apart, whatever database they select."""
+    master = sentinels.name_of_master(pool)
+    if master is not None:
+        return (master, *map(server_of, (each.connection_pool for each in pool.sentinel_manager.sentinels)))
+    arguments = pool.connection_kwargs
+    if "path" not in arguments:
+        arguments = {"host": "localhost", "port": 6379, **arguments}
+    return tuple(arguments.get(name) for name in _SERVER_ARGUMENTS)
+
+
+def describe_server(pool: Any) -> str:
+    """Return host and port, the path of the socket, or what Sentinel calls it, for log lines."""
+    master = sentinels.name_of_master(pool)
+    if master is not None:
+        return f"the Redis that Sentinel knows as {master}"
+    arguments = pool.connection_kwargs
+    return str(arguments.get("path") or f"{arguments.get('host', 'localhost')}:{arguments.get('port', 6379)}")
+
+
+def redacted(connection: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of `connection` that may be shown: without passwords."""
+    shown: dict[str, Any] = {
+        name: redacted(value) if isinstance(value, Mapping) else value for name, value in connection.items()
+    }
+    shown |= {name: "…" for name, value in shown.items() if "password" in str(name) and value}
+    if isinstance(shown.get("url"), str):
+        # Up to the last "@", for a password may hold what should have been percent-encoded.
+        url = re.sub("://.*@", "://…@", shown["url"])
+        shown["url"] = re.sub("([?&][^=]*password=)[^&]*", r"\1…", url)
+    return shown
+
+
+@contextmanager
+def one_kind_of_failure() -> Iterator[None]:
+    """Raise redis-py's ConnectionError for its TimeoutError and a cluster's errors, for that is what sites catch."""
+    try:
+        yield
+    except (RedisTimeoutError, *clusters.CLUSTER_ERRORS) as error:
+        raise RedisConnectionError(str(error)) from error
+
+
+__all__ = [
+    "CLIENT_NAME",
+    "UNREACHABLE",
+    "RedisConnectionError",
+    "RedisError",
+    "SubscriberConnector",
+    "build_async_client",
+    "build_connector",
+    "build_sync_client",
+    "describe_server",
+    "one_kind_of_failure",
+    "pool_of",
+    "redacted",
+    "server_of",
+    "sync_client",
+]

@@ -1,0 +1,105 @@
+"""Read kept messages, and remember which ones the sockets of each key have been sent."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ws4channels.delivery.batches import Batches
+from ws4channels.delivery.subscriber_map import Subscriber
+from ws4channels.transports.contract import Receiver
+from ws4channels.transports.messages import Delivery, to_payload
+from ws4channels.transports.publishing_loop import PublishingLoop
+
+_NOBODY: Mapping[Subscriber, int] = {}
+_KEYS_PER_READ = 1000
+_REMEMBERED = 16
+"""How many messages of a key are remembered, where the latest of them may not be the one that is kept."""
+
+
+class LatestMessages:
+    """The latest kept message that each key's sockets have been given, as a hash: payloads may be large and many."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, int] = {}
+        self._before: dict[str, deque[int]] = {}
+        self._heard: set[str] = set()
+        self._ahead: dict[str, dict[Subscriber, int]] = {}
+
+    def note(self, delivery: Delivery) -> None:
+        """Note that a message which is kept, or may be, was delivered to the sockets of its key."""
+        if delivery.is_kept is None:
+            # If it is not, the kept message is still one of those before.
+            if delivery.key in self._latest:
+                self._before.setdefault(delivery.key, deque(maxlen=_REMEMBERED)).append(self._latest[delivery.key])
+        elif delivery.key in self._before:
+            del self._before[delivery.key]
+        self._latest[delivery.key] = hash(delivery.payload)
+        self._heard.add(delivery.key)
+
+    def note_first(self, subscriber: Subscriber, kept: Iterable[Delivery]) -> None:
+        """Note what one socket was given when it connected; the others of a key may have missed it."""
+        for delivery in kept:
+            digest = hash(delivery.payload)
+            if self._latest.setdefault(delivery.key, digest) != digest:
+                self._ahead.setdefault(delivery.key, {})[subscriber] = digest
+
+    def forget_subscriber(self, key: str, subscriber: Subscriber) -> None:
+        """Note that a socket does not want a key any more."""
+        if key in self._ahead:
+            self._ahead[key].pop(subscriber, None)
+            if not self._ahead[key]:
+                del self._ahead[key]
+
+    def forget_key(self, key: str) -> None:
+        """Note that nobody wants a key any more."""
+        self._latest.pop(key, None)
+        self._before.pop(key, None)
+        self._heard.discard(key)
+        self._ahead.pop(key, None)
+
+    def begin(self) -> None:
+        """Begin to watch which keys are heard from; call it before kept messages are read."""
+        self._heard.clear()
+
+    def is_news(self, kept: Delivery) -> bool:
+        """Tell whether a kept message is other than what its sockets have."""
+        digest = hash(kept.payload)
+        return self._latest.get(kept.key) != digest and digest not in self._before.get(kept.key, ())
+
+    def is_overtaken(self, kept: Delivery) -> bool:
+        """Tell whether the key was heard from since `begin`, so that it is not known which of the two is newer."""
+        return kept.key in self._heard
+
+    def has_already(self, kept: Delivery) -> Mapping[Subscriber, int]:
+        """Return the sockets that were given this kept message when they connected, as the keys of a mapping."""
+        ahead = self._ahead.get(kept.key, _NOBODY)
+        digest = hash(kept.payload)
+        return {subscriber: given for subscriber, given in ahead.items() if given == digest}
+
+
+class KeptMessages:
+    """Reads kept messages, in one round trip for all sockets that wait for theirs."""
+
+    def __init__(self, publishing: PublishingLoop, receiver: Receiver) -> None:
+        self._publishing = publishing
+        self._receiver = receiver
+        self._batches = Batches(self._read)
+
+    async def read(self, keys: tuple[str, ...]) -> list[Delivery]:
+        """Return the kept messages of `keys`, when all that was published before them has been delivered."""
+        return await self._batches.submit(keys)
+
+    async def catch_up(self) -> None:
+        """Return when all that was published before this call has been delivered."""
+        await self._receiver.catch_up()
+
+    async def _read(self, batch: list[tuple[str, ...]]) -> list[list[Delivery]]:
+        wanted = list(dict.fromkeys(key for keys in batch for key in keys))
+        values: list[Any] = []
+        for start in range(0, len(wanted), _KEYS_PER_READ):
+            values += await self._publishing.client.mget(wanted[start : start + _KEYS_PER_READ])
+        await self._receiver.catch_up()
+        kept = {key: Delivery(to_payload(raw), key) for key, raw in zip(wanted, values, strict=True) if raw}
+        return [[kept[key] for key in keys if key in kept] for keys in batch]

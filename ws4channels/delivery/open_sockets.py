@@ -1,0 +1,236 @@
+"""The websockets of one hub by session and address: how many there are, and which of them an order closes.
+
+An order may come while a handshake is under way that has looked at the session before. So what was ordered is
+remembered for a while, and applied to websockets when their handshakes end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from ws4channels import settings
+from ws4channels.audience import orders_key
+from ws4channels.closing import CLOSE_SIGNED_OUT, Order, read_order
+from ws4channels.counters import counts
+from ws4channels.exceptions import TooManySockets
+from ws4channels.transports.messages import Delivery
+
+logger = logging.getLogger(__name__)
+
+MEMORY_SECONDS = 60.0
+"""How long an order is remembered: longer than any handshake, and than a view may need from the signal that somebody
+signs out to the end of its transaction."""
+
+_MOST_REMEMBERED = 10_000  # sessions; of other orders, which come one by one, a tenth
+_CLOSED_PER_TURN = 100
+_NETWORK_BITS = 64  # the smallest IPv6 network that a provider assigns to one customer
+
+
+class Identity(Protocol):
+    """Whose websocket it is, as the handshake found out."""
+
+    @property
+    def facility(self) -> str: ...
+
+    @property
+    def session(self) -> str | None: ...
+
+    @property
+    def user(self) -> str | None: ...
+
+
+class OpenSocket:
+    """One websocket, from the beginning of its handshake to its end. `close` is called with a close code."""
+
+    __slots__ = ("address", "began_at", "close", "identity")
+
+    def __init__(self, close: Callable[[int], None], began_at: float, address: str | None) -> None:
+        self.close = close
+        self.began_at = began_at
+        self.address = address
+        self.identity: Identity | None = None
+
+
+class OpenSockets:
+    """Knows all websockets of a hub, and is the hub's subscriber to orders. For one event loop."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[OpenSocket, None] = {}
+        self._by_session: dict[str, dict[OpenSocket, None]] = {}
+        self._addresses = AddressCount()
+        self._ended: dict[str, float] = {}
+        self._recent: deque[tuple[float, Order]] = deque(maxlen=_MOST_REMEMBERED // 10)
+        self._key: str | None = None
+
+    def __len__(self) -> int:
+        return len(self._sockets)
+
+    async def listen(self, join: Callable[[Any, tuple[str, ...]], Awaitable[Any]]) -> None:
+        """Have the hub, whose `join` this is, hand over the orders from now on. Does nothing the second time."""
+        key = orders_key(settings.WS4REDIS_PREFIX)
+        if key != self._key:
+            await join(self, (key,))
+            self._key = key
+
+    def enter(self, close: Callable[[int], None], client: Any) -> OpenSocket:
+        """Note that a handshake begins; `client` is the ASGI scope's. Undo it with `leave`.
+
+        Raises TooManySockets if the client's address has as many as it may.
+        """
+        return OpenSocket(close, time.monotonic(), self._addresses.enter(client))
+
+    def identify(self, socket: OpenSocket, identity: Identity) -> None:
+        """Note whose websocket it is, as soon as that is known, and close it if that was ordered meanwhile.
+
+        Raises TooManySockets if the session has as many as it may.
+        """
+        if identity.session is not None:
+            check_session(len(self._by_session.get(identity.session, ())))
+            self._by_session.setdefault(identity.session, {})[socket] = None
+        self._sockets[socket] = None
+        socket.identity = identity
+        code = self._ordered_code(socket, identity)
+        if code is not None:
+            self._close([socket], code)
+
+    def leave(self, socket: OpenSocket) -> None:
+        """Forget a websocket, at whatever stage it is."""
+        self._addresses.leave(socket.address)
+        socket.address = None
+        self._sockets.pop(socket, None)
+        session = None if socket.identity is None else socket.identity.session
+        if session is not None:
+            others = self._by_session.get(session, {})
+            others.pop(socket, None)
+            if not others:
+                self._by_session.pop(session, None)
+
+    def put(self, delivery: Delivery) -> None:
+        """Take what was published to the key of orders."""
+        # The hub counts what it hands out; this goes to no websocket.
+        counts["deliveries"] -= 1
+        counts["bytes_delivered"] -= delivery.size
+        order = read_order(delivery.payload)
+        if order is None:
+            counts["orders_refused"] += 1
+            logger.warning("Ignored an order to close websockets that was not signed with this site's SECRET_KEY.")
+            return
+        self._remember(order)
+        concerned = self._concerned(order)
+        if concerned:
+            logger.info("Closing %s websockets with %s, as ordered.", len(concerned), order.code)
+            self._close(concerned, order.code)
+
+    def put_own(self, delivery: Delivery) -> None:
+        """Take a heartbeat, which nobody sends here."""
+
+    def flush(self) -> None:
+        """Do nothing: an order is carried out when it comes."""
+
+    def _concerned(self, order: Order) -> list[OpenSocket]:
+        candidates = self._sockets if order.session is None else self._by_session.get(order.session, {})
+        return [socket for socket in candidates if _concerns(order, socket.identity)]
+
+    def _close(self, sockets: list[OpenSocket], code: int) -> None:
+        """Close some now, and the others in later turns of the event loop, which has more to do."""
+        for socket in sockets[:_CLOSED_PER_TURN]:
+            if socket in self._sockets:
+                counts["closed_by_order"] += 1
+                socket.close(code)
+        later = sockets[_CLOSED_PER_TURN:]
+        if later:
+            asyncio.get_running_loop().call_soon(self._close, later, code)
+
+    def _remember(self, order: Order) -> None:
+        now = time.monotonic()
+        if not order.is_final or order.session is None:
+            self._recent.append((now, order))
+            return
+        self._ended.pop(order.session, None)
+        self._ended[order.session] = now
+        while len(self._ended) > _MOST_REMEMBERED or now - next(iter(self._ended.values())) > MEMORY_SECONDS:
+            del self._ended[next(iter(self._ended))]
+
+    def _ordered_code(self, socket: OpenSocket, identity: Identity) -> int | None:
+        """Return the code with which a websocket is to be closed by an order that came during its handshake."""
+        ended_at = -math.inf if identity.session is None else self._ended.get(identity.session, -math.inf)
+        if time.monotonic() - ended_at < MEMORY_SECONDS:
+            return CLOSE_SIGNED_OUT
+        for heard_at, order in reversed(self._recent):
+            if heard_at < socket.began_at:
+                break
+            if _concerns(order, identity):
+                return order.code
+        return None
+
+
+def _concerns(order: Order, identity: Identity | None) -> bool:
+    return identity is not None and order.concerns(identity.user, identity.session, identity.facility)
+
+
+def check_session(count: int) -> None:
+    """Raise TooManySockets if a session that has `count` websockets may have no further one."""
+    most: int | None = settings.WS4CHANNELS_MAX_SOCKETS_PER_SESSION
+    if most is not None and count >= most:
+        raise TooManySockets(
+            f"The session has {count} websockets in this process; WS4CHANNELS_MAX_SOCKETS_PER_SESSION is {most}."
+        )
+
+
+def network_of(client: Any) -> str | None:
+    """Return what counts as one client address: that of an ASGI scope's ``client``, or its IPv6 network.
+
+    None where there is no address, as behind a unix socket without forwarded headers.
+    """
+    host = client[0] if client else None
+    if not host or ":" not in host:
+        return host or None
+    try:
+        address = ipaddress.IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return str(host)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, _NETWORK_BITS), strict=False))
+
+
+class AddressCount:
+    """How many websockets each client address has."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def enter(self, client: Any) -> str | None:
+        """Count a websocket; return the address to give to `leave`, or None where nothing is counted.
+
+        Raises TooManySockets if the address has ``WS4CHANNELS_MAX_SOCKETS_PER_ADDRESS`` already.
+        """
+        most: int | None = settings.WS4CHANNELS_MAX_SOCKETS_PER_ADDRESS
+        address = None if most is None else network_of(client)
+        if most is None or address is None:
+            return None
+        count = self._counts.get(address, 0)
+        if count >= most:
+            raise TooManySockets(
+                f"{address} has {count} websockets in this process; WS4CHANNELS_MAX_SOCKETS_PER_ADDRESS is {most}."
+            )
+        self._counts[address] = count + 1
+        return address
+
+    def leave(self, address: str | None) -> None:
+        """Count one less."""
+        if address is None:
+            return
+        self._counts[address] -= 1
+        if not self._counts[address]:
+            del self._counts[address]

@@ -1,0 +1,279 @@
+"""The outbox of one socket: what it has still to be sent, in order, bounded in messages and bytes.
+
+The hub puts deliveries in without waiting, and calls `flush` when it has no more for now; one writer per socket takes
+them out and awaits the server's ``send``. So a client that reads slowly delays nobody, and one that does not keep up
+at all is closed instead of piling up. ``servers`` has outboxes that know a server better and need no writer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from ws4channels import settings
+from ws4channels.transports.messages import Delivery, Payload
+
+logger = logging.getLogger(__name__)
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+CLOSE_ERROR = 1011
+"""The close code for a failure of the server's."""
+
+CLOSE_RESTART = 1012
+"""The close code of a server that ends, and may be back in a moment."""
+
+CLOSE_TIMEOUT = 10.0
+"""Seconds in which a client that does not read may still take note of why it is closed."""
+
+_FIRST_PRIVATE_CODE = 3000
+_MAX_REASON = 123  # bytes
+
+
+class Outbox:
+    """Bounded queue and writer of one socket, over any ASGI ``send``.
+
+    It holds everything back until `open`, so that kept messages can go first. `on_overflow` is called once, with the
+    number of messages dropped, when more waits than may; nothing but a closing is sent after that. Without `echo`, what
+    equals `last_received`, the last message that came from this client, is left out.
+    """
+
+    __slots__ = (
+        "_accepts",
+        "_bytes",
+        "_closer",
+        "_dropped",
+        "_goodbye",
+        "_is_closing",
+        "_is_open",
+        "_max_bytes",
+        "_max_messages",
+        "_on_overflow",
+        "_queue",
+        "_room",
+        "_send",
+        "_wakeup",
+        "_writer",
+        "echo",
+        "is_abandoned",
+        "last_received",
+        "owner",
+    )
+
+    def __init__(self, send: Send, *, echo: bool, on_overflow: Callable[[int], None]) -> None:
+        self._send = send
+        self._on_overflow = on_overflow
+        self._max_messages: int = settings.WS4CHANNELS_OUTBOX_MESSAGES
+        self._max_bytes: int = settings.WS4CHANNELS_OUTBOX_BYTES
+        self._queue: deque[Delivery] = deque()
+        self._bytes = 0
+        self._accepts = True
+        self._dropped = 0
+        self._is_closing = False
+        self._is_open = False
+        self._closer: asyncio.Task[None] | None = None
+        self._goodbye: asyncio.TimerHandle | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._wakeup: asyncio.Future[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self.echo = echo
+        self.is_abandoned = False
+        """Whether the server cannot be made to close the socket, so that its consumer was cancelled instead."""
+        self.last_received: Payload | None = None
+        self.owner = asyncio.current_task()
+        """The task that serves the socket, if a task made this."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the socket is closed or about to be, so that nothing more is taken."""
+        return not self._accepts
+
+    def put(self, delivery: Delivery) -> None:
+        """Add a published message, unless it is this client's own and it did not ask for an echo."""
+        if self.echo or delivery.payload != self.last_received:
+            self.put_own(delivery)
+
+    def put_own(self, delivery: Delivery) -> None:
+        """Add a message that is for this socket in any case, such as a heartbeat."""
+        if not self._accepts:
+            return
+        if self._is_full(delivery):
+            self._give_up()
+            return
+        self._queue.append(delivery)
+        self._bytes += delivery.size
+
+    def flush(self) -> None:
+        """Begin to send what has been put in."""
+        if self._wakeup is not None:
+            _resolve(self._wakeup)
+            self._wakeup = None
+
+    async def put_waiting(self, delivery: Delivery) -> None:
+        """Add and send a message of the site's own consumer, when there is room for it."""
+        while self._is_full(delivery) and self._accepts:
+            if self._room is None:
+                self._room = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._room])
+        self.put_own(delivery)
+        self.flush()
+
+    def put_last(self, closing: Delivery) -> None:
+        """Close the socket after all that waits; what is put in later is not sent."""
+        if self._accepts:
+            self._accepts = False
+            self._is_closing = True
+            self._queue.append(closing)
+            self.flush()
+
+    def open(self, kept: Iterable[Delivery] = ()) -> None:
+        """Begin to send: the kept messages, then what has been published since the keys were joined.
+
+        A kept message that has been published since then as well is sent once, in its place among the others.
+        """
+        self._is_open = True
+        if self._dropped:
+            self._on_overflow(self._dropped)
+            return
+        held = {(delivery.key, delivery.payload) for delivery in self._queue}
+        # What a site's own subscriber sends has no key, and is whatever came with the same payload.
+        held.update(("", delivery.payload) for delivery in self._queue)
+        first = [delivery for delivery in kept if (delivery.key, delivery.payload) not in held]
+        self._queue.extendleft(reversed(first))
+        self._bytes += sum(delivery.size for delivery in first)
+        self._start()
+
+    def close_now(self, code: int, reason: str | None = None) -> None:
+        """Close the socket without regard to what waits."""
+        self._forget()
+        message = {"type": "websocket.close", "code": code, "reason": reason or ""}
+        self._closer = contextvars.Context().run(asyncio.create_task, self._close_now(message))
+
+    def close_for_restart(self) -> None:
+        """Close the socket with 1012 within ``WS4CHANNELS_SHUTDOWN_SPREAD`` seconds; until then, send on.
+
+        When, is left to chance, so that the clients of a server that ends do not all come back at once.
+        """
+        if self._goodbye is None:
+            delay = random.uniform(0, settings.WS4CHANNELS_SHUTDOWN_SPREAD)
+            self._goodbye = asyncio.get_running_loop().call_later(delay, self._say_goodbye)
+
+    @property
+    def is_to_say_goodbye(self) -> bool:
+        """Whether the socket is open and `close_for_restart` will close it."""
+        return self._accepts and self._goodbye is not None
+
+    async def aclose(self) -> None:
+        """Stop the writer and forget what waits, except for a closing that is under way."""
+        self._accepts = False
+        if self._goodbye is not None:
+            self._goodbye.cancel()
+        for task in (self._writer, self._closer):
+            if task is not None:
+                if self._is_closing or task is self._closer:
+                    await asyncio.wait([task], timeout=CLOSE_TIMEOUT)
+                task.cancel()
+                await asyncio.wait([task])
+        self._forget()
+
+    def _say_goodbye(self) -> None:
+        if self._accepts:
+            self.close_now(CLOSE_RESTART)
+
+    def _start(self) -> None:
+        # In a context of its own: the handshake's would keep its request alive as long as the socket.
+        self._writer = contextvars.Context().run(asyncio.create_task, self._write())
+
+    def _is_full(self, delivery: Delivery) -> bool:
+        # One message may wait whatever its size: the bound is for what piles up behind it.
+        queue = self._queue
+        return bool(queue) and (len(queue) >= self._max_messages or self._bytes + delivery.size > self._max_bytes)
+
+    def _give_up(self) -> None:
+        self._dropped = len(self._queue) + 1
+        self._forget()
+        # Before it is open there is nothing yet that could be closed.
+        if self._is_open:
+            self._on_overflow(self._dropped)
+
+    def _forget(self) -> None:
+        self._accepts = False
+        self._queue.clear()
+        self._make_room()
+
+    def _take(self) -> Delivery:
+        delivery = self._queue.popleft()
+        self._bytes -= delivery.size
+        return delivery
+
+    def _make_room(self) -> None:
+        if self._room is not None:
+            _resolve(self._room)
+            self._room = None
+
+    async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                while self._queue:
+                    delivery = self._take()
+                    if delivery.is_closing:
+                        await self._send_closing(delivery.message)
+                        return
+                    await self._send(delivery.message)
+                self._make_room()
+                self._wakeup = loop.create_future()
+                await self._wakeup
+        except Exception as error:
+            self._forget()
+            if _says_that_client_has_gone(error):
+                # The consumer learns of it by "websocket.disconnect".
+                logger.debug("A websocket's send failed.", exc_info=True)
+                return
+            logger.warning("Closed a websocket whose server refused a message: %s: %s", type(error).__name__, error)
+            self.close_now(CLOSE_ERROR)
+
+    async def _send_closing(self, message: dict[str, Any]) -> None:
+        if message.get("reason"):
+            # uvicorn fails for one that is too long, and hangs up.
+            message = {**message, "reason": shortened(message["reason"])}
+        try:
+            await self._send(message)
+        except Exception:
+            # autobahn, in Daphne, lets applications choose 1000 and private codes only. `servers` knows a way round
+            # it, unless somebody's middleware stands between.
+            if message.get("code", _FIRST_PRIVATE_CODE) >= _FIRST_PRIVATE_CODE:
+                raise
+            await self._send({**message, "code": message["code"] + _FIRST_PRIVATE_CODE})
+
+    async def _close_now(self, message: dict[str, Any]) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+        try:
+            await asyncio.wait_for(self._send_closing(message), CLOSE_TIMEOUT)
+        except asyncio.TimeoutError:
+            self.is_abandoned = True
+            if self.owner is not None:
+                self.owner.cancel()
+        except Exception:
+            logger.debug("A websocket could not be closed; it has gone.", exc_info=True)
+
+
+def shortened(reason: str | None) -> str:
+    """Return as much of a reason as fits into a close frame, in whole characters (RFC 6455, 5.5.1)."""
+    return (reason or "").encode("utf-8")[:_MAX_REASON].decode("utf-8", "ignore")
+
+
+def _says_that_client_has_gone(error: Exception) -> bool:
+    """Tell what a failing ``send`` means: OSError, says the ASGI specification; autobahn has a class of its own."""
+    return isinstance(error, OSError) or "Disconnected" in type(error).__name__
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

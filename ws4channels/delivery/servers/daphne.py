@@ -1,0 +1,232 @@
+"""Daphne: autobahn's protocol on a Twisted transport."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import socket
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from ws4channels import settings
+from ws4channels.delivery.outbox import CLOSE_RESTART, CLOSE_TIMEOUT, Outbox, Send, shortened
+from ws4channels.delivery.servers.direct import DirectOutbox
+
+logger = logging.getLogger(__name__)
+
+_STATE_OPEN = 3
+_ATTRIBUTES = (
+    "_perMessageCompress",
+    "closeHandshakeTimeout",
+    "http_request_uri",
+    "is_closed",
+    "sendCloseFrame",
+    "send_queue",
+    "send_state",
+    "server",
+    "state",
+    "transport",
+)
+_LAST_WRITES = 0.5  # seconds; for clients to answer, and then for sockets to be released
+
+
+def daphne_protocol(send: Any) -> Any:
+    """Return Daphne's protocol object if `send` is Daphne's own and all is as this module expects, else None."""
+    # Looked up, not imported: importing daphne installs Twisted's reactor.
+    server = sys.modules.get("daphne.server")
+    if server is None or not isinstance(send, functools.partial) or len(send.args) != 1:
+        return None
+    if getattr(send.func, "__func__", None) is not server.Server.handle_reply:
+        return None
+    protocol = send.args[0]
+    is_familiar = (
+        all(hasattr(protocol, name) for name in _ATTRIBUTES) and getattr(protocol, "STATE_OPEN", 0) == _STATE_OPEN
+    )
+    return protocol if is_familiar and hasattr(protocol.transport, "registerProducer") else None
+
+
+class DaphneOutbox(DirectOutbox):
+    """Writes to the Twisted transport of Daphne's protocol, and is that transport's producer.
+
+    As producer it is told when the transport's buffer is full and when it has emptied (twisted.internet.interfaces,
+    IPushProducer): ASGI on Daphne never says so, and a client that stops reading would grow the process without end.
+    """
+
+    __slots__ = ("_is_compressing", "_is_producer", "_write_at_once")
+
+    def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
+        super().__init__(send, protocol, **kwargs)
+        self._is_compressing = False
+        self._is_producer = False
+        self._write_at_once: Callable[[bytes], int] | None = None
+
+    def close_now(self, code: int, reason: str | None = None) -> None:
+        """Close the socket; the client has ten seconds to read why."""
+        self._is_flowing = False
+        self._forget()
+        self._write_closing(code, reason)
+
+    async def aclose(self) -> None:
+        """Stop writing."""
+        self._is_flowing = False
+        await super().aclose()
+        if self._is_producer:
+            self._transport.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        """Is called by the transport when its buffer is full."""
+        self._is_flowing = False
+
+    def resumeProducing(self) -> None:
+        """Is called by the transport when its buffer has emptied."""
+        if self._protocol.state == _STATE_OPEN:
+            self._is_flowing = True
+            self.flush()
+        else:
+            # Twisted does not finish closing while a producer that was paused is registered.
+            self._transport.unregisterProducer()
+
+    def stopProducing(self) -> None:
+        """Is called by the transport when the connection is lost."""
+        self._is_flowing = False
+        self._forget()
+
+    def flush(self) -> None:
+        """Write what has been put in; or have the plain writer do so, where frames are not ours to build."""
+        if self._is_compressing:
+            Outbox.flush(self)
+        else:
+            super().flush()
+
+    def _start(self) -> None:
+        if self._protocol.state != _STATE_OPEN:
+            # The client has gone while its handshake took its time; Twisted's transport is in pieces by now.
+            self._forget()
+            return
+        if self._protocol._perMessageCompress is not None:
+            self._is_compressing = True
+            Outbox._start(self)
+            return
+        # After the upgrade the HTTP channel is still registered here, with nothing more to produce.
+        self._transport.unregisterProducer()
+        self._transport.registerProducer(self, True)
+        self._is_producer = True
+        # autobahn drops a client that sends too much without a word; this way it is told, with 1009.
+        self._protocol.failByDrop = False
+        shutdown = _shutdown_of(self._protocol.server)
+        self._write_at_once = _plain_send(self._transport)
+        # A client that closes has autobahn unregister us: the transport would not tell.
+        self._protocol.is_closed.addCallback(self._stop)
+        if shutdown.is_under_way:
+            # A proxy's connection that was open already.
+            self.close_now(CLOSE_RESTART)
+        else:
+            super()._start()
+
+    def _stop(self, protocol: Any) -> Any:
+        self.stopProducing()
+        return protocol
+
+    def _may_write(self) -> bool:
+        # Not in the middle of a message that somebody sends in pieces through autobahn's own interface.
+        return not self._protocol.send_state
+
+    def _write_frames(self, frames: bytes) -> None:
+        protocol, transport = self._protocol, self._transport
+        if protocol.state != _STATE_OPEN:
+            self._is_flowing = False
+            return
+        if protocol.send_queue:
+            # Something of autobahn's own waits there for its turn; ours is after that.
+            protocol.sendData(frames)
+            return
+        if self._write_at_once is not None and not transport.dataBuffer and not transport._tempDataBuffer:
+            # Twisted's write() only notes the data and has the reactor watch the socket, write, and stop watching:
+            # three system calls where one does. With nothing buffered, writing at once keeps the order.
+            try:
+                sent = self._write_at_once(frames)
+            except OSError:
+                sent = 0  # The socket's buffer is full, or the connection lost: for Twisted to find out.
+            if sent == len(frames):
+                return
+            frames = frames[sent:]
+        transport.write(frames)
+
+    def _write_closing(self, code: int, reason: str | None) -> None:
+        protocol = self._protocol
+        if protocol.state == _STATE_OPEN:
+            # Its sendClose() refuses the codes that RFC 6455 has for servers, such as 1009 and 1013.
+            protocol.closeHandshakeTimeout = CLOSE_TIMEOUT
+            protocol.sendCloseFrame(code=code, reasonUtf8=shortened(reason).encode("utf-8") or None)
+
+
+class _Shutdown:
+    """The end of a Daphne server: closes all websockets with 1012, over some time, before Twisted stops.
+
+    Daphne itself cancels the applications then, but trips over any connection that began within the last second, and
+    gives up; nor does it wait for more than the first of them.
+    """
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._http_factory = getattr(server, "http_factory", None)
+        self._internet = sys.modules["twisted.internet"]
+        self.is_under_way = False
+        self._internet.reactor.addSystemEventTrigger("before", "shutdown", self._begin)
+
+    def _begin(self) -> Any:
+        self.is_under_way = True
+        self._stop_listening()
+        outboxes = [each for each in map(_outbox_of, list(self._server.connections)) if each is not None]
+        logger.info("Closing %s websockets within %s s.", len(outboxes), settings.WS4CHANNELS_SHUTDOWN_SPREAD)
+        for outbox in outboxes:
+            outbox.close_for_restart()
+        # The reactor goes on until this is done.
+        end = asyncio.ensure_future(self._wait_for([each.owner for each in outboxes if each.owner is not None]))
+        return self._internet.defer.Deferred.fromFuture(end)
+
+    def _stop_listening(self) -> None:
+        for port in self._internet.reactor.getReaders():
+            factory = getattr(port, "factory", None)
+            # With TLS, Twisted wraps it.
+            if hasattr(port, "stopListening") and getattr(factory, "wrappedFactory", factory) is self._http_factory:
+                port.stopListening()
+
+    async def _wait_for(self, tasks: list[asyncio.Task[Any]]) -> None:
+        """Wait until the sockets' tasks have ended; then end all others, and those whose clients do not answer."""
+        if tasks:
+            await asyncio.wait(tasks, timeout=settings.WS4CHANNELS_SHUTDOWN_SPREAD + _LAST_WRITES)
+        # As asyncio.run() does, which Daphne does not use: the hub's task is one of them.
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        if others:
+            await asyncio.wait(others, timeout=2 * _LAST_WRITES)
+
+
+def _outbox_of(protocol: Any) -> DaphneOutbox | None:
+    producer = getattr(getattr(protocol, "transport", None), "producer", None)
+    # TLS has it in a membrane of Twisted's.
+    outbox = getattr(producer, "_producer", producer)
+    return outbox if isinstance(outbox, DaphneOutbox) else None
+
+
+def _plain_send(transport: Any) -> Callable[[bytes], int] | None:
+    """Return the ``send`` of the socket below a transport, or None if bytes do not get there as they are: with TLS."""
+    handle = transport.getHandle() if hasattr(transport, "getHandle") else None
+    if not isinstance(handle, socket.socket) or getattr(transport, "TLS", False):
+        return None
+    return handle.send if hasattr(transport, "dataBuffer") else None
+
+
+_shutdowns: weakref.WeakKeyDictionary[Any, _Shutdown] = weakref.WeakKeyDictionary()
+
+
+def _shutdown_of(server: Any) -> _Shutdown:
+    """Return the one shutdown of a Daphne server."""
+    if server not in _shutdowns:
+        _shutdowns[server] = _Shutdown(server)
+    return _shutdowns[server]

@@ -1,0 +1,88 @@
+"""uvicorn: its ``websockets-sansio`` protocol on an asyncio transport."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from typing import Any
+
+from ws4channels.delivery.outbox import CLOSE_TIMEOUT, Send
+from ws4channels.delivery.servers.direct import DirectOutbox
+
+_CLASS = ("uvicorn.protocols.websockets.websockets_sansio_impl", "WebSocketsSansIOProtocol")
+_ATTRIBUTES = ("close_sent", "conn", "disconnected", "handshake_complete", "shutdown", "transport", "writable")
+
+
+def uvicorn_protocol(send: Any) -> Any:
+    """Return uvicorn's protocol object if `send` is its own and all is as this module expects, else None."""
+    protocol: Any = getattr(send, "__self__", None)
+    cls: Any = type(protocol)
+    if (cls.__module__, cls.__name__) != _CLASS or getattr(send, "__func__", None) is not cls.send:
+        return None
+    is_familiar = all(hasattr(protocol, name) for name in _ATTRIBUTES)
+    # With an extension, such as compression, frames are not ours to build.
+    return protocol if is_familiar and not protocol.conn.extensions else None
+
+
+class UvicornOutbox(DirectOutbox):
+    """Writes to the asyncio transport of uvicorn's ``websockets-sansio`` protocol; waits while that is full."""
+
+    __slots__ = ("_abort",)
+
+    def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
+        super().__init__(send, protocol, **kwargs)
+        self._abort: asyncio.TimerHandle | None = None
+
+    def close_now(self, code: int, reason: str | None = None) -> None:
+        """Close the socket; the client has ten seconds to read why."""
+        self._is_flowing = False
+        # uvicorn's send waits until the client reads, which this one does not.
+        self._protocol.writable.set()
+        super().close_now(code, reason)
+        self._abort = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._transport.abort)
+
+    async def aclose(self) -> None:
+        """Stop writing."""
+        self._is_flowing = False
+        vars(self._protocol).pop("shutdown", None)
+        await super().aclose()
+        if self._abort is not None and self._protocol.disconnected:
+            self._abort.cancel()
+
+    def close_for_restart(self) -> None:
+        """Close the socket with 1012 within ``WS4CHANNELS_SHUTDOWN_SPREAD`` seconds; until then, send on."""
+        if self.is_closed:
+            self._say_goodbye()
+        else:
+            super().close_for_restart()
+
+    def _start(self) -> None:
+        # A uvicorn that ends calls it for all sockets in one go, and knows no other way of being told to wait.
+        self._protocol.shutdown = self.close_for_restart
+        super()._start()
+
+    def _say_goodbye(self) -> None:
+        # As uvicorn does it: this one does not wait for the client's answer.
+        self._is_flowing = False
+        vars(self._protocol).pop("shutdown", None)
+        self._protocol.shutdown()
+
+    def _write_frames(self, frames: bytes) -> None:
+        protocol = self._protocol
+        # Nothing may follow a close frame. For one of its own, and for its answer to one, uvicorn has no flag.
+        if protocol.close_sent or protocol.disconnected or self._transport.is_closing():
+            self._is_flowing = False
+            self._forget()
+            return
+        self._transport.write(frames)
+        if not protocol.writable.is_set():
+            self._is_flowing = False
+            self._writer = contextvars.Context().run(asyncio.create_task, self._wait_until_writable())
+
+    async def _wait_until_writable(self) -> None:
+        await self._protocol.writable.wait()
+        self._is_flowing = True
+        self.flush()
+
+    def _write_closing(self, code: int, reason: str | None) -> None:
+        super().close_now(code, reason)

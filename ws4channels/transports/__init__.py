@@ -1,0 +1,1 @@
+"""Messages between processes: through a Django Channels layer, or through Redis itself. Private."""

@@ -1,0 +1,78 @@
+"""Publish through any Django Channels layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgiref.sync import async_to_sync
+
+from ws4channels.audience import group_of
+from ws4channels.transports import publishing_loop
+from ws4channels.transports.layer_hosts import describe
+from ws4channels.transports.layer_receiver import LayerReceiver
+from ws4channels.transports.message_loss import NumberedReceiver, Numbers
+from ws4channels.transports.messages import Publication
+
+
+class ChannelLayerTransport:
+    """Publishes through any channel layer: one ``group_send`` a key, on the loop that publishes."""
+
+    receiver_class: type[LayerReceiver] = NumberedReceiver
+
+    def __init__(self, layer: Any) -> None:
+        self._layer = layer
+        self._numbers = Numbers()
+
+    @property
+    def server(self) -> str:
+        """What the layer speaks to, for log lines."""
+        hosts = getattr(self._layer, "hosts", None)
+        if not hosts:
+            return type(self._layer).__name__
+        return ", ".join(describe(host) for host in hosts)
+
+    async def open_receiver(self) -> LayerReceiver:
+        """Open the receiver of a hub on the running loop."""
+        return await self.receiver_class.open(self._layer)
+
+    def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]] | None:
+        """Return channel and body of each PUBLISH that publishes `publication` at the Redis of `pool`.
+
+        None where this transport does not publish through that Redis, or not by PUBLISH: then `publish` does it.
+        """
+        return None
+
+    def publish(self, publication: Publication) -> None:
+        """Publish from a thread that runs no event loop."""
+        publishing_loop.run_from_thread(lambda _: self._send(publication))
+
+    async def apublish(self, publication: Publication) -> None:
+        """Publish from any event loop."""
+        await publishing_loop.run(lambda _: self._send(publication))
+
+    async def _send(self, publication: Publication) -> None:
+        is_numbered = issubclass(self.receiver_class, NumberedReceiver)
+        for key, event in publication.events():
+            await self._layer.group_send(group_of(key), self._numbers.number(key, event) if is_numbered else event)
+
+
+class InMemoryTransport(ChannelLayerTransport):
+    """Publishes to Channels' in-memory layer, whose queues belong to the loop of those who listen.
+
+    That is the hub's loop. In a process without a hub it is the caller's, or, for sync code, the one that asgiref knows
+    as the caller's caller: so a site's tests of its own consumers work.
+    """
+
+    def publish(self, publication: Publication) -> None:
+        """Publish from a thread that runs no event loop."""
+        if publishing_loop.is_attached():
+            super().publish(publication)
+        else:
+            async_to_sync(self._send)(publication)
+
+    async def apublish(self, publication: Publication) -> None:
+        """Publish from any event loop."""
+        if publishing_loop.is_attached():
+            await super().apublish(publication)
+        else:
+            await self._send(publication)

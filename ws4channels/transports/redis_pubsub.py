@@ -1,0 +1,274 @@
+"""What one hub receives through Redis itself: channels named as the keys, over one connection that mends itself.
+
+Redis answers the commands of a connection in order, between the messages it sends. So a PING behind a command tells
+when that command is done, and that everything published before has been received.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from ws4channels import connections, settings
+from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisError
+from ws4channels.connections.deadlines import within
+from ws4channels.counters import counts
+from ws4channels.transports.messages import Publication, build_event, to_payload
+
+logger = logging.getLogger(__name__)
+
+_CONFIRM_TIMEOUT = 5.0
+_CONNECT_TIMEOUT = 2.0
+_PATIENCE = 1.0
+"""Seconds for which joining waits for a connection that is being made anew."""
+_FIRST_DELAY = 0.05
+_MAX_DELAY = 1.0
+
+
+class RedisReceiver:
+    """What one hub receives from Redis. `open` it on the loop that uses it; `receive` has to run for all else to end.
+
+    `connect` returns a new connection of redis-py, connected, with replies as bytes and without a socket timeout. When
+    the connection breaks, `receive` makes another and subscribes to everything again.
+    """
+
+    renewal_interval = None
+
+    def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
+        self.generation = 0
+        """How often the connection has been another one than before, so that messages may have been lost."""
+        self._connect = connect
+        self._connection: Any = None
+        self._ready = asyncio.Event()
+        self._keys: dict[bytes, str] = {}
+        self._strays: set[bytes] = set()
+        """Channels that Redis may still have us subscribed to, and that nobody wants."""
+        self._heartbeat: bytes | None = None
+        self._confirmations: dict[bytes, asyncio.Future[None]] = {}
+        self._numbers = itertools.count()
+        self._resubscribing: bytes | None = None
+        self._delay = _FIRST_DELAY
+
+    @classmethod
+    async def open(cls, connect: Callable[[], Awaitable[Any]]) -> RedisReceiver:
+        """Connect. Raises what redis-py raises if that does not succeed."""
+        receiver = cls(connect)
+        receiver._connection = await within(_CONFIRM_TIMEOUT, connect())
+        receiver._ready.set()
+        return receiver
+
+    async def aclose(self, keys: Iterable[str] = ()) -> None:
+        """Close the connection, and with it all subscriptions, when nobody receives any more."""
+        connection, self._connection = self._connection, None
+        self._fail_confirmations("The receiver was closed.")
+        if connection is not None:
+            await connection.disconnect()
+
+    async def join(self, keys: Iterable[str]) -> None:
+        """Subscribe to `keys` and wait until Redis has done it. What is published from then on is received."""
+        channels = {key.encode("utf-8"): key for key in keys}
+        await self._wait_for_connection()
+        # As the original: who publishes the heartbeat's text to a key, past our publishers, reaches nobody.
+        heartbeat = settings.WS4REDIS_HEARTBEAT
+        self._heartbeat = None if heartbeat is None else heartbeat.encode("utf-8")
+        try:
+            await within(_CONFIRM_TIMEOUT, self._subscribe(channels))
+        except BaseException:
+            self._forget(channels)
+            raise
+
+    async def leave(self, key: str) -> None:
+        """Unsubscribe from `key`."""
+        self._forget([key.encode("utf-8")])
+        if self._connection is not None:
+            await within(_CONFIRM_TIMEOUT, self._send())
+
+    async def catch_up(self) -> None:
+        """Return when everything that was published before this call has been received."""
+        await self._wait_for_connection()
+        await within(_CONFIRM_TIMEOUT, self._confirm())
+
+    async def restore(self) -> None:
+        """Do nothing: `receive` mends the connection."""
+
+    async def hang_up(self) -> None:
+        """Close the connection; `receive` notices and makes another."""
+        if self._connection is not None:
+            await self._connection.disconnect(nowait=True)
+
+    async def probe(self, timeout: float) -> None:
+        """Return when Redis has answered over the connection that messages come by.
+
+        Raises redis-py's ConnectionError while there is none, and asyncio.TimeoutError after `timeout` seconds.
+        """
+        if not self._ready.is_set():
+            raise RedisConnectionError("The connection that receives messages is being made anew.")
+        await within(timeout, self._confirm())
+
+    async def receive(self) -> dict[str, Any]:
+        """Wait for the next event of a joined key, for as long as it takes, whatever happens to the connection."""
+        while True:
+            connection = self._connection
+            if connection is None:
+                await self._reconnect()
+                continue
+            try:
+                reply = await connection.read_response()
+            except ResponseError as error:
+                self._refuse_oldest(error)
+                continue
+            except (*UNREACHABLE, RedisError) as error:
+                self._lose(error)
+                continue
+            event = self._take(reply)
+            if event is not None:
+                return event
+
+    def _take(self, reply: Any) -> dict[str, Any] | None:
+        """Return the event of a message that somebody may want; see to everything else that Redis says."""
+        if type(reply) is not list:
+            # The answer to PING where no channel is subscribed to.
+            self._confirmed(reply)
+        elif reply[0] == b"message":
+            key, raw = self._keys.get(reply[1]), reply[2]
+            # What is not wanted any more may still be under way.
+            if key is not None and raw and raw != self._heartbeat:
+                return build_event(key, to_payload(raw), is_kept=None)
+        elif reply[0] == b"pong":
+            self._confirmed(reply[1])
+        return None
+
+    # --- commands -----------------------------------------------------------------------------------------------------
+
+    async def _subscribe(self, channels: dict[bytes, str]) -> None:
+        self._keys.update(channels)
+        self._strays.difference_update(channels)
+        await self._confirm("SUBSCRIBE", *channels)
+
+    def _forget(self, channels: Iterable[bytes]) -> None:
+        for channel in channels:
+            self._keys.pop(channel, None)
+            # Redis is told with the next command: this runs where nothing can be awaited.
+            self._strays.add(channel)
+
+    async def _confirm(self, *command: Any) -> None:
+        """Send a command and return when Redis has executed it, and all that came before its answer is received."""
+        token = b"%d" % next(self._numbers)
+        self._confirmations[token] = confirmation = asyncio.get_running_loop().create_future()
+        try:
+            await self._send(*([command] if command else []), ("PING", token))
+        except BaseException:
+            self._confirmations.pop(token, None)
+            raise
+        await confirmation
+
+    async def _send(self, *commands: tuple[Any, ...]) -> None:
+        """Send commands; before them, take back what nobody wants. Nothing is awaited before all is written."""
+        connection = self._connection
+        if connection is None:
+            raise RedisConnectionError("The connection that receives messages is lost.")
+        if self._strays:
+            commands = (("UNSUBSCRIBE", *self._strays), *commands)
+            self._strays = set()
+        if commands:
+            await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+
+    def _confirmed(self, token: bytes) -> None:
+        if token == self._resubscribing:
+            self._note_resubscribed()
+        confirmation = self._confirmations.pop(token, None)
+        if confirmation is not None and not confirmation.done():
+            confirmation.set_result(None)
+
+    def _refuse_oldest(self, error: ResponseError) -> None:
+        """Give the error to whoever waits first, for answers come in order. Its PING will be answered all the same."""
+        for confirmation in self._confirmations.values():
+            if not confirmation.done():
+                confirmation.set_exception(error)
+            return
+        logger.error("Redis refuses to subscribe again: %s", str(error))
+
+    def _fail_confirmations(self, reason: str) -> None:
+        confirmations, self._confirmations = self._confirmations, {}
+        for confirmation in confirmations.values():
+            if not confirmation.done():
+                confirmation.set_exception(RedisConnectionError(reason))
+
+    # --- the connection -----------------------------------------------------------------------------------------------
+
+    async def _wait_for_connection(self) -> None:
+        if not self._ready.is_set():
+            try:
+                await within(_PATIENCE, self._ready.wait())
+            except asyncio.TimeoutError as error:
+                raise RedisConnectionError("The connection that receives messages is lost.") from error
+
+    def _lose(self, error: BaseException) -> None:
+        logger.info("The connection that receives messages is lost: %s", str(error))
+        self._connection = None
+        self._ready.clear()
+        # A new connection is subscribed to nothing.
+        self._strays.clear()
+        self._fail_confirmations(f"The connection that receives messages was lost: {error}")
+
+    async def _reconnect(self) -> None:
+        """Make a new connection and send the subscriptions; they stand when `_note_resubscribed` is called."""
+        await asyncio.sleep(random.uniform(0, self._delay))
+        self._delay = min(2 * self._delay, _MAX_DELAY)
+        try:
+            self._connection = await within(_CONNECT_TIMEOUT, self._connect())
+            await within(_CONNECT_TIMEOUT, self._resubscribe())
+        except (*UNREACHABLE, RedisError) as error:
+            logger.debug("Not connected again yet: %s", str(error))
+            self._connection = None
+
+    async def _resubscribe(self) -> None:
+        self._resubscribing = b"again %d" % next(self._numbers)
+        subscribe = [("SUBSCRIBE", *self._keys)] if self._keys else []
+        await self._send(*subscribe, ("PING", self._resubscribing))
+
+    def _note_resubscribed(self) -> None:
+        self._resubscribing = None
+        self._delay = _FIRST_DELAY
+        self.generation += 1
+        counts["reconnects"] += 1
+        self._ready.set()
+        logger.info("The connection that receives messages was made anew.")
+
+
+class RedisTransport:
+    """Publishes to Redis channels named as the keys, byte for byte, as the original does.
+
+    The PUBLISH commands travel in the pipeline that keeps the message, to whatever Redis that goes.
+    """
+
+    receiver_class = RedisReceiver
+
+    def __init__(self, connection: Mapping[str, Any]) -> None:
+        self._connector = connections.build_connector(connection)
+
+    @property
+    def server(self) -> str:
+        """The Redis that carries the messages, for log lines."""
+        return self._connector.server
+
+    async def open_receiver(self) -> RedisReceiver:
+        """Open the receiver of a hub on the running loop."""
+        return await self.receiver_class.open(self._connector.connect)
+
+    def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]]:
+        """Return one PUBLISH a key."""
+        raw = publication.raw
+        return [(key, raw) for key in publication.keys]
+
+    def publish(self, publication: Publication) -> None:
+        """Do nothing: all is published in the pipeline that keeps the message."""
+
+    async def apublish(self, publication: Publication) -> None:
+        """Do nothing, as `publish`."""
