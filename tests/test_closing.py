@@ -20,15 +20,15 @@ from tests.layers import ALL, PUBSUB, one_layer, use
 from tests.sockets import Socket, broadcast, connected
 from tests.visitors import signed_in
 from tests.waiting import QUIET, eventually
-from ws4channels.audience import AUDIENCES, build_key, group_of, orders_key
+from ws4channels.audience import AUDIENCES, build_key, close_commands_key, group_of
 from ws4channels.closing import (
     CLOSE_SIGNED_OUT,
-    Order,
+    CloseCommand,
     aclose_sockets,
-    build_order,
+    build_close_command,
     close_sockets,
     end_session,
-    read_order,
+    read_close_command,
     session_mark,
 )
 from ws4channels.counters import counts
@@ -39,7 +39,7 @@ from ws4channels.testing import capture_published
 from ws4channels.transports import publishing
 from ws4channels.transports.messages import Publication
 
-MARY = Order(user="mary")
+MARY = CloseCommand(user="mary")
 
 
 # --- orders -----------------------------------------------------------------------------------------------------------
@@ -50,12 +50,12 @@ MARY = Order(user="mary")
     [
         ({"user": "mary"}, MARY),
         ({"user": User(username="mary")}, MARY),
-        ({"user": 42}, Order(user="42")),
-        ({"session": "key"}, Order(session=session_mark("key"))),
-        ({"session": SimpleNamespace(session_key="key")}, Order(session=session_mark("key"))),
-        ({"facility": "a:b", "code": 4000}, Order(facility="a:b", code=4000)),
-        ({"facility": ""}, Order(facility="")),
-        ({"facility": 42, "user": "mary"}, Order(facility="42", user="mary")),
+        ({"user": 42}, CloseCommand(user="42")),
+        ({"session": "key"}, CloseCommand(session=session_mark("key"))),
+        ({"session": SimpleNamespace(session_key="key")}, CloseCommand(session=session_mark("key"))),
+        ({"facility": "a:b", "code": 4000}, CloseCommand(facility="a:b", code=4000)),
+        ({"facility": ""}, CloseCommand(facility="")),
+        ({"facility": 42, "user": "mary"}, CloseCommand(facility="42", user="mary")),
         # Who has no name or no session has no websockets either; least of all does it mean everybody's.
         ({"user": AnonymousUser()}, None),
         ({"user": ""}, None),
@@ -64,10 +64,10 @@ MARY = Order(user="mary")
         ({"session": SimpleNamespace(session_key=None), "facility": "chat"}, None),
     ],
 )
-def test_arguments_name_whom_they_mean(arguments: dict[str, Any], order: Order | None) -> None:
+def test_arguments_name_whom_they_mean(arguments: dict[str, Any], order: CloseCommand | None) -> None:
     """Users and sessions may be objects or names; the session's key is not in the order."""
     every = {"user": None, "session": None, "facility": None, "code": CLOSE_SIGNED_OUT}
-    assert build_order(**{**every, **arguments}) == order
+    assert build_close_command(**{**every, **arguments}) == order
 
 
 def test_something_must_be_named() -> None:
@@ -90,26 +90,26 @@ def test_code_must_be_one_that_servers_may_send(code: int) -> None:
 @pytest.mark.parametrize(
     ("order", "concerned"),
     [
-        (Order(user="mary"), {("mary", "s", "chat"), ("mary", "t", "news")}),
-        (Order(session="s"), {("mary", "s", "chat"), (None, "s", "news")}),
-        (Order(facility="news"), {("mary", "t", "news"), (None, "s", "news"), (None, None, "news")}),
-        (Order(user="mary", facility="news"), {("mary", "t", "news")}),
-        (Order(user="john", facility="news"), set()),
-        (Order(user="mary", session="s", facility="chat"), {("mary", "s", "chat")}),
+        (CloseCommand(user="mary"), {("mary", "s", "chat"), ("mary", "t", "news")}),
+        (CloseCommand(session="s"), {("mary", "s", "chat"), (None, "s", "news")}),
+        (CloseCommand(facility="news"), {("mary", "t", "news"), (None, "s", "news"), (None, None, "news")}),
+        (CloseCommand(user="mary", facility="news"), {("mary", "t", "news")}),
+        (CloseCommand(user="john", facility="news"), set()),
+        (CloseCommand(user="mary", session="s", facility="chat"), {("mary", "s", "chat")}),
     ],
 )
-def test_order_concerns_those_for_whom_all_of_it_holds(order: Order, concerned: set[Any]) -> None:
+def test_order_concerns_those_for_whom_all_of_it_holds(order: CloseCommand, concerned: set[Any]) -> None:
     """Several criteria narrow it down; who is anonymous is nobody's."""
     sockets = {("mary", "s", "chat"), ("mary", "t", "news"), (None, "s", "news"), (None, None, "news")}
     assert {each for each in sockets if order.concerns(*each)} == concerned
 
 
-def test_order_survives_its_way() -> None:
+def test_close_command_is_read_as_it_was_written() -> None:
     """What is published is read as the same order; it is not kept, and holds no session key."""
-    order = Order("mary", session_mark("session-secret"), "a:b", 4000, True)
+    order = CloseCommand("mary", session_mark("session-secret"), "a:b", 4000, True)
     publication = order.publication()
-    assert read_order(publication.raw.decode()) == order
-    assert (publication.keys, publication.expire) == (("ws4channels:orders",), 0)
+    assert read_close_command(publication.raw.decode()) == order
+    assert (publication.keys, publication.expire) == (("ws4channels:close",), 0)
     assert "session-secret" not in str(Signer(salt="ws4channels.closing").unsign_object(publication.raw.decode()))
 
 
@@ -132,21 +132,21 @@ def forged() -> Iterator[Any]:
 @pytest.mark.parametrize("payload", list(forged()))
 def test_what_is_not_signed_is_no_order(payload: str | bytes) -> None:
     """Only those who know SECRET_KEY give orders."""
-    assert read_order(payload) is None
+    assert read_close_command(payload) is None
 
 
 def test_former_secret_key_is_good_while_it_is_being_replaced(settings: Any) -> None:
     """SECRET_KEY_FALLBACKS lets processes with the new key understand those with the former."""
     payload = MARY.publication().raw.decode()
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", ["tests"]
-    assert read_order(payload) == MARY
+    assert read_close_command(payload) == MARY
 
 
-@pytest.mark.parametrize("prefix", [None, "", "site", "ws4channels", "ws4channels:orders"])
+@pytest.mark.parametrize("prefix", [None, "", "site", "ws4channels", "ws4channels:close"])
 def test_no_audience_has_the_key_of_orders(prefix: str | None) -> None:
     """Whatever users, groups, sessions and facilities are called, messages for them go elsewhere."""
-    key = orders_key(prefix)
-    for text in (key, "orders", "ws4channels:orders", ""):
+    key = close_commands_key(prefix)
+    for text in (key, "orders", "ws4channels:close", ""):
         assert key not in {build_key(prefix, audience, text, text) for audience in AUDIENCES}
 
 
@@ -178,7 +178,7 @@ def backend(request: pytest.FixtureRequest, settings: Any) -> None:
 async def test_user_s_sockets_are_closed_and_no_other() -> None:
     """All websockets for which the user was looked up close, in whatever session; those of others stay."""
     first, second = signed_in("mary"), signed_in("mary")
-    before = counts["closed_by_order"]
+    before = counts["closed_by_command"]
     async with witness(**signed_in("john")), witness():
         sockets = [
             await Socket("/ws/f?subscribe-user", **first).open(),
@@ -187,7 +187,7 @@ async def test_user_s_sockets_are_closed_and_no_other() -> None:
         await aclose_sockets(user="mary")
         for socket in sockets:
             await closed_with(socket, 4401)
-    assert counts["closed_by_order"] == before + 2
+    assert counts["closed_by_command"] == before + 2
 
 
 async def test_session_s_sockets_are_closed_and_no_other() -> None:
@@ -273,8 +273,8 @@ async def test_prefix_keeps_sites_apart(settings: Any, redis_client: redis.Redis
     settings.WS4REDIS_PREFIX = "site"
     async with witness("/ws/f?subscribe-broadcast&subscribe-user", **signed_in("mary")):
         await publishing.apublish(order)
-    assert order.keys == ("ws4channels:orders",)
-    assert MARY.publication().keys == ("site:ws4channels:orders",)
+    assert order.keys == ("ws4channels:close",)
+    assert MARY.publication().keys == ("site:ws4channels:close",)
 
 
 async def test_orders_are_not_among_what_tests_capture() -> None:
@@ -296,7 +296,7 @@ async def test_orders_are_heard_again_after_an_outage(settings: Any) -> None:
         socket = await Socket("/ws/f?subscribe-user", **signed_in("mary")).open()
         server.restart()
         with server.client() as client:
-            channel = f"asgi__group__{group_of(orders_key(None))}"
+            channel = f"asgi__group__{group_of(close_commands_key(None))}"
             await eventually(lambda: client.pubsub_numsub(channel)[0][1], "the process listens again")
         await aclose_sockets(user="mary")
         await closed_with(socket, 4401)
@@ -319,60 +319,60 @@ class NamesAnything(RedisSubscriber):
         """Let the message itself say where it goes."""
         key, _, text = message.partition(b" ")
         if key == b"to-orders":
-            self._publishers = {orders_key(None)}
+            self._publishers = {close_commands_key(None)}
         super().publish_message(text, expire)
 
 
 @pytest.mark.parametrize("verb", ["listen", "talk"])
-async def test_no_subscriber_may_name_the_key_of_orders(
+async def test_subscriber_that_names_the_key_of_close_commands_is_refused(
     settings: Any, caplog: pytest.LogCaptureFixture, verb: str
 ) -> None:
     """Whoever would read or give orders is refused, and the log says why; other names are the site's to choose."""
     settings.WS4REDIS_SUBSCRIBER = f"{__name__}.NamesAnything"
     async with connected(f"/ws/own:key?{verb}"):
         pass
-    socket = Socket(f"/ws/ws4channels:orders?{verb}")
+    socket = Socket(f"/ws/ws4channels:close?{verb}")
     assert await socket.is_refused()
     await socket.leave(1006)
     assert caplog.messages == [
-        "Refused a websocket to /ws/ws4channels:orders: SuspiciousOperation: "
-        "The subscriber names the key by which servers are given orders."
+        "Refused a websocket to /ws/ws4channels:close: SuspiciousOperation: "
+        "The subscriber names the key of close commands."
     ]
 
 
-async def test_order_of_a_client_is_ignored(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_close_command_of_a_client_is_ignored(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Even where a site's code publishes what a client sent to the key of orders, nothing closes; it is counted."""
     settings.WS4REDIS_SUBSCRIBER = f"{__name__}.NamesAnything"
-    before = counts["orders_refused"]
+    before = counts["close_commands_refused"]
     unsigned = Signer(key="guessed", salt="ws4channels.closing").sign_object({"facility": "f"})
     async with witness(), connected("/ws/f?publish-broadcast") as client:
         await client.send_to(f"to-orders {unsigned}")
-        await eventually(lambda: counts["orders_refused"] == before + 1, "the order is counted")
-    assert caplog.messages == ["Ignored an order to close websockets that was not signed with this site's SECRET_KEY."]
+        await eventually(lambda: counts["close_commands_refused"] == before + 1, "the order is counted")
+    assert caplog.messages == ["Ignored a close command that was not signed with this site's SECRET_KEY."]
 
 
 @pytest.mark.usefixtures("backend")
 async def test_publishing_to_the_key_reaches_no_client() -> None:
     """A message at the key of orders is an order or nothing; no client is subscribed to it."""
-    before = counts["orders_refused"]
+    before = counts["close_commands_refused"]
     async with witness() as socket:
-        await publishing.apublish(Publication((orders_key(None),), b"hello", 60))
-        await eventually(lambda: counts["orders_refused"] == before + 1, "it is counted")
+        await publishing.apublish(Publication((close_commands_key(None),), b"hello", 60))
+        await eventually(lambda: counts["close_commands_refused"] == before + 1, "it is counted")
         assert await socket.receive_nothing(timeout=QUIET)
 
 
-@pytest.mark.parametrize("facility", ["ws4channels:orders", ":ws4channels:orders", "orders"])
+@pytest.mark.parametrize("facility", ["ws4channels:close", ":ws4channels:close", "orders"])
 async def test_facility_with_the_name_of_the_key_is_an_ordinary_one(facility: str) -> None:
     """Clients and publishers may call facilities what they like."""
-    before = counts["orders_refused"]
+    before = counts["close_commands_refused"]
     async with connected(f"/ws/{facility}?subscribe-broadcast&publish-broadcast&echo") as socket:
         await socket.send_to(MARY.publication().raw.decode())
         assert await socket.next() == MARY.publication().raw.decode()
         await RedisPublisher(facility=facility, broadcast=True).apublish_message("hello")
         assert await socket.next() == "hello"
-    assert counts["orders_refused"] == before
+    assert counts["close_commands_refused"] == before
 
 
 def test_final_order_is_only_for_sessions_that_end() -> None:
     """What `close_sockets` orders ends nobody's session."""
-    assert build_order("mary", "key", None, 4401) == replace(MARY, session=session_mark("key"), is_final=False)
+    assert build_close_command("mary", "key", None, 4401) == replace(MARY, session=session_mark("key"), is_final=False)

@@ -23,7 +23,7 @@ from tests.sockets import Socket, broadcast, connected
 from tests.visitors import signed_in
 from tests.waiting import QUIET, TIMEOUT, eventually
 from ws4channels import settings as ws4channels_settings
-from ws4channels.audience import group_name, group_of, orders_key
+from ws4channels.audience import close_commands_key, group_name, group_of
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
 from ws4channels.delivery import outbox as outbox_module
@@ -813,7 +813,7 @@ def what_is_left() -> list[object]:
 def joined_groups(client: redis.Redis) -> set[str]:
     """Return the groups that any process has joined in Redis for its websockets."""
     names = client.pubsub_channels("asgi__group__ws4channels.*")
-    return {name.decode().removeprefix("asgi__group__") for name in names} - {group_of(orders_key(None))}
+    return {name.decode().removeprefix("asgi__group__") for name in names} - {group_of(close_commands_key(None))}
 
 
 @pytest.mark.parametrize("backend", [PUBSUB, IN_MEMORY, REDIS], ids=["pubsub", "in-memory", "redis"])

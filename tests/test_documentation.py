@@ -31,7 +31,7 @@ from tests.people import request_of
 from tests.sockets import broadcast, connected
 from tests.test_architecture import MODULES
 from tests.waiting import QUIET, TIMEOUT
-from ws4channels.audience import group_of, orders_key
+from ws4channels.audience import close_commands_key, group_of
 from ws4channels.checks.values import check_settings
 from ws4channels.connections import CLIENT_NAME
 from ws4channels.publisher import RedisPublisher
@@ -277,7 +277,7 @@ async def test_debugging_page_shows_what_redis_answers(
     group = f"asgi__group__{group_of('broadcast:news')}"
     assert answers["GET broadcast:news"] == b"hello"
     assert 0 < answers["TTL broadcast:news"] <= 30
-    orders = f"asgi__group__{group_of(orders_key(None))}"
+    orders = f"asgi__group__{group_of(close_commands_key(None))}"
     assert set(answers["PUBSUB CHANNELS asgi__group__ws4channels.*"]) == {group.encode(), orders.encode()}
     assert answers[f"PUBSUB NUMSUB {group}"] == [group.encode(), 1]
     assert answers["CLIENT LIST TYPE pubsub"].count(b"\n") == 1

@@ -16,7 +16,7 @@ from tests.silence import silent_server
 from tests.sockets import connected
 from tests.terminal import listening, run
 from ws4channels import checks
-from ws4channels.audience import group_of, orders_key
+from ws4channels.audience import close_commands_key, group_of
 from ws4channels.publisher import RedisPublisher
 from ws4channels.status import look
 from ws4channels.status.kept import Kept, escape_glob, find_kept, is_key, measure
@@ -206,7 +206,7 @@ def test_members_of_groups_in_the_core_layer_are_told(settings: Any, redis_clien
         layer = get_channel_layer()
         for channel in ("specific.a!1", "specific.b!1"):
             await layer.group_add(group_of("broadcast:news"), channel)
-        await layer.group_add(group_of(orders_key(None)), "specific.a!1")
+        await layer.group_add(group_of(close_commands_key(None)), "specific.a!1")
 
     asyncio.run(join())
     before = set(redis_client.keys())

@@ -23,7 +23,7 @@ AUDIENCES = (*NAMED_AUDIENCES, BROADCAST)
 
 GROUP_PREFIX = "ws4channels."
 
-_ORDERS = "ws4channels:orders"
+_CLOSE_COMMANDS = "ws4channels:close"
 
 # A colon, or what encoding a colon any number of times gives. Encoding the second kind as well is what keeps
 # two different names apart: without it "a:b" and "a%3Ab" would share a key.
@@ -53,12 +53,12 @@ def build_key(prefix: str | None, audience: str, name: object, facility: str) ->
     return f"{lead}{audience}:{encode_name(str(name))}:{facility}"
 
 
-def orders_key(prefix: str | None) -> str:
+def close_commands_key(prefix: str | None) -> str:
     """Return the key that all server processes of a site listen to, and no client.
 
     It begins with the name of no audience, so `build_key` never gives it.
     """
-    return f"{prefix}:{_ORDERS}" if prefix else _ORDERS
+    return f"{prefix}:{_CLOSE_COMMANDS}" if prefix else _CLOSE_COMMANDS
 
 
 def group_of(key: str) -> str:

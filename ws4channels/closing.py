@@ -3,9 +3,8 @@
 >>> from ws4channels.closing import close_sockets
 >>> close_sockets(user=mary)
 
-An order to close travels as messages do, to a key that every process with websockets listens to. It is signed with
-``SECRET_KEY``, so that nobody who finds a way to publish to that key can close anything, and it names sessions by a
-digest.
+A close command is published to a key that every process with websockets listens to. It is signed with ``SECRET_KEY``,
+so that nobody who finds a way to publish to that key can close anything, and it names sessions by a digest.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from django.core.signing import BadSignature, Signer
 from django.utils.asyncio import async_unsafe
 
 from ws4channels import connections, settings
-from ws4channels.audience import orders_key
+from ws4channels.audience import close_commands_key
 from ws4channels.exceptions import ClosingTypeError, ClosingValueError
 from ws4channels.transports import publishing
 from ws4channels.transports.messages import Payload, Publication
@@ -34,7 +33,7 @@ _CODES_FOR_SERVERS = frozenset([*range(1000, 1004), *range(1007, 1015), *range(3
 
 
 @dataclass(frozen=True)
-class Order:
+class CloseCommand:
     """Which websockets to close: those for which all that is not None holds."""
 
     user: str | None = None
@@ -50,22 +49,22 @@ class Order:
         return self.session in (None, session) and self.user in (None, user) and self.facility in (None, facility)
 
     def publication(self) -> Publication:
-        """Return the order as it is published."""
+        """Return the command as it is published."""
         signed = Signer(salt=_SALT).sign_object(asdict(self))
-        return Publication((orders_key(settings.WS4REDIS_PREFIX),), signed.encode("ascii"), 0)
+        return Publication((close_commands_key(settings.WS4REDIS_PREFIX),), signed.encode("ascii"), 0)
 
 
-def read_order(payload: Payload) -> Order | None:
-    """Return the order that came as `payload`, or None if none of this site's processes gave it."""
+def read_close_command(payload: Payload) -> CloseCommand | None:
+    """Return the close command in `payload`, or None if no process of this site sent it."""
     try:
-        return Order(**Signer(salt=_SALT).unsign_object(str(payload)))
+        return CloseCommand(**Signer(salt=_SALT).unsign_object(str(payload)))
     except (BadSignature, TypeError):
-        # TypeError: an order of another version of this package.
+        # TypeError: a command of another version of this package.
         return None
 
 
 def session_mark(session_key: str) -> str:
-    """Return what stands for a session in orders: a digest, because the key itself signs its owner in."""
+    """Return what stands for a session in close commands: a digest, because the key itself signs its owner in."""
     return blake2b(session_key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
@@ -78,39 +77,39 @@ def close_sockets(*, user: Any = None, session: Any = None, facility: Any = None
 
     Where several are given, those are closed to which all apply. `user` is a user or a username; `session` a session or
     a session key; `facility` is what follows ``WEBSOCKET_URL``. `code` is the close code: 1000 to 1003, 1007 to 1014,
-    or 3000 to 4999. Clients are free to come back; the site's rules say what they may do then. Returns when the order
-    is sent.
+    or 3000 to 4999. Clients are free to come back; the site's rules say what they may do then. Returns when the
+    command is sent.
 
     Raises ClosingTypeError (a TypeError) where nothing is said of what to close, ClosingValueError (a ValueError) for
     other codes, and ``redis.exceptions.ConnectionError`` if Redis does not answer. Raises SynchronousOnlyOperation in a
     thread that runs an event loop: await `aclose_sockets` there.
     """
-    give(build_order(user, session, facility, code))
+    send_close_command(build_close_command(user, session, facility, code))
 
 
 async def aclose_sockets(
     *, user: Any = None, session: Any = None, facility: Any = None, code: int = CLOSE_SIGNED_OUT
 ) -> None:
     """Do as `close_sockets`, from async code."""
-    order = build_order(user, session, facility, code)
-    if order is not None and not publishing.recorders:
-        await publishing.apublish(order.publication())
+    command = build_close_command(user, session, facility, code)
+    if command is not None and not publishing.recorders:
+        await publishing.apublish(command.publication())
 
 
-def give(order: Order | None) -> None:
-    """Send an order, if there is one, from a thread without an event loop."""
-    # What tests record is what the site publishes. They have no other process either.
-    if order is not None and not publishing.recorders:
-        publishing.publish(order.publication(), connections.sync_client())
+def send_close_command(command: CloseCommand | None) -> None:
+    """Send a close command, if there is one, from a thread without an event loop."""
+    # capture_published() does not record close commands: they are not the site's messages.
+    if command is not None and not publishing.recorders:
+        publishing.publish(command.publication(), connections.sync_client())
 
 
 def end_session(session_key: str) -> None:
     """Close a session's websockets, and have none of it opened any more, from a thread without an event loop."""
-    give(Order(session=session_mark(session_key), is_final=True))
+    send_close_command(CloseCommand(session=session_mark(session_key), is_final=True))
 
 
-def build_order(user: Any, session: Any, facility: Any, code: int) -> Order | None:
-    """Return the order for the arguments of `close_sockets`, or None where they name nobody, as anonymous users do."""
+def build_close_command(user: Any, session: Any, facility: Any, code: int) -> CloseCommand | None:
+    """Return the command for the arguments of `close_sockets`; None where they name nobody, as anonymous users do."""
     if code not in _CODES_FOR_SERVERS:
         raise ClosingValueError(f"code is {code!r}; it must be 1000 to 1003, 1007 to 1014, or 3000 to 4999.")
     if user is None and session is None and facility is None:
@@ -122,4 +121,4 @@ def build_order(user: Any, session: Any, facility: Any, code: int) -> Order | No
         session = session_mark(key) if key else ""
     if "" in (user, session):
         return None
-    return Order(user, session, None if facility is None else str(facility), code)
+    return CloseCommand(user, session, None if facility is None else str(facility), code)

@@ -52,7 +52,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     _negotiated: Agreement | None = None
     _hub: Hub | None = None
     _socket: OpenSocket | None = None
-    _ordered_code: int | None = None
+    _commanded_code: int | None = None
     _outbox: Outbox | None = None
     _rate: MessageRate | None = None
     _is_counted = False
@@ -140,8 +140,8 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._begin(hub, agreement, outbox, kept)
 
     async def _agree(self, hub: Hub) -> Agreement:
-        self._socket = socket = hub.sockets.enter(self._close_as_ordered, self.scope.get("client"))
-        # Before anybody is looked up: then no order to close is missed.
+        self._socket = socket = hub.sockets.enter(self._close_by_command, self.scope.get("client"))
+        # Before the user is looked up, so that no close command is missed.
         await hub.sockets.listen(hub.join)
         agreement, request = await negotiate(self.scope, hub.threads, self.load_user)
         self._negotiated = agreement
@@ -159,16 +159,16 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     def _begin(self, hub: Hub, agreement: Agreement, outbox: Outbox, kept: list[Delivery]) -> None:
         counts["sockets_opened"] += 1
         self._is_counted = True
-        if self._ordered_code is not None:
-            outbox.close_now(self._ordered_code)
+        if self._commanded_code is not None:
+            outbox.close_now(self._commanded_code)
             return
         outbox.open(kept)
         if agreement.heartbeat is not None:
             hub.add_heartbeat(outbox, agreement.heartbeat)
 
-    def _close_as_ordered(self, code: int) -> None:
+    def _close_by_command(self, code: int) -> None:
         """Close without regard to what waits; or, during the handshake, when that has come to its end."""
-        self._ordered_code = code
+        self._commanded_code = code
         if self._is_counted and self._outbox is not None and not self._outbox.is_closed:
             self._outbox.close_now(code)
 

@@ -160,7 +160,7 @@ async def test_deleting_a_stored_session_closes_its_sockets(signed_in: HttpReque
     await closed(*sockets)
 
 
-async def test_expired_sessions_are_deleted_without_orders(signed_in: HttpRequest) -> None:
+async def test_expired_sessions_are_deleted_without_close_commands(signed_in: HttpRequest) -> None:
     """`clearsessions` deletes great numbers of them, whose browsers have no cookie any more."""
     socket = await socket_of(signed_in)
     await Session.objects.aupdate(expire_date=timezone.now() - timedelta(seconds=1))

@@ -13,7 +13,7 @@ from django.core.exceptions import PermissionDenied
 from tests.sockets import Socket, connected
 from tests.visitors import signed_in
 from tests.waiting import TIMEOUT, eventually
-from ws4channels.closing import Order, aclose_sockets, end_session, session_mark
+from ws4channels.closing import CloseCommand, aclose_sockets, end_session, session_mark
 from ws4channels.counters import counts
 from ws4channels.delivery import open_sockets as open_sockets_module
 from ws4channels.delivery.hub import get_hub
@@ -49,7 +49,7 @@ class Client:
         return self
 
 
-def give(sockets: OpenSockets, order: Order) -> None:
+def give(sockets: OpenSockets, order: CloseCommand) -> None:
     """Have an order arrive."""
     sockets.put(Delivery(order.publication().raw.decode()))
 
@@ -63,11 +63,11 @@ def test_order_closes_those_whom_it_concerns() -> None:
     mary = Client(sockets).identify(session="s", user="mary")
     other = Client(sockets).identify(session="s", facility="other")
     anonymous = Client(sockets).identify()
-    give(sockets, Order(session="s", code=4001))
+    give(sockets, CloseCommand(session="s", code=4001))
     assert (mary.codes, other.codes, anonymous.codes) == ([4001], [4001], [])
-    give(sockets, Order(user="mary", code=4002))
+    give(sockets, CloseCommand(user="mary", code=4002))
     assert (mary.codes, other.codes, anonymous.codes) == ([4001, 4002], [4001], [])
-    give(sockets, Order(facility="f", code=4003))
+    give(sockets, CloseCommand(facility="f", code=4003))
     assert (mary.codes, other.codes, anonymous.codes) == ([4001, 4002, 4003], [4001], [4003])
 
 
@@ -85,7 +85,7 @@ def test_nothing_is_left_of_who_has_left(settings: Any) -> None:
     for client in [*clients, *clients]:
         sockets.leave(client.socket)
     assert (len(sockets), sockets._by_session, len(sockets._addresses)) == (0, {}, 0)
-    give(sockets, Order(session="s"))
+    give(sockets, CloseCommand(session="s"))
     assert [client.codes for client in clients] == [[], [], [], []]
 
 
@@ -106,12 +106,12 @@ def test_session_that_is_full_is_left_as_it_was(settings: Any) -> None:
 async def test_many_are_closed_in_turns() -> None:
     """Closing a crowd lets the event loop do other things in between; who leaves meanwhile is not closed."""
     sockets = OpenSockets()
-    before = counts["closed_by_order"]
+    before = counts["closed_by_command"]
     clients = [Client(sockets).identify() for _ in range(450)]
-    give(sockets, Order(facility="f"))
+    give(sockets, CloseCommand(facility="f"))
     assert 0 < sum(len(client.codes) for client in clients) < 450
     sockets.leave(clients[-1].socket)
-    await eventually(lambda: counts["closed_by_order"] == before + 449, "all others are closed")
+    await eventually(lambda: counts["closed_by_command"] == before + 449, "all others are closed")
     assert [client.codes for client in clients] == [[4401]] * 449 + [[]]
 
 
@@ -119,16 +119,14 @@ def test_garbage_is_counted_and_logged(caplog: pytest.LogCaptureFixture) -> None
     """What is no order closes nobody, and raises nothing that would end the hub's receiving."""
     sockets = OpenSockets()
     client = Client(sockets).identify()
-    before = counts["orders_refused"]
+    before = counts["close_commands_refused"]
     for payload in ("", "{}", "\x00", b"\xff", "a:b:c"):
         sockets.put(Delivery(payload))
     sockets.put_own(Delivery("--heartbeat--"))
     sockets.flush()
     assert client.codes == []
-    assert counts["orders_refused"] == before + 5
-    assert set(caplog.messages) == {
-        "Ignored an order to close websockets that was not signed with this site's SECRET_KEY."
-    }
+    assert counts["close_commands_refused"] == before + 5
+    assert set(caplog.messages) == {"Ignored a close command that was not signed with this site's SECRET_KEY."}
 
 
 # --- orders during handshakes -----------------------------------------------------------------------------------------
@@ -138,7 +136,7 @@ def test_order_that_comes_during_a_handshake_applies_to_it() -> None:
     """Whoever was looked up before the order came is closed as soon as it is known who that is."""
     sockets = OpenSockets()
     during, other = Client(sockets), Client(sockets)
-    give(sockets, Order(user="mary", code=4001))
+    give(sockets, CloseCommand(user="mary", code=4001))
     after = Client(sockets)
     assert during.identify(user="mary").codes == [4001]
     assert other.identify(user="john").codes == []
@@ -148,7 +146,7 @@ def test_order_that_comes_during_a_handshake_applies_to_it() -> None:
 def test_session_that_is_over_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """A final order holds for handshakes that begin later, too: Django says that a session ends before it does."""
     sockets = OpenSockets()
-    give(sockets, Order(session="s", is_final=True))
+    give(sockets, CloseCommand(session="s", is_final=True))
     assert Client(sockets).identify(session="s").codes == [4401]
     assert Client(sockets).identify(session="t").codes == []
     monkeypatch.setattr(open_sockets_module, "MEMORY_SECONDS", 0.0)
@@ -160,10 +158,10 @@ def test_orders_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     sockets = OpenSockets()
     monkeypatch.setattr(open_sockets_module, "_MOST_REMEMBERED", 10)
     for number in range(30):
-        give(sockets, Order(session=str(number), is_final=True))
+        give(sockets, CloseCommand(session=str(number), is_final=True))
     assert list(sockets._ended) == [str(number) for number in range(20, 30)]
     monkeypatch.setattr(open_sockets_module, "MEMORY_SECONDS", 0.0)
-    give(sockets, Order(session="last", is_final=True))
+    give(sockets, CloseCommand(session="last", is_final=True))
     assert len(sockets._ended) <= 1
     assert sockets._recent.maxlen == 1000
 

@@ -27,7 +27,7 @@ from django.utils.module_loading import import_string
 
 from ws4channels import connections, settings
 from ws4channels.access.limits import check_keys
-from ws4channels.audience import is_authenticated, orders_key, user_of
+from ws4channels.audience import close_commands_key, is_authenticated, user_of
 from ws4channels.closing import session_mark
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.subscriber import RedisSubscriber, SubscribingConnection, check_subscriber_class, facility_of
@@ -178,7 +178,7 @@ class _Negotiation:
             subscribe_keys = _as_texts(subscriber._subscription.channels)
             publish_keys = _as_texts(subscriber._publishers)
             check_keys(subscribe_keys, publish_keys)
-            _refuse_orders_key(subscribe_keys, publish_keys)
+            _refuse_close_commands_key(subscribe_keys, publish_keys)
         except BaseException:
             subscriber.release()
             raise
@@ -233,10 +233,10 @@ def _as_texts(names: Iterable[Any]) -> tuple[str, ...]:
     return tuple(name.decode("utf-8") if isinstance(name, bytes) else str(name) for name in names)
 
 
-def _refuse_orders_key(*keys: tuple[str, ...]) -> None:
-    """See to it that no subscriber lets its client read or give orders, as where a key's name comes from the URL."""
-    if any(orders_key(settings.WS4REDIS_PREFIX) in each for each in keys):
-        raise SuspiciousOperation("The subscriber names the key by which servers are given orders.")
+def _refuse_close_commands_key(*keys: tuple[str, ...]) -> None:
+    """Refuse a subscriber that names the key of close commands, as one may that takes names from the URL."""
+    if any(close_commands_key(settings.WS4REDIS_PREFIX) in each for each in keys):
+        raise SuspiciousOperation("The subscriber names the key of close commands.")
 
 
 def _session_of(request: Any) -> str | None:

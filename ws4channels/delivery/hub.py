@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ws4channels import settings
-from ws4channels.audience import orders_key
+from ws4channels.audience import close_commands_key
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.counters import counts
 from ws4channels.delivery.heartbeats import HeartbeatClock
@@ -68,7 +68,7 @@ class Hub:
     @property
     def key_count(self) -> int:
         """How many keys websockets want."""
-        return len(self._wanted) - (orders_key(settings.WS4REDIS_PREFIX) in self._wanted)
+        return len(self._wanted) - (close_commands_key(settings.WS4REDIS_PREFIX) in self._wanted)
 
     async def join(self, subscriber: Subscriber, keys: tuple[str, ...]) -> list[Delivery]:
         """Deliver to `subscriber` what is published to `keys` from now on, and return their kept messages.
@@ -154,7 +154,7 @@ class Hub:
             self._heartbeats.stop()
             self.threads.shutdown(wait=False)
             await publishing.aclose()
-            # Sockets leave their keys themselves, if they have the time. That of orders is joined to the end.
+            # Websockets leave their keys themselves if there is time; the key of close commands is joined to the end.
             await receiver.aclose(tuple(self._wanted))
 
     async def _recover(self) -> int:

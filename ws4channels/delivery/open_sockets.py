@@ -1,7 +1,7 @@
-"""The websockets of one hub by session and address: how many there are, and which of them an order closes.
+"""Open websockets of one hub by session and address: count them, and close those that a close command names.
 
-An order may come while a handshake is under way that has looked at the session before. So what was ordered is
-remembered for a while, and applied to websockets when their handshakes end.
+A close command may arrive during a handshake that has already looked at the session. So commands are remembered for a
+while, and applied to websockets when their handshakes end.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from ws4channels import settings
-from ws4channels.audience import orders_key
-from ws4channels.closing import CLOSE_SIGNED_OUT, Order, read_order
+from ws4channels.audience import close_commands_key
+from ws4channels.closing import CLOSE_SIGNED_OUT, CloseCommand, read_close_command
 from ws4channels.counters import counts
 from ws4channels.exceptions import TooManySockets
 from ws4channels.transports.messages import Delivery
@@ -25,10 +25,10 @@ from ws4channels.transports.messages import Delivery
 logger = logging.getLogger(__name__)
 
 MEMORY_SECONDS = 60.0
-"""How long an order is remembered: longer than any handshake, and than a view may need from the signal that somebody
-signs out to the end of its transaction."""
+"""How long a close command is remembered: longer than any handshake, and longer than a view takes from the signal that
+a user signs out to the end of its transaction."""
 
-_MOST_REMEMBERED = 10_000  # sessions; of other orders, which come one by one, a tenth
+_MOST_REMEMBERED = 10_000  # sessions; a tenth of that for other close commands
 _CLOSED_PER_TURN = 100
 _NETWORK_BITS = 64  # the smallest IPv6 network that a provider assigns to one customer
 
@@ -59,14 +59,14 @@ class OpenSocket:
 
 
 class OpenSockets:
-    """Knows all websockets of a hub, and is the hub's subscriber to orders. For one event loop."""
+    """Knows all websockets of a hub, and carries out close commands. For one event loop."""
 
     def __init__(self) -> None:
         self._sockets: dict[OpenSocket, None] = {}
         self._by_session: dict[str, dict[OpenSocket, None]] = {}
         self._addresses = AddressCount()
         self._ended: dict[str, float] = {}
-        self._recent: deque[tuple[float, Order]] = deque(maxlen=_MOST_REMEMBERED // 10)
+        self._recent: deque[tuple[float, CloseCommand]] = deque(maxlen=_MOST_REMEMBERED // 10)
         self._key: str | None = None
 
     def __len__(self) -> int:
@@ -74,7 +74,7 @@ class OpenSockets:
 
     async def listen(self, join: Callable[[Any, tuple[str, ...]], Awaitable[Any]]) -> None:
         """Have the hub, whose `join` this is, hand over the orders from now on. Does nothing the second time."""
-        key = orders_key(settings.WS4REDIS_PREFIX)
+        key = close_commands_key(settings.WS4REDIS_PREFIX)
         if key != self._key:
             await join(self, (key,))
             self._key = key
@@ -87,7 +87,7 @@ class OpenSockets:
         return OpenSocket(close, time.monotonic(), self._addresses.enter(client))
 
     def identify(self, socket: OpenSocket, identity: Identity) -> None:
-        """Note whose websocket it is, as soon as that is known, and close it if that was ordered meanwhile.
+        """Note whose websocket it is; close it if a close command that came during the handshake names it.
 
         Raises TooManySockets if the session has as many as it may.
         """
@@ -96,7 +96,7 @@ class OpenSockets:
             self._by_session.setdefault(identity.session, {})[socket] = None
         self._sockets[socket] = None
         socket.identity = identity
-        code = self._ordered_code(socket, identity)
+        code = self._commanded_code(socket, identity)
         if code is not None:
             self._close([socket], code)
 
@@ -117,62 +117,62 @@ class OpenSockets:
         # The hub counts what it hands out; this goes to no websocket.
         counts["deliveries"] -= 1
         counts["bytes_delivered"] -= delivery.size
-        order = read_order(delivery.payload)
-        if order is None:
-            counts["orders_refused"] += 1
-            logger.warning("Ignored an order to close websockets that was not signed with this site's SECRET_KEY.")
+        command = read_close_command(delivery.payload)
+        if command is None:
+            counts["close_commands_refused"] += 1
+            logger.warning("Ignored a close command that was not signed with this site's SECRET_KEY.")
             return
-        self._remember(order)
-        concerned = self._concerned(order)
+        self._remember(command)
+        concerned = self._concerned(command)
         if concerned:
-            logger.info("Closing %s websockets with %s, as ordered.", len(concerned), order.code)
-            self._close(concerned, order.code)
+            logger.info("Closing %s websockets with %s because of a close command.", len(concerned), command.code)
+            self._close(concerned, command.code)
 
     def put_own(self, delivery: Delivery) -> None:
         """Take a heartbeat, which nobody sends here."""
 
     def flush(self) -> None:
-        """Do nothing: an order is carried out when it comes."""
+        """Do nothing: an command is carried out when it comes."""
 
-    def _concerned(self, order: Order) -> list[OpenSocket]:
-        candidates = self._sockets if order.session is None else self._by_session.get(order.session, {})
-        return [socket for socket in candidates if _concerns(order, socket.identity)]
+    def _concerned(self, command: CloseCommand) -> list[OpenSocket]:
+        candidates = self._sockets if command.session is None else self._by_session.get(command.session, {})
+        return [socket for socket in candidates if _concerns(command, socket.identity)]
 
     def _close(self, sockets: list[OpenSocket], code: int) -> None:
         """Close some now, and the others in later turns of the event loop, which has more to do."""
         for socket in sockets[:_CLOSED_PER_TURN]:
             if socket in self._sockets:
-                counts["closed_by_order"] += 1
+                counts["closed_by_command"] += 1
                 socket.close(code)
         later = sockets[_CLOSED_PER_TURN:]
         if later:
             asyncio.get_running_loop().call_soon(self._close, later, code)
 
-    def _remember(self, order: Order) -> None:
+    def _remember(self, command: CloseCommand) -> None:
         now = time.monotonic()
-        if not order.is_final or order.session is None:
-            self._recent.append((now, order))
+        if not command.is_final or command.session is None:
+            self._recent.append((now, command))
             return
-        self._ended.pop(order.session, None)
-        self._ended[order.session] = now
+        self._ended.pop(command.session, None)
+        self._ended[command.session] = now
         while len(self._ended) > _MOST_REMEMBERED or now - next(iter(self._ended.values())) > MEMORY_SECONDS:
             del self._ended[next(iter(self._ended))]
 
-    def _ordered_code(self, socket: OpenSocket, identity: Identity) -> int | None:
-        """Return the code with which a websocket is to be closed by an order that came during its handshake."""
+    def _commanded_code(self, socket: OpenSocket, identity: Identity) -> int | None:
+        """Return the close code of a close command that came during the handshake and names this websocket, or None."""
         ended_at = -math.inf if identity.session is None else self._ended.get(identity.session, -math.inf)
         if time.monotonic() - ended_at < MEMORY_SECONDS:
             return CLOSE_SIGNED_OUT
-        for heard_at, order in reversed(self._recent):
+        for heard_at, command in reversed(self._recent):
             if heard_at < socket.began_at:
                 break
-            if _concerns(order, identity):
-                return order.code
+            if _concerns(command, identity):
+                return command.code
         return None
 
 
-def _concerns(order: Order, identity: Identity | None) -> bool:
-    return identity is not None and order.concerns(identity.user, identity.session, identity.facility)
+def _concerns(command: CloseCommand, identity: Identity | None) -> bool:
+    return identity is not None and command.concerns(identity.user, identity.session, identity.facility)
 
 
 def check_session(count: int) -> None:

@@ -17,7 +17,7 @@ from channels_redis.core import RedisChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from ws4channels import connections, settings
-from ws4channels.audience import GROUP_PREFIX, group_of, orders_key
+from ws4channels.audience import GROUP_PREFIX, close_commands_key, group_of
 from ws4channels.status.kept import escape_glob, is_key, patterns
 from ws4channels.status.server import Latency
 from ws4channels.transports.contract import Receiver, Transport
@@ -107,13 +107,13 @@ async def _in_pubsub_layer(layer: Any, keys: list[str]) -> Listening:
     counts: dict[str, int] = {}
     hubs = 0
     by_channel = {channel_of(group_of(key)): key for key in keys}
-    # To orders every process listens, whoever is connected.
-    orders = channel_of(group_of(orders_key(settings.WS4REDIS_PREFIX)))
+    # Every process listens to close commands, even without websockets.
+    close_commands = channel_of(group_of(close_commands_key(settings.WS4REDIS_PREFIX)))
     for shard in layer._shards:
         async with shard._lock:
             shard._ensure_redis()
         client = shard._redis
-        here = set(_texts(await client.pubsub_channels(escape_glob(channel_of(GROUP_PREFIX)) + "*"))) - {orders}
+        here = set(_texts(await client.pubsub_channels(escape_glob(channel_of(GROUP_PREFIX)) + "*"))) - {close_commands}
         joined |= here
         hubs += len(await client.pubsub_channels(escape_glob(channel_of(HUB_GROUP_PREFIX)) + "*"))
         found = await _count_subscribers(client, [channel for channel in by_channel if channel in here])
@@ -123,9 +123,9 @@ async def _in_pubsub_layer(layer: Any, keys: list[str]) -> Listening:
 
 async def _in_core_layer(layer: Any, keys: list[str]) -> Listening:
     """Members count for as long as the layer remembers them, those of processes that were killed as well."""
-    orders = orders_key(settings.WS4REDIS_PREFIX)
-    counts = {key: await _count_members(layer, group_of(key)) for key in (orders, *keys)}
-    processes = counts.pop(orders)
+    close_commands = close_commands_key(settings.WS4REDIS_PREFIX)
+    counts = {key: await _count_members(layer, group_of(key)) for key in (close_commands, *keys)}
+    processes = counts.pop(close_commands)
     return Listening(processes, {key: count for key, count in counts.items() if count}, None)
 
 
