@@ -25,6 +25,7 @@ from ws4channels import settings
 from ws4channels.access import custom_subscribers, refusals
 from ws4channels.access.handshake import Agreement, negotiate
 from ws4channels.access.limits import MessageRate
+from ws4channels.audience import close_commands_key
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
 from ws4channels.delivery.hub import Hub, get_hub
@@ -56,7 +57,6 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     _outbox: Outbox | None = None
     _rate: MessageRate | None = None
     _is_counted = False
-    _serves_on = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -96,17 +96,19 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _serve(self, sources: list[Callable[[], Awaitable[Any]]]) -> None:
         try:
-            if len(sources) > 1:
-                await await_many_dispatch(sources, self.dispatch)
-            receive = sources[0]
-            while True:
-                await self.dispatch(await receive())
+            await self._dispatch_all(sources)
         except asyncio.CancelledError:
-            if self._serves_on or self._outbox is None or not self._outbox.is_to_say_goodbye:
+            if self._outbox is None or not self._outbox.is_to_say_goodbye:
                 raise
-        # Daphne, told to end, cancels all at once; but the sockets are closed over some time. A second time counts.
-        self._serves_on = True
-        await self._serve(sources)
+        # Daphne cancels every task on SIGTERM. Ignore the first cancellation: the outbox closes within SHUTDOWN_SPREAD.
+        await self._dispatch_all(sources)
+
+    async def _dispatch_all(self, sources: list[Callable[[], Awaitable[Any]]]) -> None:
+        if len(sources) > 1:
+            await await_many_dispatch(sources, self.dispatch)
+        receive = sources[0]
+        while True:
+            await self.dispatch(await receive())
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Hand an event to its method.
@@ -142,7 +144,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _agree(self, hub: Hub) -> Agreement:
         self._socket = socket = hub.sockets.enter(self._close_by_command, self.scope.get("client"))
         # Before the user is looked up, so that no close command is missed.
-        await hub.sockets.listen(hub.join)
+        await hub.handle(close_commands_key(settings.WS4REDIS_PREFIX), hub.sockets.carry_out)
         agreement, request = await negotiate(self.scope, hub.threads, self.load_user)
         self._negotiated = agreement
         hub.sockets.identify(socket, agreement)

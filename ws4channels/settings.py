@@ -283,6 +283,14 @@ _ALL = [
         _is_positive_integer,
     ),
     Setting(
+        "WS4CHANNELS_CLOSE_TIMEOUT",
+        10.0,
+        "seconds",
+        "How long a client may take to receive the close frame; then its connection is cut.",
+        "a number of seconds above 0",
+        _is_positive_number,
+    ),
+    Setting(
         "WS4CHANNELS_DIRECT_WRITES",
         True,
         "",

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.waiting import QUIET, TIMEOUT, eventually
-from ws4channels.delivery import outbox as outbox_module
 from ws4channels.delivery.outbox import Outbox
 from ws4channels.transports.messages import Delivery
 
@@ -350,9 +349,9 @@ async def test_nothing_is_sent_after_giving_up_before_it_was_opened(settings: An
         assert (overflows, server.texts) == ([2], [])
 
 
-async def test_socket_that_cannot_be_closed_ends_its_consumer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_socket_that_cannot_be_closed_ends_its_consumer(settings: Any) -> None:
     """If the server does not even take the closing, the task that serves the socket is cancelled, and knows why."""
-    monkeypatch.setattr(outbox_module, "CLOSE_TIMEOUT", 0.05)
+    settings.WS4CHANNELS_CLOSE_TIMEOUT = 0.05
     outboxes: list[Outbox] = []
 
     async def serve() -> None:

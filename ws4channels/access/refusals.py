@@ -6,13 +6,12 @@ The reason is for the log. A client is sent a code and no text.
 from __future__ import annotations
 
 import logging
-import math
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from ws4channels import settings
 from ws4channels.access.handshake import path_for_log
+from ws4channels.connections.log_throttle import LogThrottle
 from ws4channels.counters import counts
 from ws4channels.exceptions import TooManyKeys, TooManySockets
 
@@ -26,26 +25,12 @@ CLOSE_SLOW = 4008
 CLOSE_REFUSED = 4403
 
 
-class Alarm:
-    """How loud to say that something does not answer: an error at first, then a warning for each client concerned.
-
-    An error again when it is still so after `interval` seconds.
-    """
-
-    def __init__(self, interval: float = 10.0) -> None:
-        self._interval = interval
-        self._rung_at = -math.inf
-
-    def level(self) -> int:
-        """Return the level for a line that is logged now."""
-        now = time.monotonic()
-        if now - self._rung_at < self._interval:
-            return logging.WARNING
-        self._rung_at = now
-        return logging.ERROR
+_outage = LogThrottle()
 
 
-_outage = Alarm()
+def _outage_level() -> int:
+    """Return the log level for a client that an outage affects: ERROR for the first, WARNING for the others."""
+    return logging.ERROR if _outage.is_first() else logging.WARNING
 
 
 def note_refusal(scope: Mapping[str, Any], error: Exception) -> None:
@@ -62,13 +47,13 @@ def note_refusal(scope: Mapping[str, Any], error: Exception) -> None:
 def note_unserved(server: str, error: BaseException) -> None:
     """Note that a handshake fails because `server` does not answer."""
     counts["redis_failures"] += 1
-    logger.log(_outage.level(), "Closed a new websocket, because %s does not answer: %s", server, str(error))
+    logger.log(_outage_level(), "Closed a new websocket, because %s does not answer: %s", server, str(error))
 
 
 def note_unpublished(error: BaseException) -> None:
     """Note that a client's message could not be published."""
     counts["redis_failures"] += 1
-    logger.log(_outage.level(), "Could not publish a client's message: Redis does not answer: %s", str(error))
+    logger.log(_outage_level(), "Could not publish a client's message: Redis does not answer: %s", str(error))
 
 
 def note_too_large(size: int) -> None:

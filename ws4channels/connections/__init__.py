@@ -23,6 +23,7 @@ from redis.retry import Retry
 
 from ws4channels import settings
 from ws4channels.connections import clusters, sentinels
+from ws4channels.connections.remembered import Remembered
 from ws4channels.exceptions import ConfigurationError
 
 CLIENT_NAME = "ws4channels"
@@ -166,28 +167,12 @@ def build_connector(connection: Mapping[str, Any]) -> SubscriberConnector | clus
     return SubscriberConnector(build_async_client({**connection, **own}).connection_pool)
 
 
-class _SharedClient:
-    """The sync client of ``WS4REDIS_CONNECTION``, built again when that setting has become another object."""
-
-    def __init__(self) -> None:
-        self._connection: Mapping[str, Any] | None = None
-        self._client: Any = None
-
-    def get(self) -> Any:
-        connection = settings.WS4REDIS_CONNECTION
-        client = self._client
-        if client is None or connection is not self._connection:
-            client = build_sync_client(connection)
-            self._client, self._connection = client, connection
-        return client
-
-
-_shared = _SharedClient()
+_sync_client = Remembered(build_sync_client)
 
 
 def sync_client() -> Any:
-    """Return the process's sync client, a Redis or a LazyCluster, safe to use from any thread."""
-    return _shared.get()
+    """Return the process's sync client of ``WS4REDIS_CONNECTION``, a Redis or a LazyCluster, safe in any thread."""
+    return _sync_client.get(settings.WS4REDIS_CONNECTION)
 
 
 def pool_of(client: Any) -> Any:

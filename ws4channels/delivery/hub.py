@@ -1,8 +1,4 @@
-"""The hub: one per process and event loop. Joins each key once, however many sockets want it, and fans out.
-
-It keeps the transport's receiver in step with what its sockets want, hands each event to them, reads kept messages
-for them, has the one clock of all heartbeats, and makes up for outages of the transport.
-"""
+"""The hub: one per process and event loop. Joins each key once, however many websockets want it, and fans out."""
 
 from __future__ import annotations
 
@@ -10,12 +6,11 @@ import asyncio
 import contextvars
 import logging
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ws4channels import settings
-from ws4channels.audience import close_commands_key
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.counters import counts
 from ws4channels.delivery.heartbeats import HeartbeatClock
@@ -26,13 +21,13 @@ from ws4channels.delivery.subscriber_map import Subscriber, SubscriberMap, flush
 from ws4channels.delivery.watch import Watch
 from ws4channels.transports import publishing_loop
 from ws4channels.transports.contract import Receiver, Transport
-from ws4channels.transports.messages import Delivery
+from ws4channels.transports.messages import Delivery, Payload
 from ws4channels.transports.publishing_loop import PublishingLoop
 
 logger = logging.getLogger(__name__)
 
-# After so much the hub lets others run, and what it has put into outboxes be sent. Less than an outbox may hold, so
-# that a burst does not fill the outboxes of clients that would read it.
+# After this much, the hub lets other tasks run and the outboxes send. Less than an outbox may hold, so that a burst
+# does not fill the outboxes of clients that read.
 _EVENTS_PER_TURN = 100
 _DELIVERIES_PER_TURN = 5000
 _BYTES_PER_TURN = 512 * 1024
@@ -42,7 +37,7 @@ _ROUNDS = 3
 
 
 class Hub:
-    """Serves all sockets of one event loop. Starts with the first of them and ends with the loop."""
+    """Serves all websockets of one event loop. Starts with the first of them and ends with the loop."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -51,6 +46,7 @@ class Hub:
         self._listening = SubscriberMap()
         self._latest = LatestMessages()
         self._touched: dict[Subscriber, None] = {}
+        self._handlers: dict[str, Callable[[Payload], None]] = {}
         self._heartbeats = HeartbeatClock()
         self.sockets = OpenSockets()
         self._membership: Membership | None = None
@@ -68,7 +64,7 @@ class Hub:
     @property
     def key_count(self) -> int:
         """How many keys websockets want."""
-        return len(self._wanted) - (close_commands_key(settings.WS4REDIS_PREFIX) in self._wanted)
+        return len(self._wanted)
 
     async def join(self, subscriber: Subscriber, keys: tuple[str, ...]) -> list[Delivery]:
         """Deliver to `subscriber` what is published to `keys` from now on, and return their kept messages.
@@ -80,7 +76,7 @@ class Hub:
             self._wanted.add(key, subscriber)
         membership, kept = await self._start()
         await membership.settle(keys)
-        # Not before: until a key is joined there may come what is left of an earlier membership, out of date by now.
+        # Only after joining: late messages of a previous membership must not reach the new socket.
         for key in keys:
             self._listening.add(key, subscriber)
         found = await kept.read(keys) if keys else []
@@ -93,6 +89,15 @@ class Hub:
         """Return when everything that was published before this call has been delivered."""
         if self._kept is not None:
             await self._kept.catch_up()
+
+    async def handle(self, key: str, handler: Callable[[Payload], None]) -> None:
+        """Call `handler` with the payload of each message that is published to `key`, from now on and for ever.
+
+        A second handler of the same key takes the place of the first.
+        """
+        self._handlers[key] = handler
+        membership, _ = await self._start()
+        await membership.settle((key,))
 
     async def leave(self, subscriber: Subscriber, keys: tuple[str, ...]) -> None:
         """Deliver nothing more to `subscriber`. A transport that fails meanwhile is logged."""
@@ -108,7 +113,7 @@ class Hub:
         try:
             await self._membership.settle(keys)
         except (*UNREACHABLE, RedisError) as error:
-            # An outage, which is told of elsewhere, once; not once for each of its websockets.
+            # The outage is logged once, by Watch; do not log it per websocket.
             logger.debug("Could not leave keys that nobody wants any more at %s: %s", self.server, str(error))
 
     def add_heartbeat(self, subscriber: Subscriber, text: str) -> None:
@@ -129,11 +134,14 @@ class Hub:
             if self._membership is None or self._kept is None:
                 receiver = await self._transport.open_receiver()
                 publishing = PublishingLoop(asyncio.get_running_loop())
-                self._membership = Membership(self._wanted, receiver)
+                self._membership = Membership(self._is_wanted, receiver)
                 self._kept = KeptMessages(publishing, receiver)
                 # In a context of its own, not in that of the first socket, which it outlives.
                 self._receiving = contextvars.Context().run(asyncio.create_task, self._run(receiver, publishing))
             return self._membership, self._kept
+
+    def _is_wanted(self, key: str) -> bool:
+        return key in self._wanted or key in self._handlers
 
     async def _run(self, receiver: Receiver, publishing: PublishingLoop) -> None:
         publishing_loop.attach(publishing)
@@ -144,7 +152,7 @@ class Hub:
                 try:
                     await self._receive(receiver)
                 except Exception as error:
-                    watch.alarm(error)
+                    watch.report(f"receiving failed ({type(error).__name__}: {error})", error)
                     await asyncio.sleep(_RETRY_DELAY)
         finally:
             # Cancelled: the event loop ends, and nothing may keep it alive.
@@ -154,11 +162,11 @@ class Hub:
             self._heartbeats.stop()
             self.threads.shutdown(wait=False)
             await publishing.aclose()
-            # Websockets leave their keys themselves if there is time; the key of close commands is joined to the end.
-            await receiver.aclose(tuple(self._wanted))
+            # Websockets leave their keys themselves if there is time; handlers do not.
+            await receiver.aclose((*self._wanted, *self._handlers))
 
     async def _recover(self) -> int:
-        """Join all keys again, and send their kept messages where they have changed; return how many."""
+        """Join all keys again and send kept messages that have changed; return how many."""
         assert self._membership is not None
         await self._membership.renew()
         keys = tuple(self._listening)
@@ -208,6 +216,8 @@ class Hub:
             self._hand_out(delivery, wanting)
             if delivery.is_kept is not False:
                 self._latest.note(delivery)
+        elif delivery.key in self._handlers:
+            self._handlers[delivery.key](delivery.payload)
         return delivery, len(wanting)
 
     def _hand_out(self, delivery: Delivery, wanting: Mapping[Subscriber, None]) -> None:
@@ -216,7 +226,7 @@ class Hub:
         for subscriber in wanting:
             subscriber.put(delivery)
         if not self._touched:
-            # Runs when there is no event left or this turn ends: then what has come for a socket goes out together.
+            # Runs when there is no event left or this turn ends, so that a socket's messages are sent together.
             asyncio.get_running_loop().call_soon(self._flush)
         self._touched.update(wanting)
 

@@ -15,7 +15,7 @@ from ws4channels.transports.messages import Publication
 
 
 class ChannelLayerTransport:
-    """Publishes through any channel layer: one ``group_send`` a key, on the loop that publishes."""
+    """Publishes through any channel layer: one ``group_send`` per key, on the process's publishing loop."""
 
     receiver_class: type[LayerReceiver] = NumberedReceiver
 
@@ -25,29 +25,21 @@ class ChannelLayerTransport:
 
     @property
     def server(self) -> str:
-        """What the layer speaks to, for log lines."""
         hosts = getattr(self._layer, "hosts", None)
         if not hosts:
             return type(self._layer).__name__
         return ", ".join(describe(host) for host in hosts)
 
     async def open_receiver(self) -> LayerReceiver:
-        """Open the receiver of a hub on the running loop."""
         return await self.receiver_class.open(self._layer)
 
     def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]] | None:
-        """Return channel and body of each PUBLISH that publishes `publication` at the Redis of `pool`.
-
-        None where this transport does not publish through that Redis, or not by PUBLISH: then `publish` does it.
-        """
         return None
 
     def publish(self, publication: Publication) -> None:
-        """Publish from a thread that runs no event loop."""
         publishing_loop.run_from_thread(lambda _: self._send(publication))
 
     async def apublish(self, publication: Publication) -> None:
-        """Publish from any event loop."""
         await publishing_loop.run(lambda _: self._send(publication))
 
     async def _send(self, publication: Publication) -> None:
@@ -57,21 +49,19 @@ class ChannelLayerTransport:
 
 
 class InMemoryTransport(ChannelLayerTransport):
-    """Publishes to Channels' in-memory layer, whose queues belong to the loop of those who listen.
+    """Publishes to Channels' in-memory layer, whose queues belong to the event loop of their readers.
 
-    That is the hub's loop. In a process without a hub it is the caller's, or, for sync code, the one that asgiref knows
-    as the caller's caller: so a site's tests of its own consumers work.
+    That is the hub's loop. In a process without a hub it is the caller's loop, or, for sync code, the loop that asgiref
+    finds above it, so that a site's tests of its own consumers work.
     """
 
     def publish(self, publication: Publication) -> None:
-        """Publish from a thread that runs no event loop."""
         if publishing_loop.is_attached():
             super().publish(publication)
         else:
             async_to_sync(self._send)(publication)
 
     async def apublish(self, publication: Publication) -> None:
-        """Publish from any event loop."""
         if publishing_loop.is_attached():
             await super().apublish(publication)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from ws4channels import settings
+from ws4channels.connections.remembered import Remembered
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.transports.channel_layer import ChannelLayerTransport, InMemoryTransport
 from ws4channels.transports.contract import Transport
@@ -19,7 +20,8 @@ from ws4channels.transports.pubsub_layer import PubSubLayerReceiver, PubSubLayer
 from ws4channels.transports.redis_pubsub import RedisTransport
 
 
-def _build_transport(layer: Any) -> ChannelLayerTransport:
+def build_layer_transport(layer: Any) -> ChannelLayerTransport:
+    """Return the transport through a channel layer."""
     host = single_plain_host(layer)
     if host is not None:
         return PubSubLayerTransport(layer, host)
@@ -31,8 +33,9 @@ def _build_transport(layer: Any) -> ChannelLayerTransport:
     return transport
 
 
-# Per entry of CHANNEL_LAYERS the layer last seen and its transport: Channels makes layers anew when settings change.
-_transports: dict[str, tuple[Any, ChannelLayerTransport]] = {}
+# Channels builds its layers again when settings change.
+_layer_transport = Remembered(build_layer_transport)
+_redis_transport = Remembered(RedisTransport)
 
 
 @contextmanager
@@ -45,7 +48,7 @@ def _blaming_channel_layers(alias: str) -> Iterator[None]:
         ) from error
 
 
-def _layer_transport(alias: str) -> ChannelLayerTransport:
+def _get_layer_transport(alias: str) -> ChannelLayerTransport:
     with _blaming_channel_layers(alias):
         layer = get_channel_layer(alias)
     if layer is None:
@@ -53,46 +56,25 @@ def _layer_transport(alias: str) -> ChannelLayerTransport:
             f"CHANNEL_LAYERS has no entry {alias!r}, which is to carry the messages. Add one, such as {{{alias!r}: "
             "{'BACKEND': 'channels_redis.pubsub.RedisPubSubChannelLayer', 'CONFIG': {'hosts': ['redis://localhost']}}}."
         )
-    known_layer, transport = _transports.get(alias, (None, None))
-    if transport is None or known_layer is not layer:
-        with _blaming_channel_layers(alias):
-            transport = _build_transport(layer)
-        _transports[alias] = layer, transport
-    return transport
+    with _blaming_channel_layers(alias):
+        return _layer_transport.get(layer)
 
 
-class _SharedRedisTransport:
-    """The transport of ``WS4REDIS_CONNECTION``, made again when that setting has become another object."""
-
-    def __init__(self) -> None:
-        self._known: tuple[Mapping[str, Any], RedisTransport] | None = None
-
-    def get(self) -> RedisTransport:
-        connection = settings.WS4REDIS_CONNECTION
-        known = self._known
-        if known is None or known[0] is not connection:
-            self._known = known = connection, RedisTransport(connection)
-        return known[1]
-
-
-_shared_redis_transport = _SharedRedisTransport()
-
-
-def get_transport(alias: str | None = None) -> Transport:
-    """Return the transport by which hubs receive: ``WS4CHANNELS_TRANSPORT``'s, or that of a channel layer's `alias`.
+def get_transport() -> Transport:
+    """Return the transport by which hubs receive, that of ``WS4CHANNELS_TRANSPORT``.
 
     Raises ConfigurationError where that is a channel layer, and CHANNEL_LAYERS has no such entry.
     """
-    return _named(settings.WS4CHANNELS_TRANSPORT) if alias is None else _layer_transport(alias)
+    return _get_transport(settings.WS4CHANNELS_TRANSPORT)
 
 
 def get_publishing_transports() -> tuple[Transport, ...]:
-    """Return the transports by which this process publishes: ``WS4CHANNELS_PUBLISH_TO``'s, each once."""
+    """Return the transports by which this process publishes, those of ``WS4CHANNELS_PUBLISH_TO``, each once."""
     names = settings.WS4CHANNELS_PUBLISH_TO or (settings.WS4CHANNELS_TRANSPORT,)
-    return tuple(map(_named, dict.fromkeys(names)))
+    return tuple(map(_get_transport, dict.fromkeys(names)))
 
 
-def _named(name: str) -> Transport:
+def _get_transport(name: str) -> Transport:
     if name == settings.REDIS:
-        return _shared_redis_transport.get()
-    return _layer_transport(settings.WS4CHANNELS_CHANNEL_LAYER)
+        return _redis_transport.get(settings.WS4REDIS_CONNECTION)
+    return _get_layer_transport(settings.WS4CHANNELS_CHANNEL_LAYER)

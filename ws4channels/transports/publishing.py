@@ -1,20 +1,20 @@
-"""Publishing: the keys of kept messages and the sending to those who listen, in as few round trips as possible."""
+"""Keep a message and send it to all receivers, in as few round trips as possible."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from ws4channels import connections
 from ws4channels.connections.pipelines import Command, aexecute, execute
 from ws4channels.transports import configured, publishing_loop
-from ws4channels.transports.contract import Transport
+from ws4channels.transports.contract import LayerTransport, Transport
 from ws4channels.transports.messages import Publication
 from ws4channels.transports.publishing_loop import PublishingLoop
 
 # For many keys, one script instead of two commands a key: redis-py needs some 10 µs for each command of a pipeline,
-# Redis about 1. In pieces, so that no script keeps others waiting for long. After the message, its expiry and
-# how many channels there are come the channels and then their bodies; an empty one stands for the message itself.
+# Redis about 1. In pieces, because Redis serves nobody else while a script runs. Arguments: the message, its expiry,
+# the number of channels, the channels, their bodies; an empty body stands for the message itself.
 _MANY_KEYS = 16
 _KEYS_PER_SCRIPT = 500
 _KEEP_AND_PUBLISH = """
@@ -29,7 +29,7 @@ end
 """
 
 Outgoing = list[list[tuple[str, bytes]]]
-"""For each transport that publishes by PUBLISH: channel and body for each key, in the order of the keys."""
+"""For each transport that publishes by PUBLISH: channel and body of each key, in the order of the keys."""
 
 recorders: list[list[Publication]] = []
 """While this is not empty, messages are recorded in its lists instead of published; see ``ws4channels.testing``."""
@@ -55,7 +55,7 @@ async def apublish(publication: Publication, transaction: bool = True) -> None:
         return
     publishing_to = configured.get_publishing_transports()
 
-    async def on_publishing_loop(publishing: PublishingLoop) -> list[Transport]:
+    async def on_publishing_loop(publishing: PublishingLoop) -> list[LayerTransport]:
         client = publishing.client
         with connections.one_kind_of_failure():
             commands, elsewhere = _commands(connections.pool_of(client), publication, publishing_to)
@@ -69,17 +69,17 @@ async def apublish(publication: Publication, transaction: bool = True) -> None:
 
 def _commands(
     pool: Any, publication: Publication, publishing_to: Iterable[Transport]
-) -> tuple[list[Command], list[Transport]]:
-    """Return the commands that keep and publish at the Redis of `pool`, and the transports that need more than these.
+) -> tuple[list[Command], list[LayerTransport]]:
+    """Return the commands that keep and publish at the Redis of `pool`, and the transports that publish elsewhere.
 
     `pool` is None for a cluster.
     """
     outgoing: Outgoing = []
-    elsewhere = []
+    elsewhere: list[LayerTransport] = []
     for transport in publishing_to:
         publishes = transport.outgoing(pool, publication)
         if publishes is None:
-            elsewhere.append(transport)
+            elsewhere.append(cast(LayerTransport, transport))
         else:
             outgoing.append(publishes)
     if pool is None:

@@ -37,7 +37,7 @@ def servers(redis_server: RedisServer) -> Iterator[Servers]:
 
 
 class StrictServers(Servers):
-    """Servers that take small messages only, tell refused clients why, and lose patience after a second."""
+    """Servers that take small messages only, tell refused clients why, and cut clients that do not read after a second."""
 
     @contextmanager
     def start(self, kind: str, *options: str, **kwargs: Any) -> Iterator[Running]:
@@ -46,9 +46,9 @@ class StrictServers(Servers):
             "WS4CHANNELS_MAX_MESSAGE_SIZE": 1000,
             "WS4CHANNELS_CLOSE_CODE_ON_REFUSAL": True,
             "WS4REDIS_ALLOWED_CHANNELS": "tests.live.site.hooks.allow_channels",
+            "WS4CHANNELS_CLOSE_TIMEOUT": 1.0,
         }
-        application = "tests.outbox_site.impatient:application"
-        with super().start(kind, *options, settings=settings, application=application) as running:
+        with super().start(kind, *options, settings=settings) as running:
             yield running
 
 

@@ -31,7 +31,6 @@ from tests.live.servers import RunningSite, Surroundings, on_port
 from tests.waiting import QUIET, TIMEOUT, eventually
 from ws4channels.delivery.outbox import Outbox
 from ws4channels.delivery.servers import make_outbox
-from ws4channels.delivery.servers import uvicorn as uvicorn_module
 from ws4channels.delivery.servers.daphne import DaphneOutbox
 from ws4channels.delivery.servers.direct import build_frame
 from ws4channels.delivery.servers.uvicorn import UvicornOutbox
@@ -851,9 +850,9 @@ async def test_uvicorn_is_closed_after_what_waits(uvicorn: UvicornProtocol) -> N
     await outbox.aclose()
 
 
-async def test_stalled_uvicorn_is_closed_and_then_aborted(uvicorn: UvicornProtocol, monkeypatch: Any) -> None:
+async def test_stalled_uvicorn_is_closed_and_then_aborted(uvicorn: UvicornProtocol, settings: Any) -> None:
     """A client that does not read is sent the closing behind what it has not read, and then hung up on."""
-    monkeypatch.setattr(uvicorn_module, "CLOSE_TIMEOUT", QUIET / 10)
+    settings.WS4CHANNELS_CLOSE_TIMEOUT = QUIET / 10
     outbox = outbox_for(uvicorn.send)
     outbox.open()
     uvicorn.transport.full_after = 0

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ws4channels import settings
-from ws4channels.delivery.outbox import CLOSE_RESTART, CLOSE_TIMEOUT, Outbox, Send, shortened
+from ws4channels.delivery.outbox import CLOSE_RESTART, Outbox, Send, shortened
 from ws4channels.delivery.servers.direct import DirectOutbox
 
 logger = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ class DaphneOutbox(DirectOutbox):
         protocol = self._protocol
         if protocol.state == _STATE_OPEN:
             # Its sendClose() refuses the codes that RFC 6455 has for servers, such as 1009 and 1013.
-            protocol.closeHandshakeTimeout = CLOSE_TIMEOUT
+            protocol.closeHandshakeTimeout = settings.WS4CHANNELS_CLOSE_TIMEOUT
             protocol.sendCloseFrame(code=code, reasonUtf8=shortened(reason).encode("utf-8") or None)
 
 
