@@ -79,8 +79,6 @@ ORDER = [
     "management.commands.ws4channels_publish",
     "management.commands.ws4channels_status",
     "testing",
-    "compat.importers",
-    "compat.finder",
     "compat",
     "compat.apps",
     "migration",
