@@ -1,5 +1,6 @@
 """``import ws4channels.compat`` as the first line of the settings: from then on ``import ws4redis`` finds ws4channels.
 
+Where the original ws4redis is installed, or the site has a copy of it, that stays, and a RuntimeWarning says so.
 Importing this reads no settings, loads no models and connects to nothing.
 """
 
@@ -63,7 +64,7 @@ class LegacyFinder(MetaPathFinder, Loader):
         if spec.name == PACKAGE:
             return None  # A module of its own: ws4channels has submodules that ws4redis never had.
         module = importlib.import_module(ALIASES[spec.name])
-        # The import system now assigns `spec` to module.__spec__, and nothing else that the module has already.
+        # The import system overwrites module.__spec__ with `spec`; exec_module restores it.
         spec.loader_state = module.__spec__
         return module
 
@@ -78,7 +79,7 @@ class LegacyFinder(MetaPathFinder, Loader):
 
 
 def _import_submodule(name: str) -> ModuleType:
-    """Return ``ws4redis.publisher`` to a file that has ``import ws4redis`` alone: ws4redis imported it elsewhere."""
+    """Import a module when it is first used: in ws4redis, ``import ws4redis`` alone was enough for most of them."""
     if name not in MODULES:
         raise AttributeError(f"module {PACKAGE!r} has no attribute {name!r}")
     return importlib.import_module(f"{PACKAGE}.{name}")
