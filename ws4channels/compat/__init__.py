@@ -79,7 +79,7 @@ class LegacyFinder(MetaPathFinder, Loader):
 
 
 def _import_submodule(name: str) -> ModuleType:
-    """Import a module when it is first used: in ws4redis, ``import ws4redis`` alone was enough for most of them."""
+    """Import a module when it is first used, for files that have ``import ws4redis`` alone."""
     if name not in MODULES:
         raise AttributeError(f"module {PACKAGE!r} has no attribute {name!r}")
     return importlib.import_module(f"{PACKAGE}.{name}")
