@@ -537,6 +537,7 @@ def test_name_that_only_looks_like_the_original_passes(settings: Any, value: str
 
 
 @pytest.mark.usefixtures("importable")
+@pytest.mark.filterwarnings("ignore:ws4redis is an alias of ws4channels:DeprecationWarning")
 def test_leftovers_are_no_warnings_where_they_work(settings: Any) -> None:
     """A site that makes `ws4redis` importable by ``ws4channels.compat`` is told and not warned, but of the server."""
     import_module("ws4channels.compat")

@@ -37,7 +37,7 @@ def servers(redis_server: RedisServer) -> Iterator[Servers]:
 
 
 class StrictServers(Servers):
-    """Servers that take small messages only, tell refused clients why, and cut clients that do not read after a second."""
+    """Servers that take small messages only, tell refused clients why, and wait a second for close frames."""
 
     @contextmanager
     def start(self, kind: str, *options: str, **kwargs: Any) -> Iterator[Running]:
