@@ -54,13 +54,12 @@ def test_plain_connection_is_no_sentinels(connection: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("build", [build_sync_client, build_async_client])
 def test_pool_is_as_our_others(build: Callable[[dict[str, Any]], Any]) -> None:
-    """Timeouts, size, name and waiting are those of all our pools, the site's own win, and nothing connects."""
+    """Timeouts, size and waiting are those of all our pools, the site's own win, and nothing connects."""
     pool = build({**SENTINELS, "db": 3, "password": "p", "socket_timeout": 2, "host": "ignored"}).connection_pool
     assert isinstance(pool, (redis.BlockingConnectionPool, redis.asyncio.BlockingConnectionPool))
     assert (pool.max_connections, pool.timeout, pool.service_name) == (50, 5, "mymaster")
     arguments = pool.connection_kwargs
     assert (arguments["db"], arguments["password"], arguments["socket_timeout"]) == (3, "p", 2)
-    assert arguments["client_name"] == "ws4channels"
     assert "host" not in arguments
 
 

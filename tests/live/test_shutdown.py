@@ -70,6 +70,24 @@ def test_terminated_server_does_not_wait_for_deaf_clients(site, facility):
             pass
 
 
+@pytest.mark.parametrize("server", sorted(SERVERS))
+def test_subscriber_of_each_socket_is_released_at_shutdown(surroundings, live_redis, server):
+    """A client that does not answer the close frame keeps no subscriber from being released."""
+    settings = {
+        "WS4REDIS_SUBSCRIBER": "tests.legacy_subscribers.Releasing",
+        "WS4CHANNELS_SHUTDOWN_SPREAD": 0.2,
+    }
+    options = ["--timeout-graceful-shutdown", "2"] if server == "uvicorn" else []
+    live_redis.delete("released")
+    with SERVERS[server](surroundings, *options, settings=settings) as site, ExitStack() as stack:
+        for _ in range(4):
+            client = stack.enter_context(RawWebsocket(connect_socket(site.host)))
+            client.open(site.host, "/ws/releasing?subscribe-broadcast")
+        site.process.signal(signal.SIGTERM)
+        site.process.wait()
+    assert live_redis.get("released") == b"4"
+
+
 def subscribed(client: redis.Redis) -> list[str]:
     """Return the channels of the layer to which somebody is subscribed."""
     return list(client.pubsub_channels("asgi*"))

@@ -23,6 +23,7 @@ from redis.retry import Retry
 
 from ws4channels import settings
 from ws4channels.connections import clusters, sentinels
+from ws4channels.connections.client_name import with_optional_name
 from ws4channels.connections.remembered import Remembered
 from ws4channels.exceptions import ConfigurationError
 
@@ -73,14 +74,15 @@ def _pool_arguments(arguments: dict[str, Any]) -> tuple[str | None, dict[str, An
 
 
 def _build_pool(module: Any, retry: Any, connection: Mapping[str, Any]) -> Any:
-    arguments = _arguments(connection)
+    is_async = module is redis.asyncio
+    arguments = with_optional_name(_arguments(connection), is_async=is_async)
     # 0 and None, as empty environment variables give, mean the default: redis-py 5 would hang.
     size = {"max_connections": arguments.pop("max_connections", None) or _MAX_CONNECTIONS, "timeout": _POOL_TIMEOUT}
     # A retry would hide for seconds that Redis is gone, and might publish twice. Connections that died while
     # they lay in the pool are noticed and replaced by the pool itself.
     arguments.setdefault("retry", retry)
     if sentinels.is_sentinel(connection):
-        pool = sentinels.build_pool({**size, **arguments}, is_async=module is redis.asyncio)
+        pool = sentinels.build_pool({**size, **arguments}, is_async=is_async)
     else:
         pool = _build_plain_pool(module, {**size, **arguments})
     # Made to see whether its arguments fit; it does not connect.

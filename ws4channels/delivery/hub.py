@@ -6,12 +6,15 @@ import asyncio
 import contextvars
 import logging
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
 from ws4channels import settings
-from ws4channels.connections import UNREACHABLE, RedisError
+from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisError
 from ws4channels.counters import counts
 from ws4channels.delivery.heartbeats import HeartbeatClock
 from ws4channels.delivery.kept_messages import KeptMessages, LatestMessages
@@ -74,12 +77,14 @@ class Hub:
         """
         for key in keys:
             self._wanted.add(key, subscriber)
-        membership, kept = await self._start()
-        await membership.settle(keys)
+        with _as_unreachable():
+            membership, kept = await self._start()
+            await membership.settle(keys)
         # Only after joining: late messages of a previous membership must not reach the new socket.
         for key in keys:
             self._listening.add(key, subscriber)
-        found = await kept.read(keys) if keys else []
+        with _as_unreachable():
+            found = await kept.read(keys) if keys else []
         counts["deliveries"] += len(found)
         counts["bytes_delivered"] += sum(each.size for each in found)
         self._latest.note_first(subscriber, found)
@@ -96,8 +101,9 @@ class Hub:
         A second handler of the same key takes the place of the first.
         """
         self._handlers[key] = handler
-        membership, _ = await self._start()
-        await membership.settle((key,))
+        with _as_unreachable():
+            membership, _ = await self._start()
+            await membership.settle((key,))
 
     async def leave(self, subscriber: Subscriber, keys: tuple[str, ...]) -> None:
         """Deliver nothing more to `subscriber`. A transport that fails meanwhile is logged."""
@@ -233,6 +239,18 @@ class Hub:
     def _flush(self) -> None:
         touched, self._touched = self._touched, {}
         flush_each(touched)
+
+
+@contextmanager
+def _as_unreachable() -> Iterator[None]:
+    """Raise redis-py's ConnectionError for an error that no Redis raises, as of another library below a layer."""
+    try:
+        yield
+    except (*UNREACHABLE, RedisError, ImproperlyConfigured):
+        raise
+    except Exception as error:
+        logger.exception("The channel layer failed.")
+        raise RedisConnectionError(f"{type(error).__name__}: {error}") from error
 
 
 # A hub lives as long as its event loop; nothing here outlives that loop or crosses a fork, where loops are new.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -36,6 +37,9 @@ class ChannelLayerTransport:
     def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]] | None:
         return None
 
+    def check_publish(self) -> None:
+        publishing_loop.check_run_from_thread()
+
     def publish(self, publication: Publication) -> None:
         publishing_loop.run_from_thread(lambda _: self._send(publication))
 
@@ -43,9 +47,13 @@ class ChannelLayerTransport:
         await publishing_loop.run(lambda _: self._send(publication))
 
     async def _send(self, publication: Publication) -> None:
+        for key, event in self._events(publication):
+            await self._layer.group_send(group_of(key), event)
+
+    def _events(self, publication: Publication) -> Iterator[tuple[str, dict[str, Any]]]:
         is_numbered = issubclass(self.receiver_class, NumberedReceiver)
         for key, event in publication.events():
-            await self._layer.group_send(group_of(key), self._numbers.number(key, event) if is_numbered else event)
+            yield key, self._numbers.number(key, event) if is_numbered else event
 
 
 class InMemoryTransport(ChannelLayerTransport):
@@ -54,6 +62,10 @@ class InMemoryTransport(ChannelLayerTransport):
     That is the hub's loop. In a process without a hub it is the caller's loop, or, for sync code, the loop that asgiref
     finds above it, so that a site's tests of its own consumers work.
     """
+
+    def check_publish(self) -> None:
+        if publishing_loop.is_attached():
+            super().check_publish()
 
     def publish(self, publication: Publication) -> None:
         if publishing_loop.is_attached():

@@ -8,6 +8,7 @@ from typing import Any
 
 from channels.exceptions import InvalidChannelLayerError
 from channels.layers import InMemoryChannelLayer, get_channel_layer
+from channels_redis.core import RedisChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from ws4channels import settings
@@ -15,6 +16,7 @@ from ws4channels.connections.remembered import Remembered
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.transports.channel_layer import ChannelLayerTransport, InMemoryTransport
 from ws4channels.transports.contract import Transport
+from ws4channels.transports.core_layer import CoreLayerTransport
 from ws4channels.transports.layer_hosts import single_plain_host
 from ws4channels.transports.pubsub_layer import PubSubLayerReceiver, PubSubLayerTransport
 from ws4channels.transports.redis_pubsub import RedisTransport
@@ -27,6 +29,8 @@ def build_layer_transport(layer: Any) -> ChannelLayerTransport:
         return PubSubLayerTransport(layer, host)
     if isinstance(layer, InMemoryChannelLayer):
         return InMemoryTransport(layer)
+    if isinstance(layer, RedisChannelLayer):
+        return CoreLayerTransport(layer)
     transport = ChannelLayerTransport(layer)
     if isinstance(layer, RedisPubSubChannelLayer):
         transport.receiver_class = PubSubLayerReceiver

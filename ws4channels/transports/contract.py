@@ -67,6 +67,9 @@ class Transport(Protocol):
 class LayerTransport(Transport, Protocol):
     """A transport that may have to publish by itself, because its server is not the Redis of the keys."""
 
+    def check_publish(self) -> None:
+        """Raise if `publish` cannot work in this thread, before anything is written."""
+
     def publish(self, publication: Publication) -> None:
         """Publish from a thread that runs no event loop."""
 

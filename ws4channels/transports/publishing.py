@@ -43,6 +43,8 @@ def publish(publication: Publication, connection: Any, transaction: bool = True)
     publishing_to = configured.get_publishing_transports()
     with connections.one_kind_of_failure():
         commands, elsewhere = _commands(connections.pool_of(connection), publication, publishing_to)
+        for transport in elsewhere:
+            transport.check_publish()
         execute(connection, commands, transaction)
         for transport in elsewhere:
             transport.publish(publication)

@@ -7,19 +7,23 @@ inherits neither a running loop nor a usable connection.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import atexit
 import concurrent.futures
 import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from types import BuiltinFunctionType
 from typing import Any, TypeVar
 
 import redis.asyncio
+from django.core.exceptions import SynchronousOnlyOperation
 
 from ws4channels import settings
 from ws4channels.connections import RedisConnectionError, build_async_client
 from ws4channels.connections.remembered import Remembered
+from ws4channels.exceptions import ConfigurationError
 
 T = TypeVar("T")
 
@@ -106,6 +110,11 @@ class _Registry:
     def is_attached(self) -> bool:
         return any(publishing.is_usable() for publishing in self._attached)
 
+    def is_running_here(self) -> bool:
+        """Tell whether the calling thread runs one of the attached loops."""
+        running = asyncio._get_running_loop()
+        return running is not None and self.on_this_loop(running) is not None
+
     def current(self) -> PublishingLoop:
         with self._lock:
             for publishing in reversed(self._attached):
@@ -145,10 +154,31 @@ async def run(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]], time
     return waiting.result()
 
 
+def check_run_from_thread() -> None:
+    """Raise where `run_from_thread` cannot work.
+
+    That is SynchronousOnlyOperation if this thread runs the publishing loop itself and would wait for itself, and
+    ConfigurationError if the loop needs a thread and gevent or eventlet has replaced Python's threads.
+    """
+    if _registry.is_running_here():
+        raise SynchronousOnlyOperation(
+            "publish_message() and close_sockets() would wait for the event loop that this very thread runs, whatever "
+            "DJANGO_ALLOW_ASYNC_UNSAFE says: await apublish_message() or aclose_sockets() instead."
+        )
+    if not _registry.is_attached() and not isinstance(_thread.start_new_thread, BuiltinFunctionType):
+        raise ConfigurationError(
+            "CHANNEL_LAYERS has a layer that can be published to only from an event loop, which needs a thread of its "
+            "own, and gevent or eventlet has replaced Python's threads. Use a layer of channels_redis, or set "
+            "WS4CHANNELS_TRANSPORT = 'redis'."
+        )
+
+
 def run_from_thread(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]], timeout: float = CALL_TIMEOUT) -> T:
     """Wait for ``function(publishing_loop)`` on the loop for publishing, from a thread that runs no loop.
 
     Raises redis-py's ConnectionError if that loop does not finish it within `timeout` seconds.
+
+    Call `check_run_from_thread` before.
     """
     publishing = _registry.current()
     future = asyncio.run_coroutine_threadsafe(function(publishing), publishing.loop)

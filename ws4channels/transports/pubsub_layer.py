@@ -143,6 +143,9 @@ class PubSubLayerTransport(ChannelLayerTransport):
         prefix, serialize = self._channel_prefix, self._layer.serialize
         return [(prefix + group_of(key), serialize(event)) for key, event in publication.events()]
 
+    def check_publish(self) -> None:
+        """Raise nothing: no event loop is needed."""
+
     def publish(self, publication: Publication) -> None:
         """Publish in one pipeline to the layer's Redis."""
         publishes = [("PUBLISH", channel, body) for channel, body in self._outgoing(publication)]
