@@ -32,6 +32,7 @@ from ws4channels.delivery.hub import Hub, get_hub
 from ws4channels.delivery.open_sockets import OpenSocket
 from ws4channels.delivery.outbox import CLOSE_ERROR, CLOSE_RESTART, Outbox
 from ws4channels.delivery.servers import make_outbox, with_whole_path
+from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports.configured import get_transport
 from ws4channels.transports.messages import Delivery, Payload, to_payload
 
@@ -132,7 +133,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             agreement = await self._agree(hub)
             outbox, kept = await self._join(hub, agreement)
-        except (PermissionDenied, SuspiciousOperation) as error:
+        except (PermissionDenied, SuspiciousOperation, RedisRefusal) as error:
             await self._refuse(error)
         except UNREACHABLE as error:
             await self._turn_away_unserved(hub, error)
@@ -193,11 +194,17 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         payload: Payload = text_data if text_data is not None else to_payload(raw)
         if not raw or payload == agreement.heartbeat:
             # As in the original: from then on nothing is this client's last message, so nothing is held back.
-            outbox.last_received = None
+            if outbox.own is not None:
+                outbox.own.forget_last()
             return
-        outbox.last_received = payload
+        if outbox.own is not None:
+            outbox.own.add(payload, custom_subscribers.count_own_copies(agreement))
         try:
             await custom_subscribers.publish(hub, agreement, raw)
+        except RedisRefusal as error:
+            refusals.note_refused_by_redis(error)
+            if not error.is_delivered:
+                await self.close(refusals.CLOSE_UNREACHABLE)
         except UNREACHABLE as error:
             refusals.note_unpublished(error)
             await self.close(refusals.CLOSE_UNREACHABLE)

@@ -25,6 +25,7 @@ from tests.topologies import behind_tls
 from tests.waiting import TIMEOUT, eventually
 from ws4channels.connections import build_connector
 from ws4channels.counters import counts
+from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports.redis_pubsub import RedisReceiver, Timing
 
 NAME = "ws4channels-subscriber"
@@ -197,7 +198,7 @@ async def test_forbidden_channel_is_said_to_who_joins_it(harmed_server: RedisSer
         rights = {"passwords": ["+p"], "commands": ["+@all"], "channels": ["broadcast:*"], "reset_channels": True}
         client.acl_setuser("narrow", enabled=True, **rights)
         async with receiving({"url": harmed_server.url, "username": "narrow", "password": "p"}, KEY) as listener:
-            with pytest.raises(redis.exceptions.NoPermissionError):
+            with pytest.raises(RedisRefusal, match="Redis refuses SUBSCRIBE 'user:secret:news': "):
                 await listener.receiver.join(["user:secret:news"])
             await listener.receiver.join(["broadcast:other"])
             assert client.pubsub_numsub(KEY, "broadcast:other", "user:secret:news") == [

@@ -39,6 +39,13 @@ async def publish(hub: Hub, agreement: Agreement, raw: bytes) -> None:
         await apublish(Publication(agreement.publish_keys, raw, expire_in_seconds(None)))
 
 
+def count_own_copies(agreement: Agreement) -> int:
+    """Return how many copies of a message that this client publishes come back to it."""
+    if agreement.subscriber is not None and overridden(agreement.subscriber, "publish_message"):
+        return 0  # unknown
+    return len(set(agreement.publish_keys).intersection(agreement.subscribe_keys))
+
+
 async def release(hub: Hub, agreement: Agreement) -> None:
     """Tell the subscriber that its websocket has ended."""
     method = agreement.subscriber and overridden(agreement.subscriber, "release")

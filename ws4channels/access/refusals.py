@@ -56,6 +56,12 @@ def note_unpublished(error: BaseException) -> None:
     logger.log(_outage_level(), "Could not publish a client's message: Redis does not answer: %s", str(error))
 
 
+def note_refused_by_redis(error: Exception) -> None:
+    """Note that Redis refuses to keep or to send a client's message."""
+    counts["messages_refused"] += 1
+    logger.log(_outage_level(), "A client's message was refused: %s", str(error))
+
+
 def note_too_large(size: int) -> None:
     """Note that a client is closed because of a message of `size` bytes."""
     counts["too_large"] += 1

@@ -6,15 +6,17 @@ import asyncio
 import contextvars
 import logging
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from redis.exceptions import ResponseError
 
 from ws4channels import settings
 from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisError
+from ws4channels.connections.log_throttle import LogThrottle
 from ws4channels.counters import counts
 from ws4channels.delivery.heartbeats import HeartbeatClock
 from ws4channels.delivery.kept_messages import KeptMessages, LatestMessages
@@ -22,9 +24,10 @@ from ws4channels.delivery.membership import Membership
 from ws4channels.delivery.open_sockets import OpenSockets
 from ws4channels.delivery.subscriber_map import Subscriber, SubscriberMap, flush_each
 from ws4channels.delivery.watch import Watch
+from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports import publishing_loop
-from ws4channels.transports.contract import Receiver, Transport
-from ws4channels.transports.messages import Delivery, Payload
+from ws4channels.transports.contract import Receiver, Transport, UnreadableEvent
+from ws4channels.transports.messages import Delivery, ForeignEvent, Payload
 from ws4channels.transports.publishing_loop import PublishingLoop
 
 logger = logging.getLogger(__name__)
@@ -51,6 +54,7 @@ class Hub:
         self._touched: dict[Subscriber, None] = {}
         self._handlers: dict[str, Callable[[Payload], None]] = {}
         self._heartbeats = HeartbeatClock()
+        self._foreign_events = LogThrottle()
         self.sockets = OpenSockets()
         self._membership: Membership | None = None
         self._kept: KeptMessages | None = None
@@ -77,13 +81,13 @@ class Hub:
         """
         for key in keys:
             self._wanted.add(key, subscriber)
-        with _as_unreachable():
+        with _as_known_failure(keys):
             membership, kept = await self._start()
             await membership.settle(keys)
         # Only after joining: late messages of a previous membership must not reach the new socket.
         for key in keys:
             self._listening.add(key, subscriber)
-        with _as_unreachable():
+        with _as_known_failure(keys):
             found = await kept.read(keys) if keys else []
         counts["deliveries"] += len(found)
         counts["bytes_delivered"] += sum(each.size for each in found)
@@ -101,7 +105,7 @@ class Hub:
         A second handler of the same key takes the place of the first.
         """
         self._handlers[key] = handler
-        with _as_unreachable():
+        with _as_known_failure((key,)):
             membership, _ = await self._start()
             await membership.settle((key,))
 
@@ -206,13 +210,26 @@ class Hub:
     async def _receive(self, receiver: Receiver) -> None:
         events = deliveries = size = 0
         while True:
-            delivery, wanting = self._deliver(await receiver.receive())
+            try:
+                delivery, wanting = self._deliver(await receiver.receive())
+            except (UnreadableEvent, ForeignEvent) as error:
+                self._ignore(error)
+                continue
             events += 1
             deliveries += wanting
             size += delivery.size
             if events >= _EVENTS_PER_TURN or deliveries >= _DELIVERIES_PER_TURN or size >= _BYTES_PER_TURN:
                 events = deliveries = size = 0
                 await asyncio.sleep(0)
+
+    def _ignore(self, error: Exception) -> None:
+        """Log, once per series, that somebody else sent something to a group of ours."""
+        if self._foreign_events.is_first():
+            logger.warning(
+                "Ignored what was sent to a group of ws4channels (%s). Publish with RedisPublisher; for events of your "
+                "own, use a group of your own.",
+                error,
+            )
 
     def _deliver(self, event: dict[str, Any]) -> tuple[Delivery, int]:
         """Put one event into the outbox of each socket that wants it; return the delivery and how many do."""
@@ -242,12 +259,14 @@ class Hub:
 
 
 @contextmanager
-def _as_unreachable() -> Iterator[None]:
-    """Raise redis-py's ConnectionError for an error that no Redis raises, as of another library below a layer."""
+def _as_known_failure(keys: Sequence[str]) -> Iterator[None]:
+    """Raise RedisRefusal where Redis refuses, and redis-py's ConnectionError for an error of any other library."""
     try:
         yield
-    except (*UNREACHABLE, RedisError, ImproperlyConfigured):
+    except (*UNREACHABLE, RedisRefusal, ImproperlyConfigured):
         raise
+    except ResponseError as error:
+        raise RedisRefusal("to join", keys, error) from error
     except Exception as error:
         logger.exception("The channel layer failed.")
         raise RedisConnectionError(f"{type(error).__name__}: {error}") from error

@@ -17,7 +17,8 @@ from enum import IntEnum
 from typing import Any
 
 from ws4channels import settings
-from ws4channels.transports.messages import Delivery, Payload
+from ws4channels.delivery.own_messages import OwnMessages
+from ws4channels.transports.messages import Delivery
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Outbox:
 
     It holds everything back until `open`, so that kept messages can go first. `on_overflow` is called once, with the
     number of messages dropped, when more messages wait than may; after that only a close frame is sent. Without `echo`,
-    a message that equals `last_received`, the last message from this client, is left out.
+    the client's own messages are left out; see `OwnMessages`.
     """
 
     __slots__ = (
@@ -70,8 +71,7 @@ class Outbox:
         "_state",
         "_wakeup",
         "_writer",
-        "echo",
-        "last_received",
+        "own",
         "owner",
     )
 
@@ -89,8 +89,7 @@ class Outbox:
         self._room: asyncio.Future[None] | None = None
         self._wakeup: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
-        self.echo = echo
-        self.last_received: Payload | None = None
+        self.own = None if echo else OwnMessages()
         self.owner = asyncio.current_task()
         """The task that serves the socket, if a task made this."""
 
@@ -106,7 +105,8 @@ class Outbox:
 
     def put(self, delivery: Delivery) -> None:
         """Add a published message, unless it is this client's own and it did not ask for an echo."""
-        if self.echo or delivery.payload != self.last_received:
+        own = self.own
+        if own is None or not own.is_used or not own.take(delivery.payload):
             self.put_own(delivery)
 
     def put_own(self, delivery: Delivery) -> None:

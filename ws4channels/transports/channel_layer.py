@@ -23,6 +23,7 @@ class ChannelLayerTransport:
     def __init__(self, layer: Any) -> None:
         self._layer = layer
         self._numbers = Numbers()
+        self._carries_bytes = _carries_bytes(layer)
 
     @property
     def server(self) -> str:
@@ -52,8 +53,19 @@ class ChannelLayerTransport:
 
     def _events(self, publication: Publication) -> Iterator[tuple[str, dict[str, Any]]]:
         is_numbered = issubclass(self.receiver_class, NumberedReceiver)
-        for key, event in publication.events():
+        for key, event in publication.events(self._carries_bytes):
             yield key, self._numbers.number(key, event) if is_numbered else event
+
+
+def _carries_bytes(layer: Any) -> bool:
+    """Tell whether a layer's serializer, if it has one, takes bytes: JSON does not."""
+    if not hasattr(layer, "serialize"):
+        return True
+    try:
+        layer.serialize({"bytes": b"\xff"})
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 class InMemoryTransport(ChannelLayerTransport):

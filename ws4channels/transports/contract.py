@@ -8,6 +8,10 @@ from typing import Any, Protocol
 from ws4channels.transports.messages import Publication
 
 
+class UnreadableEvent(Exception):
+    """Something was received that is no event, such as bytes that the layer's serializer does not read."""
+
+
 class Receiver(Protocol):
     """What one hub receives through. Belongs to one event loop; events of a key come in the order of publishing."""
 
@@ -27,7 +31,8 @@ class Receiver(Protocol):
     async def receive(self) -> dict[str, Any]:
         """Wait for the next event of a joined key, as ``messages.build_event`` makes them.
 
-        Must be running for `join` and `confirm` to return.
+        Must be running for `join` and `confirm` to return. Raises UnreadableEvent for what can be ignored, and anything
+        else when messages may be lost.
         """
 
     async def confirm(self, timeout: float) -> None:

@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from channels_redis.core import RedisChannelLayer
+from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from ws4channels.audience import group_of
 from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisError
 from ws4channels.connections.deadlines import within
-from ws4channels.transports.contract import ignore_loss
+from ws4channels.transports.contract import UnreadableEvent, ignore_loss
 
 logger = logging.getLogger(__name__)
 
@@ -79,12 +80,24 @@ class LayerReceiver:
 
     async def receive(self) -> dict[str, Any]:
         while True:
-            event: dict[str, Any] = await self.layer.receive(self.channel_name)
-            if event["type"] != PROBE_TYPE:
+            event = await self._receive()
+            if event.get("type") != PROBE_TYPE:
                 return event
-            arrival = self._arrivals.get(event["number"])
+            arrival = self._arrivals.get(event.get("number", -1))
             if arrival is not None and not arrival.done():
                 arrival.set_result(None)
+
+    async def _receive(self) -> dict[str, Any]:
+        try:
+            event: dict[str, Any] = await self.layer.receive(self.channel_name)
+        except (*UNREACHABLE, RedisError, RuntimeError):
+            raise
+        except Exception as error:
+            # channels_redis decodes messages here; other layers may fail in any way.
+            if isinstance(self.layer, (RedisChannelLayer, RedisPubSubChannelLayer)):
+                raise UnreadableEvent(f"{type(error).__name__}: {error}") from error
+            raise
+        return event
 
     async def confirm(self, timeout: float) -> None:
         # A layer keeps the order of what it carries to one channel, whichever group it comes by.

@@ -111,7 +111,8 @@ class NumberedReceiver(LayerReceiver):
 
     def _note(self, event: Mapping[str, Any]) -> None:
         source, number = event.get("source"), event.get("number")
-        sources = self._sources.get(event["key"])
+        key = event.get("key", "")
+        sources = self._sources.get(key)
         # A publisher of another version gives no numbers.
         if sources is None or source is None or number is None:
             return
@@ -121,7 +122,7 @@ class NumberedReceiver(LayerReceiver):
                 del sources[next(iter(sources))]
             sources[source] = Gaps(number)
         elif gaps.add(number, asyncio.get_running_loop().time()):
-            self._gaps[event["key"], source] = gaps
+            self._gaps[key, source] = gaps
             self._look_later(_GRACE)
 
     def _look_later(self, delay: float) -> None:

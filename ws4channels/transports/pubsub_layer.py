@@ -141,7 +141,7 @@ class PubSubLayerTransport(ChannelLayerTransport):
 
     def _outgoing(self, publication: Publication) -> list[tuple[str, bytes]]:
         prefix, serialize = self._channel_prefix, self._layer.serialize
-        return [(prefix + group_of(key), serialize(event)) for key, event in publication.events()]
+        return [(prefix + group_of(key), serialize(event)) for key, event in publication.events(self._carries_bytes)]
 
     def check_publish(self) -> None:
         """Raise nothing: no event loop is needed."""

@@ -20,6 +20,7 @@ from ws4channels import connections, settings
 from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisError
 from ws4channels.connections.deadlines import within
 from ws4channels.counters import counts
+from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports.contract import ignore_loss
 from ws4channels.transports.messages import Publication, build_event, to_payload
 
@@ -93,6 +94,9 @@ class RedisReceiver:
         self._heartbeat = None if heartbeat is None else heartbeat.encode("utf-8")
         try:
             await within(self._timing.confirm, self._subscribe(channels))
+        except ResponseError as error:
+            self._forget(channels)
+            raise RedisRefusal("SUBSCRIBE", list(channels.values()), error) from error
         except BaseException:
             self._forget(channels)
             raise
