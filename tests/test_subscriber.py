@@ -456,3 +456,11 @@ async def test_permission_denied_while_sending_kept_messages_refuses(use: Any) -
     """PermissionDenied refuses the client from whichever hook it comes, and nothing is left of it."""
     use(legacy_subscribers.DenyingToSend)
     assert await Socket("/ws/f?subscribe-broadcast").connect(TIMEOUT) == (False, 1000)
+
+
+def test_facility_of_a_handshake_is_what_was_agreed() -> None:
+    """The handshake asks once, after the site's hooks; subscribers are given the same answer."""
+    request = request_to("/ws/chat")
+    request.ws4channels_facility = facility_of(request)
+    request.path_info = "/ws/elsewhere"
+    assert facility_of(request) == "chat"

@@ -15,7 +15,7 @@ from typing import Any
 from django.urls import re_path
 
 from ws4channels import settings
-from ws4channels.access.handshake import path_for_log
+from ws4channels.access.requests import path_below_script_name, path_for_log
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
 
@@ -44,7 +44,7 @@ class WebsocketUrls:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one websocket."""
-        if scope["path"].removeprefix(scope.get("root_path", "")).startswith(settings.WEBSOCKET_URL):
+        if path_below_script_name(scope).startswith(settings.WEBSOCKET_URL):
             await self._facility(scope, receive, send)
             return
         counts["refused"] += 1
@@ -63,7 +63,7 @@ class UpgradeRequired:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer, or pass the request on."""
-        if not scope["path"].removeprefix(scope.get("root_path", "")).startswith(settings.WEBSOCKET_URL):
+        if not path_below_script_name(scope).startswith(settings.WEBSOCKET_URL):
             await self.application(scope, receive, send)
             return
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(self.text))]
