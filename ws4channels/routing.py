@@ -12,6 +12,7 @@ import logging
 import re
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.urls import re_path
 
 from ws4channels import settings
@@ -24,8 +25,11 @@ logger = logging.getLogger(__name__)
 
 def get_websocket_urlpatterns() -> list[Any]:
     """Return the pattern for ``WEBSOCKET_URL`` and everything below it, for Channels' URLRouter."""
-    # URLRouter takes the leading slash away. A facility may hold anything, line breaks included.
-    pattern = rf"^{re.escape(settings.WEBSOCKET_URL.lstrip('/'))}(?s:.*)$"
+    # URLRouter removes the leading slash, and ``root_path``, but knows nothing of FORCE_SCRIPT_NAME.
+    script_name = (django_settings.FORCE_SCRIPT_NAME or "").strip("/")
+    below = f"(?:{re.escape(script_name)}/)?" if script_name else ""
+    # A facility may hold anything, line breaks included.
+    pattern = rf"^{below}{re.escape(settings.WEBSOCKET_URL.lstrip('/'))}(?s:.*)$"
     return [re_path(pattern, FacilityConsumer.as_asgi())]
 
 

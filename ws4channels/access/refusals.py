@@ -54,7 +54,7 @@ _outage = Alarm()
 def is_refusal(error: Exception) -> bool:
     """Tell whether a site's code raised `error` to refuse the client, and not because something went wrong.
 
-    These are Django's exceptions for status 400, 403 and 404, Channels' DenyConnection, and all that have a
+    These are PermissionDenied, SuspiciousOperation, Http404, Channels' DenyConnection, and all that have a
     ``status_code`` of 401, 403 or 404, as those of Django REST framework and of token libraries.
     """
     if isinstance(error, (PermissionDenied, SuspiciousOperation, Http404, DenyConnection)):
