@@ -151,12 +151,12 @@ def test_handshake_sees_the_transaction_of_a_sync_test() -> None:
     """Where `async_to_sync` runs the event loop, as in Django's async tests, hooks see that thread's transaction."""
     mary = get_user_model().objects.create_user("mary", password="secret")
 
-    async def hear() -> str:
+    async def receive() -> str:
         async with FacilityCommunicator("f", "subscribe-user", user=mary) as client:
             await RedisPublisher(facility="f", users=[mary]).apublish_message("for mary", expire=0)
             return str(await client.receive_from(timeout=TIMEOUT))
 
-    assert async_to_sync(hear)() == "for mary"
+    assert async_to_sync(receive)() == "for mary"
 
 
 # --- hooks ------------------------------------------------------------------------------------------------------------
