@@ -30,7 +30,7 @@ from example_project.redis_server import HOST, RedisServer
 from tests.people import request_of
 from tests.sockets import broadcast, connected
 from tests.test_architecture import MODULES
-from tests.waiting import QUIET, TIMEOUT
+from tests.waiting import TIMEOUT
 from ws4channels.audience import close_commands_key, group_of
 from ws4channels.checks.values import check_settings
 from ws4channels.connections import CLIENT_NAME
@@ -205,20 +205,18 @@ async def test_page_of_rules_shows_a_rule_that_rules(
 async def test_page_of_rules_shows_tokens_that_name_users(
     run_page: Callable[[str], Page], settings: Any, mary: User
 ) -> None:
-    """A client with a token of the page's making is that user, and one with any other token is nobody."""
+    """A client with a token of the page's making is that user; any other token, or none, is refused with 4403."""
     page = run_page("docs/custom-subscribers.md")
-    settings.WS4REDIS_PROCESS_REQUEST = page.settings["WS4REDIS_PROCESS_REQUEST"]
+    for name in ("WS4REDIS_PROCESS_REQUEST", "WS4CHANNELS_CLOSE_CODE_ON_REFUSAL"):
+        setattr(settings, name, page.settings[name])
     assert check_settings() == []
     token = page.modules["tokens"].create_token(mary)  # type: ignore[attr-defined]
-    async with (
-        FacilityCommunicator("chat", "subscribe-user", f"token={token}") as known,
-        FacilityCommunicator("chat", "subscribe-user", f"token={token}x") as stranger,
-        FacilityCommunicator("chat", "subscribe-user") as anonymous,
-    ):
+    async with FacilityCommunicator("chat", "subscribe-user", f"token={token}") as known:
         await RedisPublisher(facility="chat", users=[mary]).apublish_message("hello")
         assert await known.receive_from(TIMEOUT) == "hello"
-        assert await stranger.receive_nothing(QUIET)
-        assert await anonymous.receive_nothing(QUIET)
+    for parameters in ([f"token={token}x"], []):
+        async with FacilityCommunicator("chat", "subscribe-user", *parameters) as stranger:
+            assert await stranger.receive_output(TIMEOUT) == {"type": "websocket.close", "code": 4403}
 
 
 async def test_page_of_rules_shows_rooms_that_can_be_entered(

@@ -22,6 +22,14 @@ REFUSED: dict[str, list[Any]] = {
     "WS4REDIS_ALLOWED_CHANNELS": ["undotted", "", 5, ["subscribe-broadcast"]],
     "WS4REDIS_PROCESS_REQUEST": ["undotted", "", 5],
     "WS4REDIS_SUBSCRIBER": ["undotted", None, 5, dict],
+    "WS4CHANNELS_WEBSOCKET_URI": [
+        "",
+        "/ws/",
+        "ws.example.com",
+        "https://ws.example.com/",
+        "wss://ws.example.com",
+        "wss:///",
+    ],
     "WS4CHANNELS_CHANNEL_LAYER": [None, 5],
     "WS4CHANNELS_HEARTBEAT_INTERVAL": [0, -1, "4", None, True],
     "WS4CHANNELS_PROBE_INTERVAL": [0, -1, "4", None, True],
@@ -44,6 +52,8 @@ REFUSED: dict[str, list[Any]] = {
 }
 ACCEPTED: list[tuple[str, Any]] = [
     ("WEBSOCKET_URL", "/stream"),
+    ("WS4CHANNELS_WEBSOCKET_URI", "wss://ws.example.com/ws/"),
+    ("WS4CHANNELS_WEBSOCKET_URI", "ws://localhost:8001/"),
     ("WS4REDIS_CONNECTION", {}),
     ("WS4REDIS_PREFIX", None),
     ("WS4REDIS_PREFIX", ""),

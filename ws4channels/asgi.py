@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter
@@ -17,9 +18,21 @@ def get_asgi_application() -> Any:
     Takes the place of ``django.core.asgi.get_asgi_application`` in a site's ``asgi.py``. Pages are Django's. Websockets
     below ``WEBSOCKET_URL`` pass the Origin check and get their session and user from Django's cookies.
     """
+    pages = django_asgi.get_asgi_application()
+    _enable_loggers()
     return ProtocolTypeRouter(
         {
-            "http": UpgradeRequired(django_asgi.get_asgi_application()),
+            "http": UpgradeRequired(pages),
             "websocket": OriginCheck(WebsocketUrls()),
         }
     )
+
+
+def _enable_loggers() -> None:
+    """Undo what ``LOGGING`` does to loggers that exist already, unless it says ``disable_existing_loggers: False``.
+
+    A site's asgi.py imports this module, and so all loggers of this package, before Django reads its settings.
+    """
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("ws4channels.") and isinstance(logger, logging.Logger):
+            logger.disabled = False

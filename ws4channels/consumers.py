@@ -19,10 +19,10 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
 from channels.utils import await_many_dispatch
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
 
 from ws4channels import settings
 from ws4channels.access import custom_subscribers, refusals
+from ws4channels.access.failures import answer_with_500
 from ws4channels.access.handshake import Agreement, negotiate
 from ws4channels.access.limits import MessageRate
 from ws4channels.audience import close_commands_key
@@ -129,17 +129,18 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def connect(self) -> None:
         """Negotiate, join, accept; then send the kept messages."""
-        self._hub = hub = get_hub(get_transport())
         try:
+            self._hub = hub = get_hub(get_transport())
             agreement = await self._agree(hub)
             outbox, kept = await self._join(hub, agreement)
-        except (PermissionDenied, SuspiciousOperation, RedisRefusal) as error:
-            await self._refuse(error)
         except UNREACHABLE as error:
             await self._turn_away_unserved(hub, error)
+        except Exception as error:
+            await self._refuse(error)
         else:
             self.agreement = agreement
             await self._accept_offered()
+            refusals.note_dropped(self.scope, agreement.dropped)
             self._begin(hub, agreement, outbox, kept)
 
     async def _agree(self, hub: Hub) -> Agreement:
@@ -234,6 +235,11 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._outbox.put_last(Delivery.closing(message))
 
     async def _refuse(self, error: Exception) -> None:
+        if not refusals.is_refusal(error):
+            refusals.note_failure(self.scope, error)
+            if not await answer_with_500(self.scope, self.base_send, error):
+                raise error
+            return
         refusals.note_refusal(self.scope, error)
         if settings.WS4CHANNELS_CLOSE_CODE_ON_REFUSAL:
             await self._accept_offered()

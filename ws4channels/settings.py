@@ -71,6 +71,10 @@ def _is_positive_number_or_none(value: object) -> bool:
     return value is None or _is_positive_number(value)
 
 
+def _is_optional_websocket_uri(value: object) -> bool:
+    return value is None or (isinstance(value, str) and re.match("wss?://[^/]+/", value) is not None)
+
+
 def _is_boolean(value: object) -> bool:
     return isinstance(value, bool)
 
@@ -114,6 +118,15 @@ _ALL = [
         "Separates websockets from pages; what follows it in the path is the facility.",
         "a path that starts with a slash, such as '/ws/'",
         lambda value: isinstance(value, str) and value.startswith("/"),
+    ),
+    Setting(
+        "WS4CHANNELS_WEBSOCKET_URI",
+        None,
+        "",
+        "The address that templates get as WEBSOCKET_URI, for websockets on another host than the pages. None: "
+        "WEBSOCKET_URL on the page's own host, below its script name.",
+        "an address such as 'wss://ws.example.com/ws/' or None",
+        _is_optional_websocket_uri,
     ),
     Setting(
         "WS4REDIS_CONNECTION",
@@ -321,7 +334,7 @@ _ALL = [
         (),
         "",
         "Origins allowed besides the site's own host, ALLOWED_HOSTS and CSRF_TRUSTED_ORIGINS, such as "
-        "'https://app.example.com' or 'https://*.example.com'; '*' turns the check off.",
+        "'https://app.example.com', 'https://*.example.com' or 'file://'; '*' turns the check off.",
         "a list of origins such as 'https://app.example.com'",
         _is_list_of_texts,
     ),

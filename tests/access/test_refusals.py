@@ -35,6 +35,11 @@ NOTES: dict[str, tuple[Callable[[], None], list[str], str]] = {
         ["refused", "too_many_sockets"],
         "Refused a websocket to /ws/f\\nERROR forged: TooManySockets: 2 websockets.",
     ),
+    "a failure": (
+        lambda: refusals.note_failure(SCOPE, LookupError("secret")),
+        [],
+        "A websocket to /ws/f\\nERROR forged failed: LookupError",
+    ),
     "no Redis": (
         lambda: refusals.note_unserved("redis:6379", ConnectionError("refused")),
         ["redis_failures"],
@@ -74,8 +79,8 @@ def test_each_is_counted_and_logged_in_one_line(kind: str, caplog: pytest.LogCap
     assert all(counts[name] == before.get(name, 0) + 1 for name in names)
     assert caplog.messages == [line]
     assert "\n" not in line
-    assert "secret" not in caplog.text
-    assert caplog.records[0].exc_info is None
+    assert all("secret" not in message for message in caplog.messages)
+    assert (caplog.records[0].exc_info is not None) is (kind == "a failure")
 
 
 def test_reason_of_a_rule_makes_no_second_line(caplog: pytest.LogCaptureFixture) -> None:

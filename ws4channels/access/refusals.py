@@ -1,6 +1,6 @@
 """Why websockets are refused or closed by the server: close codes, counts, and one log line each.
 
-The reason is for the log. A client is sent a code and no text.
+The reason is for the log only. A client is sent a code and no text.
 """
 
 from __future__ import annotations
@@ -9,13 +9,17 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from channels.exceptions import DenyConnection
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404
+
 from ws4channels import settings
-from ws4channels.access.handshake import path_for_log
+from ws4channels.access.requests import path_for_log
 from ws4channels.connections.log_throttle import LogThrottle
 from ws4channels.counters import counts
-from ws4channels.exceptions import TooManyKeys, TooManySockets
+from ws4channels.exceptions import RedisRefusal, TooManyKeys, TooManySockets
 
-# Errors are logged as texts: a handler that keeps its records would keep a whole websocket with each.
+# Expected errors are logged as texts: a handler that keeps its records would keep a whole websocket with each.
 logger = logging.getLogger(__name__)
 
 CLOSE_TOO_FAST = 1008
@@ -24,6 +28,8 @@ CLOSE_UNREACHABLE = 1013
 CLOSE_SLOW = 4008
 CLOSE_REFUSED = 4403
 
+_STATUS_CODES_OF_REFUSALS = (401, 403, 404)
+
 
 _outage = LogThrottle()
 
@@ -31,6 +37,17 @@ _outage = LogThrottle()
 def _outage_level() -> int:
     """Return the log level for a client that an outage affects: ERROR for the first, WARNING for the others."""
     return logging.ERROR if _outage.is_first() else logging.WARNING
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether a site's code raised `error` to refuse the client, and not because something went wrong.
+
+    These are PermissionDenied, SuspiciousOperation, Http404, Channels' DenyConnection, RedisRefusal, and all that have a
+    ``status_code`` of 401, 403 or 404, as those of Django REST framework and of token libraries.
+    """
+    if isinstance(error, (PermissionDenied, SuspiciousOperation, Http404, DenyConnection, RedisRefusal)):
+        return True
+    return getattr(error, "status_code", None) in _STATUS_CODES_OF_REFUSALS
 
 
 def note_refusal(scope: Mapping[str, Any], error: Exception) -> None:
@@ -42,6 +59,18 @@ def note_refusal(scope: Mapping[str, Any], error: Exception) -> None:
         counts["too_many_sockets"] += 1
     reason = _on_one_line(str(error))
     logger.warning("Refused a websocket to %s: %s: %s", path_for_log(scope), type(error).__name__, reason)
+
+
+def note_failure(scope: Mapping[str, Any], error: Exception) -> None:
+    """Note that a handshake fails because of an error in the site's code or its settings; logs the traceback."""
+    logger.error("A websocket to %s failed: %s", path_for_log(scope), type(error).__name__, exc_info=error)
+
+
+def note_dropped(scope: Mapping[str, Any], dropped: Mapping[str, str]) -> None:
+    """Note that a websocket is opened without some of the channels that it asked for, each with its reason."""
+    if dropped:
+        reasons = ", ".join(f"{channel} ({reason})" for channel, reason in dropped.items())
+        logger.info("Opened a websocket to %s without %s", path_for_log(scope), reasons)
 
 
 def note_unserved(server: str, error: BaseException) -> None:
