@@ -22,7 +22,6 @@ from tests.silence import refusing_port
 from tests.terminal import listening, run, without_time
 from tests.waiting import TIMEOUT
 from ws4channels import __version__
-from ws4channels.management.terminal import as_line
 from ws4channels.publisher import RedisPublisher
 
 # --- publishing -------------------------------------------------------------------------------------------------------
@@ -317,18 +316,3 @@ def test_wrong_settings_are_told_without_a_traceback(settings: Any) -> None:
     for words in (["ws4channels_publish", "news", "hello"], ["ws4channels_listen", "news"]):
         with pytest.raises(CommandError, match=r"^CHANNEL_LAYERS has no entry 'push'"):
             run(*words)
-
-
-@pytest.mark.parametrize(
-    ("payload", "line"),
-    [
-        ("grün ✓", "grün ✓"),
-        ("a\tb\r\n", r"a\tb\r\n"),
-        ("\x9b31m\u202e", r"\x9b31m\u202e"),
-        (b"'\\\n\xff", r"<4 bytes> '\x5c\x0a\xff"),
-        (b"", "<0 bytes> "),
-    ],
-)
-def test_payload_is_one_line_and_no_command_to_the_terminal(payload: str | bytes, line: str) -> None:
-    """Whatever is published, it cannot forge lines, move the cursor or turn the text around."""
-    assert as_line(payload) == line

@@ -16,8 +16,9 @@ from django.core.exceptions import DisallowedHost
 from django.http.request import is_same_domain  # type: ignore[attr-defined]
 
 from ws4channels import settings
-from ws4channels.access.handshake import build_request, path_for_log
+from ws4channels.access.handshake import build_request
 from ws4channels.counters import counts
+from ws4channels.shown import on_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class OriginCheck:
             await self.application(scope, receive, send)
             return
         counts["refused"] += 1
-        logger.warning("Refused a websocket to %s from origin %r: %s.", path_for_log(scope), origin, reason)
+        logger.warning("Refused a websocket to %s from origin %r: %s.", on_one_line(scope["path"]), origin, reason)
         await receive()
         await send({"type": "websocket.close"})
 

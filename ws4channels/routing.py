@@ -15,9 +15,9 @@ from typing import Any
 from django.urls import re_path
 
 from ws4channels import settings
-from ws4channels.access.handshake import path_for_log
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
+from ws4channels.shown import on_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,8 @@ class WebsocketUrls:
             await self._facility(scope, receive, send)
             return
         counts["refused"] += 1
-        logger.warning("Refused a websocket to %s: WEBSOCKET_URL is %r.", path_for_log(scope), settings.WEBSOCKET_URL)
+        path = on_one_line(scope["path"])
+        logger.warning("Refused a websocket to %s: WEBSOCKET_URL is %r.", path, settings.WEBSOCKET_URL)
         await receive()
         await send({"type": "websocket.close"})
 

@@ -25,7 +25,6 @@ from ws4channels.access.handshake import (
     load_hook,
     load_subscriber_class,
     negotiate,
-    path_for_log,
     run_in_thread,
 )
 from ws4channels.audience import MEMBEROF
@@ -513,12 +512,6 @@ async def test_blocking_hook_does_not_block_the_event_loop(settings: Any) -> Non
 
 
 # --- settings that name something -------------------------------------------------------------------------------------
-
-
-def test_path_in_a_log_line_forges_no_other_line() -> None:
-    """A path with line breaks is shown with escapes; an ordinary one as it is."""
-    assert path_for_log({"path": "/ws/a:b"}) == "/ws/a:b"
-    assert path_for_log({"path": "/ws/a\nERROR all is lost"}) == "/ws/a\\nERROR all is lost"
 
 
 def test_hooks_are_none_a_callable_or_its_path(settings: Any) -> None:

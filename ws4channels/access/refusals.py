@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ws4channels import settings
-from ws4channels.access.handshake import path_for_log
 from ws4channels.counters import counts
 from ws4channels.exceptions import TooManyKeys, TooManySockets
+from ws4channels.shown import error_on_one_line, on_one_line
 
 # Errors are logged as texts: a handler that keeps its records would keep a whole websocket with each.
 logger = logging.getLogger(__name__)
@@ -55,8 +55,7 @@ def note_refusal(scope: Mapping[str, Any], error: Exception) -> None:
         counts["too_many_keys"] += 1
     elif isinstance(error, TooManySockets):
         counts["too_many_sockets"] += 1
-    reason = _on_one_line(str(error))
-    logger.warning("Refused a websocket to %s: %s: %s", path_for_log(scope), type(error).__name__, reason)
+    logger.warning("Refused a websocket to %s: %s", on_one_line(scope["path"]), error_on_one_line(error))
 
 
 def note_unserved(server: str, error: BaseException) -> None:
@@ -86,7 +85,7 @@ def note_too_fast(scope: Mapping[str, Any]) -> None:
     counts["too_many_messages"] += 1
     logger.warning(
         "Closed a websocket to %s whose client sent too many messages; WS4CHANNELS_MAX_MESSAGES_PER_SECOND is %s.",
-        path_for_log(scope),
+        on_one_line(scope["path"]),
         settings.WS4CHANNELS_MAX_MESSAGES_PER_SECOND,
     )
 
@@ -96,8 +95,3 @@ def note_slow(dropped: int) -> None:
     counts["slow_clients_closed"] += 1
     counts["messages_dropped"] += dropped
     logger.warning("Closed a websocket whose client did not keep up; %s messages were dropped.", dropped)
-
-
-def _on_one_line(text: str) -> str:
-    """Return a rule's text, which may quote its client, without line breaks and terminal escapes."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from ws4channels import settings
 from ws4channels.closing import end_session
+from ws4channels.shown import error_on_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -89,4 +90,4 @@ def _tell(session_key: str) -> None:
         end_session(session_key)
     except Exception as error:
         # Whatever it is, from Redis to a setting: the user wants to be signed out.
-        logger.error("Could not close the websockets of a session that ended: %s: %s", type(error).__name__, str(error))
+        logger.error("Could not close the websockets of a session that ended: %s", error_on_one_line(error))

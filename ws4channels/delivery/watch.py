@@ -12,6 +12,7 @@ from ws4channels import settings
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.connections.deadlines import within
 from ws4channels.counters import counts
+from ws4channels.shown import error_on_one_line
 from ws4channels.transports.contract import Receiver
 
 logger = logging.getLogger(__name__)
@@ -59,14 +60,14 @@ class Watch:
     async def _find_trouble(self) -> str | None:
         """Return what is wrong, or None."""
         if self._failure is not None:
-            return f"receiving failed ({_shown(self._failure)})"
+            return f"receiving failed ({error_on_one_line(self._failure)})"
         try:
             if self._is_due():
                 await self._renew()
             else:
                 await self._receiver.probe(_PROBE_TIMEOUT)
         except Exception as error:
-            return f"a probe did not come back ({_shown(error)})"
+            return f"a probe did not come back ({error_on_one_line(error)})"
         if self._receiver.generation != self._generation:
             return "some were missing, or the connection was another one for a while"
         return None
@@ -109,12 +110,8 @@ class Watch:
                 await self._receiver.probe(_RETRY_TIMEOUT)
                 sent = await self._recover()
             except Exception as error:
-                logger.debug("Not yet: %s", _shown(error))
+                logger.debug("Not yet: %s", error_on_one_line(error))
                 await asyncio.sleep(_RETRY_DELAY * random.uniform(0.5, 1))
             else:
                 self._generation = generation
                 return sent
-
-
-def _shown(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

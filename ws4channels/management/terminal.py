@@ -12,8 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.exceptions import Ws4ChannelsError
 from ws4channels.redis_store import RedisStore
-from ws4channels.status import in_words
-from ws4channels.transports.messages import Payload
+from ws4channels.shown import error_on_one_line
 
 FAILURE = 2
 """The exit status of a command that could not do what it is for."""
@@ -51,15 +50,4 @@ def errors_in_words() -> Iterator[None]:
     except (ImproperlyConfigured, Ws4ChannelsError) as error:
         raise CommandError(str(error), returncode=FAILURE) from error
     except (*UNREACHABLE, RedisError) as error:
-        raise CommandError(f"Redis fails: {in_words(error)}", returncode=FAILURE) from error
-
-
-def as_line(payload: Payload) -> str:
-    """Return a payload on one line, with nothing in it that a terminal would take for a command."""
-    if isinstance(payload, bytes):
-        return f"<{len(payload)} bytes> {''.join(map(_as_character, payload))}"
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in payload)
-
-
-def _as_character(byte: int) -> str:
-    return chr(byte) if 32 <= byte < 127 and byte != ord("\\") else f"\\x{byte:02x}"
+        raise CommandError(f"Redis fails: {error_on_one_line(error)}", returncode=FAILURE) from error

@@ -19,6 +19,7 @@ from ws4channels import __version__, connections, settings
 from ws4channels.checks import current_messages
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.connections.deadlines import within
+from ws4channels.shown import error_on_one_line
 from ws4channels.status.kept import Kept, find_kept, measure
 from ws4channels.status.listening import Listening, find_listening, measure_round_trip
 from ws4channels.status.server import Latency, Server, ask_server
@@ -85,7 +86,7 @@ def look(keys: Iterable[str] = (), *, details: bool = False, limit: int = DEFAUL
         status.kept_keys = measure(client, found) if details else []
     except (*UNREACHABLE, RedisError) as error:
         address = connections.describe_server(client.connection_pool)
-        status.failures.append(f"Redis at {address} fails: {in_words(error)}")
+        status.failures.append(f"Redis at {address} fails: {error_on_one_line(error)}")
     asyncio.run(_look_at_transport(status, transport, sorted({*keys, *found}), limit))
     return status
 
@@ -106,9 +107,4 @@ async def _look_at_transport(status: Status, transport: Transport, keys: list[st
         status.round_trip = await within(_PATIENCE, measure_round_trip(transport))
     except Exception as error:
         # Somebody's own layer may raise anything.
-        status.failures.append(f"Messages do not come through {transport.server}: {in_words(error)}")
-
-
-def in_words(error: BaseException) -> str:
-    """Return an error's kind and text; some have no text."""
-    return f"{type(error).__name__}: {error}".removesuffix(": ")
+        status.failures.append(f"Messages do not come through {transport.server}: {error_on_one_line(error)}")

@@ -15,7 +15,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ws4channels.delivery.hub import get_hub
-from ws4channels.management.terminal import FAILURE, add_audience_arguments, as_line, errors_in_words, keys_of
+from ws4channels.management.terminal import FAILURE, add_audience_arguments, errors_in_words, keys_of
+from ws4channels.shown import on_one_line
 from ws4channels.transports.channel_layer import InMemoryTransport
 from ws4channels.transports.configured import get_transport
 from ws4channels.transports.messages import Delivery
@@ -140,7 +141,7 @@ def _cancel_on_signals() -> None:
 
 def _as_text(delivery: Delivery, is_old: bool) -> str:
     mark = "(kept) " if is_old else ""
-    return f"{datetime.now():%H:%M:%S} {as_line(delivery.key)} {mark}{as_line(delivery.payload)}"
+    return f"{datetime.now():%H:%M:%S} {on_one_line(delivery.key)} {mark}{on_one_line(delivery.payload)}"
 
 
 def _as_json(delivery: Delivery, is_old: bool) -> str:

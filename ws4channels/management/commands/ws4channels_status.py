@@ -10,7 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ws4channels.management.terminal import FAILURE, add_audience_arguments, as_line, errors_in_words, keys_of
+from ws4channels.management.terminal import FAILURE, add_audience_arguments, errors_in_words, keys_of
+from ws4channels.shown import on_one_line
 from ws4channels.status import DEFAULT_LIMIT, Status, look
 from ws4channels.status.listening import Listening
 from ws4channels.status.server import Latency
@@ -90,13 +91,13 @@ def _listening_lines(listening: Listening | None, asked: list[str]) -> Iterator[
         return
     nobody = [key for key in asked if key not in listening.keys]
     rows = [*sorted(listening.keys.items()), *((key, 0) for key in nobody)]
-    yield from _section("Processes that listen", [f"{count:>9}  {as_line(key)}" for key, count in rows])
+    yield from _section("Processes that listen", [f"{count:>9}  {on_one_line(key)}" for key, count in rows])
 
 
 def _kept_lines(status: Status) -> Iterator[str]:
     rows = [
         f"{'for ever' if each.seconds is None else each.seconds:>9}  "
-        f"{'?' if each.size is None else each.size:>9}  {as_line(each.key)}"
+        f"{'?' if each.size is None else each.size:>9}  {on_one_line(each.key)}"
         for each in status.kept_keys
     ]
     yield from _section("  Seconds      Bytes  Kept", rows)
