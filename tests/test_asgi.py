@@ -30,7 +30,7 @@ def test_app_that_is_not_installed_is_an_error_of_the_server_s_start(settings: A
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "ws4channels"]
     with pytest.raises(ConfigurationError) as refused:
         get_asgi_application()
-    assert str(refused.value) == "INSTALLED_APPS has no 'ws4channels'; add it, and 'daphne' as the first for runserver."
+    assert str(refused.value) == "INSTALLED_APPS has no 'ws4channels'; add it, and 'daphne' first, for runserver."
 
 
 async def test_websockets_are_served(application: Any) -> None:

@@ -24,9 +24,7 @@ def get_asgi_application() -> Any:
     """
     pages = django_asgi.get_asgi_application()
     if not apps.is_installed("ws4channels"):
-        raise ConfigurationError(
-            "INSTALLED_APPS has no 'ws4channels'; add it, and 'daphne' as the first for runserver."
-        )
+        raise ConfigurationError("INSTALLED_APPS has no 'ws4channels'; add it, and 'daphne' first, for runserver.")
     return ProtocolTypeRouter(
         {
             "http": UpgradeRequired(pages),

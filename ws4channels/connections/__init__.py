@@ -237,6 +237,12 @@ def describe_server(pool: Any) -> str:
     return str(arguments.get("path") or f"{arguments.get('host', 'localhost')}:{arguments.get('port', 6379)}")
 
 
+def describe_client(client: Any) -> str:
+    """Return the server of one of our sync clients as `describe_server` does, or where its cluster is."""
+    pool = pool_of(client)
+    return str(client.server) if pool is None else describe_server(pool)
+
+
 @contextmanager
 def one_kind_of_failure() -> Iterator[None]:
     """Raise redis-py's ConnectionError for its TimeoutError and a cluster's errors, for that is what sites catch."""
@@ -255,6 +261,7 @@ __all__ = [
     "build_async_client",
     "build_connector",
     "build_sync_client",
+    "describe_client",
     "describe_server",
     "one_kind_of_failure",
     "pool_of",

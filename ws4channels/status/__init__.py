@@ -85,7 +85,7 @@ def look(keys: Iterable[str] = (), *, details: bool = False, limit: int = DEFAUL
         status.kept = len(found)
         status.kept_keys = measure(client, found) if details else []
     except (*UNREACHABLE, RedisError) as error:
-        address = connections.describe_server(client.connection_pool)
+        address = connections.describe_client(client)
         status.failures.append(f"Redis at {address} fails: {error_on_one_line(error)}")
     asyncio.run(_look_at_transport(status, transport, sorted({*keys, *found}), limit))
     return status
