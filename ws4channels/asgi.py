@@ -12,6 +12,8 @@ from ws4channels.exceptions import ConfigurationError
 from ws4channels.origins import OriginCheck
 from ws4channels.routing import UpgradeRequired, WebsocketUrls
 
+__all__ = ["get_asgi_application"]
+
 
 def get_asgi_application() -> Any:
     """Return the application for Daphne, uvicorn and other ASGI servers.

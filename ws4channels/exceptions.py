@@ -7,6 +7,23 @@ names that sites import from the original; code that catches them keeps working.
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import BadHeaderError
 
+__all__ = [
+    "AudienceTypeError",
+    "AudienceValueError",
+    "ClosingTypeError",
+    "ClosingValueError",
+    "ConfigurationError",
+    "FrameTooLargeException",
+    "HandshakeError",
+    "MessageTypeError",
+    "MessageValueError",
+    "TooManyKeys",
+    "TooManySockets",
+    "UpgradeRequiredError",
+    "WebSocketError",
+    "Ws4ChannelsError",
+]
+
 
 class Ws4ChannelsError(Exception):
     """Base of every error that this package defines."""

@@ -20,6 +20,8 @@ from ws4channels.access.handshake import build_request
 from ws4channels.counters import counts
 from ws4channels.shown import on_one_line
 
+__all__ = ["OriginCheck"]
+
 logger = logging.getLogger(__name__)
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}

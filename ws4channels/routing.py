@@ -19,6 +19,8 @@ from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
 from ws4channels.shown import on_one_line
 
+__all__ = ["UpgradeRequired", "websocket_urlpatterns"]
+
 logger = logging.getLogger(__name__)
 
 
@@ -27,6 +29,10 @@ def get_websocket_urlpatterns() -> list[Any]:
     # URLRouter takes the leading slash away. A facility may hold anything, line breaks included.
     pattern = rf"^{re.escape(settings.WEBSOCKET_URL.lstrip('/'))}(?s:.*)$"
     return [re_path(pattern, FacilityConsumer.as_asgi())]
+
+
+websocket_urlpatterns: list[Any]
+"""What `get_websocket_urlpatterns` returns."""
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,8 @@ from ws4channels.exceptions import ConfigurationError
 from ws4channels.redis_store import RedisStore
 from ws4channels.transports.messages import Delivery, to_payload
 
+__all__ = ["RedisSubscriber", "facility_of"]
+
 
 class ChannelName(str):
     """The name of a subscribed key. Has ``decode()``, because redis-py gives names as bytes."""

@@ -1,4 +1,4 @@
-"""What the commands share: arguments that name audiences, errors without tracebacks, messages as lines of text."""
+"""What the commands share: arguments that name audiences, errors without tracebacks, numbers with their nouns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAILURE = 2
 
 
 def add_audience_arguments(parser: CommandParser) -> None:
-    """Let the command be told whom a facility's messages are for; each argument may be given several times."""
+    """Add --broadcast, --user, --group and --session, of which each but the first may be given several times."""
     audiences = parser.add_argument_group("audiences", "Without any of these: everybody.")
     audiences.add_argument("--broadcast", action="store_true", help="Everybody.")
     for audience, name in (("user", "NAME"), ("group", "NAME"), ("session", "KEY")):
@@ -30,7 +30,7 @@ def add_audience_arguments(parser: CommandParser) -> None:
 
 
 def audiences_of(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the arguments say, as RedisPublisher takes it."""
+    """Return the audiences of the arguments, as RedisPublisher takes them."""
     named = {argument: options[argument] for argument in ("users", "groups", "sessions")}
     return {**named, "broadcast": options["broadcast"] or not any(named.values())}
 
@@ -51,3 +51,9 @@ def errors_in_words() -> Iterator[None]:
         raise CommandError(str(error), returncode=FAILURE) from error
     except (*UNREACHABLE, RedisError) as error:
         raise CommandError(f"Redis fails: {error_on_one_line(error)}", returncode=FAILURE) from error
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 process", "2 processes"."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"

@@ -1,4 +1,4 @@
-"""How a site's messages fare, seen from outside: Redis, the way of a message, who listens, what is kept, what is wrong.
+"""Collect health information about a site: Redis, a message's round trip, who listens, what is kept, what is wrong.
 
 >>> from ws4channels.status import look
 >>> look().exit_status
@@ -36,7 +36,7 @@ _PATIENCE = 10.0
 
 @dataclass
 class Status:
-    """What `look` found. Of what is None, or empty, `failures` says why."""
+    """What `look` found. Where something is None or empty, `failures` has the reason."""
 
     version: str = __version__
     transport: str = ""
@@ -57,12 +57,12 @@ class Status:
         return FAILED if self.failures else WARNED if self.warnings else FINE
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON can carry it."""
+        """Return all of it as values that JSON has."""
         return {**asdict(self), "exit_status": self.exit_status}
 
 
 def look(keys: Iterable[str] = (), *, details: bool = False, limit: int = DEFAULT_LIMIT) -> Status:
-    """Return how things are now. May take seconds where something does not answer; never raises for that.
+    """Return the status of the site now. Takes up to some 20 seconds, and raises nothing, if something does not answer.
 
     `keys` are looked up besides those that are found, of which there are at most `limit`; with `details` the kept ones
     are described. For threads that run no event loop.
@@ -102,7 +102,7 @@ def _note_checks(status: Status, messages: Iterable[CheckMessage]) -> None:
 
 async def _look_at_transport(status: Status, transport: Transport, keys: list[str], limit: int) -> None:
     try:
-        # First this, for measuring joins something itself.
+        # First this: measuring joins a group itself.
         status.listening = await within(_PATIENCE, find_listening(transport, keys, limit))
         status.round_trip = await within(_PATIENCE, measure_round_trip(transport))
     except Exception as error:
