@@ -28,7 +28,7 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memor
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STATIC_URL = "/static/"
 ROOT_URLCONF = "tests.urls"
-ASGI_APPLICATION = "ws4channels.asgi.get_asgi_application"
+ASGI_APPLICATION = "tests.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -16,7 +16,7 @@ PACKAGE = Path(ws4channels.__file__).parent
 TESTS = Path(__file__).parent
 
 ROOMS = (
-    {"exceptions", "settings", "audience", "counters"},
+    {"exceptions", "settings", "audience", "counters", "shown"},
     {"connections"},
     {"transports"},
     {"redis_store", "publisher", "subscriber", "closing"},
@@ -162,7 +162,7 @@ def test_module_logs_below_the_loggers_of_the_package(module: str) -> None:
     assert not [call for call in calls if re.fullmatch(r"print|logging\.(?!getLogger)[a-z]+", ast.unparse(call.func))]
 
 
-@pytest.mark.parametrize("module", ["settings", "audience", "counters", "transports.messages"])
+@pytest.mark.parametrize("module", ["settings", "audience", "counters", "shown", "transports.messages"])
 def test_core_knows_neither_redis_nor_channels(module: str) -> None:
     """The pure core imports no client of anything."""
     assert (

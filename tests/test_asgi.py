@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from tests.sockets import Socket, broadcast, connected
 from tests.waiting import TIMEOUT
 from ws4channels.asgi import get_asgi_application
+from ws4channels.exceptions import ConfigurationError
 from ws4channels.publisher import RedisPublisher
 from ws4channels.testing import FacilityCommunicator
 
@@ -22,6 +23,14 @@ SAME_ORIGIN = [(b"host", b"testserver"), (b"origin", b"http://testserver")]
 def application() -> Any:
     """What a site's asgi.py has."""
     return get_asgi_application()
+
+
+def test_app_that_is_not_installed_is_an_error_of_the_server_s_start(settings: Any) -> None:
+    """No check can tell of it, because the app's checks are not there; so the application does."""
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "ws4channels"]
+    with pytest.raises(ConfigurationError) as refused:
+        get_asgi_application()
+    assert str(refused.value) == "INSTALLED_APPS has no 'ws4channels'; add it, and 'daphne' first, for runserver."
 
 
 async def test_websockets_are_served(application: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from collections.abc import Iterator
@@ -16,9 +17,13 @@ from django.core.checks import CheckMessage, Error, Info, Warning, run_checks
 from tests import layers
 from tests.silence import silent_server
 from ws4channels import checks
+from ws4channels.asgi import get_asgi_application
 from ws4channels.checks import current_messages
+from ws4channels.checks.application import check_application
 from ws4channels.checks.layer import check_layer
+from ws4channels.checks.servers import check_servers
 from ws4channels.checks.site import check_site
+from ws4channels.checks.templates import check_templates
 from ws4channels.checks.values import check_settings
 from ws4channels.settings import SETTINGS
 from ws4channels.subscriber import RedisSubscriber
@@ -135,6 +140,55 @@ def test_subscriber_of_another_class_is_e002(settings: Any) -> None:
         Error(
             "WS4REDIS_SUBSCRIBER is 'tests.test_checks.Error', which is <class 'django.core.checks.messages.Error'>; "
             "it must be the dotted path of a subclass of ws4channels.subscriber.RedisSubscriber.",
+            hint=UNIMPORTED,
+            id="ws4channels.E002",
+        )
+    ]
+
+
+class Computed(RedisSubscriber):
+    """Says per websocket which channels there are, which is too late."""
+
+    @property
+    def subscription_channels(self) -> list[str]:  # type: ignore[override]
+        """Not read."""
+        return ["subscribe-broadcast"]
+
+
+class AsText(RedisSubscriber):
+    """Names one channel without a list."""
+
+    publish_channels = "publish-broadcast"
+
+
+class Iterated(RedisSubscriber):
+    """Gives its channels once."""
+
+    subscription_channels = iter(["subscribe-broadcast"])
+
+
+class OfNumbers(RedisSubscriber):
+    """Names nothing."""
+
+    publish_channels = [1]  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("subscriber", "name"),
+    [
+        (Computed, "subscription_channels"),
+        (AsText, "publish_channels"),
+        (Iterated, "subscription_channels"),
+        (OfNumbers, "publish_channels"),
+    ],
+)
+def test_channels_that_are_no_list_are_e002(settings: Any, subscriber: type[RedisSubscriber], name: str) -> None:
+    """What would fail, or be misread, at each handshake is found by the check."""
+    settings.WS4REDIS_SUBSCRIBER = f"tests.test_checks.{subscriber.__name__}"
+    assert check_settings() == [
+        Error(
+            f"{subscriber.__name__}.{name} is {getattr(subscriber, name)!r}; it must be a list or tuple of names, "
+            "such as ['subscribe-broadcast'].",
             hint=UNIMPORTED,
             id="ws4channels.E002",
         )
@@ -397,17 +451,14 @@ def test_core_layer_with_patience_passes(settings: Any, timeout: float | None) -
     assert layer_messages(settings, layers.CORE, hosts=[{"address": "redis://h", "socket_timeout": timeout}]) == []
 
 
-def test_host_of_a_core_layer_that_cannot_work_is_e003(settings: Any) -> None:
-    """What redis-py refuses is an error that shows no password."""
-    hosts = ["http://:secret@localhost", {"address": "redis://localhost", "sokcet_timeout": 1}]
-    assert layer_messages(settings, layers.CORE, hosts=hosts) == [
-        Error(
-            f"CHANNEL_LAYERS['default'] has a host that redis-py refuses with a {kind}.",
-            hint="Nothing can be published or received until then.",
-            id="ws4channels.E003",
-        )
-        for kind in ("ValueError", "TypeError")
-    ]
+@pytest.mark.parametrize("host", ["http://:secret@localhost", {"address": "redis://localhost", "sokcet_timeout": 1}])
+def test_host_of_a_core_layer_that_cannot_work_is_e003(settings: Any, host: Any) -> None:
+    """What redis-py refuses is one error that shows no password."""
+    settings.CHANNEL_LAYERS = layers.one_layer(layers.CORE, hosts=[host])
+    [message] = [*check_settings(), *check_layer()]
+    assert message.id == "ws4channels.E003"
+    assert str(message.msg).startswith("A host in CHANNEL_LAYERS is ")
+    assert "secret" not in str(message)
 
 
 def test_site_that_is_configured_well_passes(settings: Any) -> None:
@@ -554,7 +605,6 @@ def test_leftovers_are_no_warnings_where_they_work(settings: Any) -> None:
 )
 def test_asgi_application_that_is_missing_is_w009(settings: Any, urls: str | None, package: str) -> None:
     """Who does not say what serves websockets learns what to write, in the words of the project."""
-    settings.WS4REDIS_ALLOWED_CHANNELS = allow
     settings.ROOT_URLCONF = urls
     expected = Warning(
         "ASGI_APPLICATION is not set: runserver does not know what serves the websockets.",
@@ -563,9 +613,339 @@ def test_asgi_application_that_is_missing_is_w009(settings: Any, urls: str | Non
         id="ws4channels.W009",
     )
     settings.ASGI_APPLICATION = None
-    assert check_site() == [expected]
+    assert check_application() == [expected]
     del settings.ASGI_APPLICATION
-    assert check_site() == [expected]
+    assert check_application() == [expected]
+
+
+def asgi_warning(text: str, hint: str, code: str) -> Warning:
+    """Return a warning about ASGI_APPLICATION."""
+    return Warning(f"ASGI_APPLICATION is {text}", hint=hint, id=f"ws4channels.{code}")
+
+
+def not_an_application(scope: Any, receive: Any) -> None:
+    """Takes too few arguments."""
+
+
+def asgi_2_application(scope: Any) -> Any:
+    """Returns what takes the others, as applications of ASGI 2 do."""
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("no_such_module.application", "does not import: ModuleNotFoundError: No module named 'no_such_module'"),
+        (
+            "tests.asgi.app",
+            'does not import: ImportError: Module "tests.asgi" does not define a "app" attribute/class',
+        ),
+        ("asgi", "does not import: ImportError: asgi doesn't look like a module path"),
+        (
+            "tests.test_checks.UNIMPORTED",
+            f"is {UNIMPORTED!r}; it must be an ASGI application, a callable that takes scope, receive and send",
+        ),
+        (
+            "ws4channels.asgi.get_asgi_application",
+            f"is {get_asgi_application!r}; it must be an ASGI application, a callable that takes scope, receive and "
+            "send",
+        ),
+        (
+            "tests.test_checks.not_an_application",
+            f"is {not_an_application!r}; it must be an ASGI application, a callable that takes scope, receive and send",
+        ),
+    ],
+)
+def test_asgi_application_that_is_none_is_w011(settings: Any, path: str, reason: str) -> None:
+    """What does not import, cannot be called, or is the function that makes the application, is told."""
+    settings.ASGI_APPLICATION = path
+    hint = "Name what your asgi.py makes, such as 'tests.asgi.application': runserver serves nothing until it imports."
+    assert check_application() == [asgi_warning(f"{path!r}, which {reason}.", hint, "W011")]
+
+
+def asgi_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> str:
+    """Write an asgi.py of its own, and return the path of its application."""
+    name = f"asgi_of_{tmp_path.name}".replace("-", "_")
+    (tmp_path / f"{name}.py").write_text(code, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return f"{name}.application"
+
+
+AS_STARTPROJECT_WROTE_IT = """
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
+
+application = get_asgi_application()
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (AS_STARTPROJECT_WROTE_IT, "Django's own application, which serves pages only"),
+        (
+            "from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler\n"
+            f"{AS_STARTPROJECT_WROTE_IT}\napplication = ASGIStaticFilesHandler(application)",
+            "Django's own application, which serves pages only",
+        ),
+        (
+            "from channels.routing import ProtocolTypeRouter\n"
+            f"{AS_STARTPROJECT_WROTE_IT}\napplication = ProtocolTypeRouter({{'http': application}})",
+            "a router without 'websocket'",
+        ),
+    ],
+    ids=["startproject", "static files", "router"],
+)
+def test_asgi_application_without_websockets_is_w012(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, reason: str
+) -> None:
+    """An asgi.py that serves pages alone, as startproject writes it, is told with the line to change."""
+    settings.ASGI_APPLICATION = path = asgi_module(tmp_path, monkeypatch, code)
+    hint = (
+        f"Write in {path.partition('.')[0]}.py: from ws4channels.asgi import get_asgi_application, instead of from "
+        "django.core.asgi; or add 'websocket' to your router as docs/routing-and-asgi.md shows."
+    )
+    assert check_application() == [asgi_warning(f"{path!r}, which is {reason}: no websocket opens.", hint, "W012")]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from ws4channels.asgi import get_asgi_application\napplication = get_asgi_application()",
+        "from channels.routing import ProtocolTypeRouter\napplication = ProtocolTypeRouter({'websocket': None})",
+        "from tests.test_checks import asgi_2_application as application",
+        "async def application(scope, receive, send): ...",
+        "from django.core.handlers.asgi import ASGIHandler\n"
+        "class Own(ASGIHandler):\n"
+        "    async def __call__(self, scope, receive, send): ...\n"
+        "application = Own()",
+        "application = type('C', (), {'__call__': lambda self, *args: None})()",
+    ],
+    ids=["ours", "router", "ASGI 2", "function", "subclass", "middleware"],
+)
+def test_asgi_application_that_may_serve_websockets_passes(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """What is not known to be wrong is not spoken of."""
+    settings.ASGI_APPLICATION = asgi_module(tmp_path, monkeypatch, code)
+    assert check_application() == []
+
+
+def test_importing_the_application_configures_no_logging(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loggers made since Django was set up go on working, though asgi.py sets it up again."""
+    settings.LOGGING = {"version": 1}  # with disable_existing_loggers, which is True by default
+    settings.ASGI_APPLICATION = asgi_module(tmp_path, monkeypatch, AS_STARTPROJECT_WROTE_IT)
+    logger, configured = logging.getLogger("a_site.of_tests"), settings.LOGGING_CONFIG
+    assert ids_of(check_application()) == ["W012"]
+    assert not logger.disabled
+    assert configured == settings.LOGGING_CONFIG
+
+
+# --- templates ---
+
+
+def site_with_template(settings: Any, tmp_path: Path, text: str, processors: tuple[str, ...] = ()) -> None:
+    """Let the site have one template in a folder of its own, and these context processors."""
+    (tmp_path / "chat").mkdir()
+    (tmp_path / "chat" / "room.html").write_text(text, "utf-8")
+    (tmp_path / "logo.png").write_bytes(b"\x89PNG\xff")
+    backend = "django.template.backends.django.DjangoTemplates"
+    settings.BASE_DIR = tmp_path
+    settings.TEMPLATES = [{"BACKEND": backend, "DIRS": [tmp_path], "OPTIONS": {"context_processors": processors}}]
+
+
+@pytest.mark.parametrize("text", ["<script>ws('{{ WEBSOCKET_URI }}x')</script>", "{% if WEBSOCKET_URI %}{% endif %}"])
+def test_template_whose_variable_nobody_gives_is_w013(settings: Any, tmp_path: Path, text: str) -> None:
+    """A template that uses the address of websockets needs the context processor."""
+    site_with_template(settings, tmp_path, text)
+    assert check_templates() == [
+        Warning(
+            "room.html uses WEBSOCKET_URI, but no context processor gives it: the page opens no websocket.",
+            hint="Add 'ws4channels.context_processors.default' to TEMPLATES[0]['OPTIONS']['context_processors'].",
+            id="ws4channels.W013",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "processors"),
+    [
+        ("{{ WEBSOCKET_URI }}", ("ws4channels.context_processors.default",)),
+        ("{{ WEBSOCKET_URI }}", ("ws4redis.context_processors.default",)),
+        ("WEBSOCKET_URI is what {{ name }} needs.", ()),
+        ("{# WEBSOCKET_URI #}", ()),
+        ("{{ MY_WEBSOCKET_URI }}", ()),
+    ],
+)
+def test_template_that_needs_no_context_processor_passes(
+    settings: Any, tmp_path: Path, text: str, processors: tuple[str, ...]
+) -> None:
+    """With the context processor, and where the name is not used as a variable, there is nothing to say."""
+    site_with_template(settings, tmp_path, text, processors)
+    assert check_templates() == []
+
+
+def test_variable_that_the_site_gives_itself_passes(settings: Any, tmp_path: Path) -> None:
+    """A view may put the address into its context."""
+    site_with_template(settings, tmp_path, "{{ WEBSOCKET_URI }}")
+    settings.ROOT_URLCONF = "mysite.urls"
+    (tmp_path / "mysite").mkdir()
+    (tmp_path / "mysite" / "views.py").write_text("context = {'WEBSOCKET_URI': '/ws/'}", "utf-8")
+    assert check_templates() == []
+
+
+def test_templates_of_installed_packages_do_not_matter(settings: Any, tmp_path: Path) -> None:
+    """What a package brings is not the site's to mend."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    site_with_template(settings, folder, "{{ WEBSOCKET_URI }}")
+    assert check_templates() == []
+
+
+# --- sessions ---
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        (
+            "SESSION_SERIALIZER",
+            "django.contrib.sessions.serializers.GoneSerializer",
+            'ImportError: Module "django.contrib.sessions.serializers" does not define a "GoneSerializer" '
+            "attribute/class",
+        ),
+        ("SESSION_ENGINE", "no_such_engine", "ModuleNotFoundError: No module named 'no_such_engine'"),
+        ("SESSION_ENGINE", "json", "AttributeError: module 'json' has no attribute 'SessionStore'"),
+    ],
+)
+def test_session_engine_that_cannot_be_used_is_e004(settings: Any, name: str, value: str, error: str) -> None:
+    """What fails at each handshake with a session cookie fails here first, as the pickle serializer on Django 5."""
+    settings.WS4REDIS_ALLOWED_CHANNELS = allow
+    setattr(settings, name, value)
+    assert check_site() == [
+        Error(
+            f"SESSION_ENGINE is {settings.SESSION_ENGINE!r} and SESSION_SERIALIZER {settings.SESSION_SERIALIZER!r}, "
+            f"which cannot be used: {error}.",
+            hint="Name an engine that imports, and remove SESSION_SERIALIZER or name one that this version of Django "
+            "has: until then every websocket whose client sends a session cookie is refused with status 500.",
+            id="ws4channels.E004",
+        )
+    ]
+
+
+@pytest.mark.parametrize("engine", ["db", "cache", "cached_db", "file", "signed_cookies"])
+def test_session_engine_of_django_passes(settings: Any, engine: str) -> None:
+    """Each of Django's engines is tried without a database or a cache."""
+    settings.WS4REDIS_ALLOWED_CHANNELS = allow
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    assert check_site() == []
+
+
+# --- where Redis is ---
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "hint"),
+    [
+        ({"host": ["redis://h"]}, "host", "Did you mean 'hosts'?"),
+        ({"hots": ["redis://h"]}, "hots", "Did you mean 'hosts'?"),
+        ({"prefx": "site"}, "prefx", "Did you mean 'prefix'?"),
+        ({"db": 1}, "db", "Remove it; where Redis is goes into 'hosts', a list."),
+    ],
+)
+def test_argument_that_the_layer_ignores_is_w014(settings: Any, config: dict[str, Any], name: str, hint: str) -> None:
+    """The pub/sub layer takes any argument and uses its own default; who misspells one is told."""
+    assert layer_messages(settings, layers.PUBSUB, **config) == [
+        Warning(
+            f"CHANNEL_LAYERS['default'] has {name!r} in its CONFIG, which the layer ignores.",
+            hint=hint,
+            id="ws4channels.W014",
+        )
+    ]
+
+
+def test_arguments_of_the_other_layer_do_no_harm(settings: Any) -> None:
+    """Sites change from the core layer to the pub/sub layer and leave its arguments."""
+    config = {"capacity": 1500, "expiry": 10, "group_expiry": 60, "channel_capacity": {}, "prefix": "site"}
+    assert layer_messages(settings, layers.PUBSUB, **config) == []
+
+
+def servers_of(settings: Any, connection: dict[str, Any], *hosts: Any, backend: str = layers.PUBSUB) -> list[Any]:
+    """Return what is said of a site with this connection and these hosts of the layer."""
+    settings.WS4REDIS_CONNECTION = connection
+    settings.CHANNEL_LAYERS = layers.one_layer(backend, hosts=list(hosts))
+    return check_servers()
+
+
+@pytest.mark.parametrize("backend", [layers.PUBSUB, layers.CORE])
+@pytest.mark.parametrize(
+    ("connection", "host", "kept", "carried", "kind"),
+    [
+        ({}, "redis://redis.test:6379", "localhost:6379", "redis.test:6379", Warning),
+        ({"url": "redis://redis.test"}, ("127.0.0.1", 6380), "redis.test:6379", "localhost:6380", Warning),
+        ({"host": "one.test"}, {"address": "redis://:secret@two.test"}, "one.test:6379", "two.test:6379", Info),
+        ({"port": 6380}, "redis://localhost", "localhost:6380", "localhost:6379", Info),
+    ],
+)
+def test_two_servers_for_one_site_are_w015(
+    settings: Any, backend: str, connection: Any, host: Any, kept: str, carried: str, kind: type[CheckMessage]
+) -> None:
+    """Where messages are kept and what carries them are mostly meant to be one server; on purpose, it may be two."""
+    assert servers_of(settings, connection, host, backend=backend) == [
+        kind(
+            f"CHANNEL_LAYERS['default'] is at {carried}, and WS4REDIS_CONNECTION at {kept}.",
+            hint="Let both lead to the same Redis: then publishing is one round trip, and fails as a whole or not at "
+            "all. If you have two on purpose, silence this with SILENCED_SYSTEM_CHECKS.",
+            id="ws4channels.W015",
+        )
+    ]
+
+
+def test_connection_that_is_not_set_is_a_warning(settings: Any) -> None:
+    """Who sets CHANNEL_LAYERS alone publishes to a Redis on this machine, which may not be there."""
+    del settings.WS4REDIS_CONNECTION
+    settings.CHANNEL_LAYERS = layers.one_layer(layers.PUBSUB, hosts=["redis://localhost:6380"])
+    assert [message.level for message in check_servers()] == [Warning("").level]
+
+
+@pytest.mark.parametrize(
+    ("connection", "hosts"),
+    [
+        ({}, [("127.0.0.1", 6379)]),
+        ({"url": "redis://:secret@redis.test:6380/1"}, ["redis://redis.test:6380/0"]),
+        ({"host": "two.test"}, ["redis://one.test", "redis://two.test"]),
+        ({"unix_socket_path": "/run/redis.sock"}, ["redis://localhost"]),
+        ({"host": "localhost"}, [{"path": "/run/redis.sock"}]),
+        ({"host": "localhost"}, [SENTINEL]),
+        ({**SENTINEL, "socket_timeout": 5}, ["redis://redis.test"]),
+        ({"cluster": True, "host": "node.test"}, ["redis://redis.test"]),
+    ],
+    ids=[
+        "names of this machine",
+        "other database",
+        "one of two",
+        "socket",
+        "layer's socket",
+        "sentinel",
+        "both",
+        "cluster",
+    ],
+)
+def test_servers_that_may_be_the_same_pass(settings: Any, connection: dict[str, Any], hosts: list[Any]) -> None:
+    """What cannot be compared, and what is meant to be two, is not spoken of."""
+    assert servers_of(settings, connection, *hosts) == []
+
+
+def test_layer_that_is_not_of_redis_has_no_server(settings: Any) -> None:
+    """The in-memory layer, and no layer at all, are nowhere."""
+    settings.CHANNEL_LAYERS = layers.one_layer(layers.IN_MEMORY)
+    assert check_servers() == []
+    settings.CHANNEL_LAYERS = {}
+    assert check_servers() == []
 
 
 def test_messages_can_be_silenced(settings: Any) -> None:
@@ -584,6 +964,7 @@ def test_nothing_connects(settings: Any) -> None:
             assert check_settings() == []
             assert {message.id for message in check_layer()} <= {"ws4channels.W005"}
             check_site()
+            check_servers()
         assert server.count_connections() == 0
 
 

@@ -312,6 +312,8 @@ def test_asgi_module_needs_no_environment(tmp_path: Path, path: str) -> None:
     codes = re.findall(r"```python\n(.*?)```", text_of(path), re.S)
     code = next(textwrap.dedent(code) for code in codes if "ws4channels.asgi" in code)
     (tmp_path / "mysite" / "asgi.py").write_text(code, "utf-8")
+    with (tmp_path / "mysite" / "settings.py").open("a", encoding="utf-8") as file:
+        file.write('INSTALLED_APPS.append("ws4channels")')
     run_python("import os; del os.environ['DJANGO_SETTINGS_MODULE']; import mysite.asgi", tmp_path)
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import io
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import redis
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.core.checks import Error, Warning
+from django.core.management import call_command
 
-from example_project.redis_server import RedisServer
+from example_project.redis_server import HOST, RedisServer
 from tests import layers
 from tests.silence import silent_server
 from tests.sockets import connected
 from tests.terminal import listening, run
+from tests.topologies import cluster_of_three
 from ws4channels import checks
 from ws4channels.audience import close_commands_key, group_of
 from ws4channels.publisher import RedisPublisher
@@ -55,7 +59,7 @@ def test_redis_as_it_comes_is_fine(redis_client: redis.Redis) -> None:
         (
             {},
             {"client-output-buffer-limit": "normal 0 0 0 slave 0 0 0 pubsub 0 1048576 10"},
-            "It cuts off who leaves 1048576 bytes of messages unread (client-output-buffer-limit pubsub)",
+            "It disconnects a subscriber that leaves 1048576 bytes unread (client-output-buffer-limit pubsub)",
         ),
         ({"maxclients": 100, "connected_clients": 95}, {}, "95 of 100 connections are in use (maxclients)"),
     ],
@@ -253,6 +257,52 @@ def test_layer_that_says_nothing_is_a_failure(settings: Any, monkeypatch: pytest
         (failure,) = look(["broadcast:news"]).failures
     address = server.url.removeprefix("redis://")
     assert failure == f"Messages do not come through {address}: TimeoutError: No result within 0.3 s."
+
+
+# --- a cluster ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nodes(settings: Any) -> Iterator[list[RedisServer]]:
+    """A cluster of three nodes, by which the messages of the site travel."""
+    with cluster_of_three() as nodes:
+        layers.use(layers.REDIS, settings)
+        settings.WS4REDIS_CONNECTION = {"cluster": True, "startup_nodes": [(HOST, node.port) for node in nodes]}
+        yield nodes
+
+
+def test_cluster_is_looked_at_as_one_server(nodes: list[RedisServer]) -> None:
+    """Keys and listeners of all nodes are told together; what is wrong is told of the node."""
+    RedisPublisher(facility="news", users=[str(number) for number in range(20)]).publish_message("hello")
+    with nodes[1].client() as admin:
+        admin.config_set("timeout", "30")
+    with listening("chat", "--user", "mary", "--count", "1"), listening("chat", "--user", "john", "--count", "1"):
+        status = look(details=True)
+        run("ws4channels_publish", "chat", "x", "--user", "mary", "--user", "john")
+    assert status.server is not None
+    assert status.server.address == "the cluster at " + ", ".join(f"{HOST}:{node.port}" for node in nodes)
+    assert status.kept == len([each for each in status.kept_keys if each.size == 5]) == 20
+    assert status.listening is not None
+    assert (status.listening.processes, status.listening.keys) == (2, {"user:mary:chat": 1, "user:john:chat": 1})
+    assert status.round_trip is not None
+    (warning,) = status.server.warnings
+    assert warning.startswith(f"Node {HOST}:{nodes[1].port}: It closes connections that are idle for 30 s")
+    assert (status.failures, status.exit_status) == ([], 1)
+    printed = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("ws4channels_status", stdout=printed)
+    assert "the cluster at " in printed.getvalue()
+
+
+@pytest.mark.parametrize("down", [1, 3])
+def test_cluster_that_is_down_is_a_failure(nodes: list[RedisServer], settings: Any, down: int) -> None:
+    """A cluster, or a node of it, that does not answer is told and raises nothing."""
+    for node in nodes[:down]:
+        node.kill()
+    failures = look().failures
+    where = ", ".join(f"{HOST}:{node.port}" for node in nodes)
+    assert failures[0].startswith(f"Redis at the cluster at {where} fails: ")
+    assert failures[1].startswith(f"Messages do not come through the cluster at {where}: ")
 
 
 # --- the whole --------------------------------------------------------------------------------------------------------

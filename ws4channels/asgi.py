@@ -6,10 +6,14 @@ import logging
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter
+from django.apps import apps
 from django.core import asgi as django_asgi
 
+from ws4channels.exceptions import ConfigurationError
 from ws4channels.origins import OriginCheck
 from ws4channels.routing import UpgradeRequired, WebsocketUrls
+
+__all__ = ["get_asgi_application"]
 
 
 def get_asgi_application() -> Any:
@@ -17,8 +21,13 @@ def get_asgi_application() -> Any:
 
     Takes the place of ``django.core.asgi.get_asgi_application`` in a site's ``asgi.py``. Pages are Django's. Websockets
     below ``WEBSOCKET_URL`` pass the Origin check and get their session and user from Django's cookies.
+
+    Raises ConfigurationError where the app is not installed: there would be no system checks, no ``js/ws4redis.js``,
+    no groups in sessions, and signing out would close nothing.
     """
     pages = django_asgi.get_asgi_application()
+    if not apps.is_installed("ws4channels"):
+        raise ConfigurationError("INSTALLED_APPS has no 'ws4channels'; add it, and 'daphne' first, for runserver.")
     _enable_loggers()
     return ProtocolTypeRouter(
         {

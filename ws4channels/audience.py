@@ -16,6 +16,8 @@ from typing import Any, Final
 from ws4channels import settings
 from ws4channels.exceptions import AudienceTypeError, AudienceValueError
 
+__all__ = ["MEMBEROF", "SELF", "group_name", "group_of"]
+
 BROADCAST = "broadcast"
 NAMED_AUDIENCES = ("session", "user", "group")
 AUDIENCES = (*NAMED_AUDIENCES, BROADCAST)

@@ -23,6 +23,8 @@ from ws4channels.exceptions import ClosingTypeError, ClosingValueError
 from ws4channels.transports import publishing
 from ws4channels.transports.messages import Payload, Publication
 
+__all__ = ["aclose_sockets", "close_sockets"]
+
 logger = logging.getLogger(__name__)
 
 CLOSE_SIGNED_OUT = 4401

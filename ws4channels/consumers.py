@@ -36,6 +36,8 @@ from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports.configured import get_transport
 from ws4channels.transports.messages import Delivery, Payload, to_payload
 
+__all__ = ["FacilityConsumer"]
+
 
 class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """Serves one websocket.

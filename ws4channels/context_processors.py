@@ -12,6 +12,8 @@ from django.utils.safestring import mark_safe
 
 from ws4channels import settings
 
+__all__ = ["default"]
+
 # So that the literal may stand inside a <script> element, whatever the heartbeat's text.
 _ESCAPES = {ord(character): f"\\u{ord(character):04X}" for character in "<>&"}
 

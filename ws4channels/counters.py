@@ -6,6 +6,8 @@
 
 from collections import Counter
 
+__all__ = ["MEANINGS", "counts"]
+
 MEANINGS = {
     "sockets_opened": "Websockets accepted.",
     "sockets_closed": "Websockets accepted that have ended since.",

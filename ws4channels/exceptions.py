@@ -10,6 +10,23 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import BadHeaderError
 from redis.exceptions import ResponseError
 
+__all__ = [
+    "AudienceTypeError",
+    "AudienceValueError",
+    "ClosingTypeError",
+    "ClosingValueError",
+    "ConfigurationError",
+    "FrameTooLargeException",
+    "HandshakeError",
+    "MessageTypeError",
+    "MessageValueError",
+    "TooManyKeys",
+    "TooManySockets",
+    "UpgradeRequiredError",
+    "WebSocketError",
+    "Ws4ChannelsError",
+]
+
 
 class Ws4ChannelsError(Exception):
     """Base of every error that this package defines."""

@@ -19,6 +19,8 @@ from prometheus_client.registry import Collector
 from ws4channels.counters import MEANINGS, counts
 from ws4channels.delivery.hub import count_joined_keys
 
+__all__ = ["register"]
+
 
 class WebsocketCollector(Collector):
     """Gives each counter, how many websockets are open, and how many keys are joined. Costs nothing between scrapes."""

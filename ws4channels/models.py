@@ -9,6 +9,8 @@ from django.dispatch import receiver
 
 from ws4channels.audience import MEMBEROF
 
+__all__ = ["store_groups_in_session"]
+
 
 @receiver(user_logged_in, dispatch_uid="ws4channels.store_groups_in_session")
 def store_groups_in_session(sender: Any, user: Any, request: Any, **kwargs: Any) -> None:

@@ -17,8 +17,11 @@ from django.core.exceptions import DisallowedHost
 from django.http.request import is_same_domain, split_domain_port  # type: ignore[attr-defined]
 
 from ws4channels import settings
-from ws4channels.access.requests import build_request, path_for_log, with_actual_root_path
+from ws4channels.access.requests import build_request, with_actual_root_path
 from ws4channels.counters import counts
+from ws4channels.shown import on_one_line
+
+__all__ = ["OriginCheck"]
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +111,7 @@ class OriginCheck:
             await self.application(with_actual_root_path(scope), receive, send)
             return
         counts["refused"] += 1
-        logger.warning("Refused a websocket to %s from origin %r: %s.", path_for_log(scope), origin, reason)
+        logger.warning("Refused a websocket to %s from origin %r: %s.", on_one_line(scope["path"]), origin, reason)
         await receive()
         await send({"type": "websocket.close"})
 

@@ -14,6 +14,8 @@ from ws4channels.redis_store import RedisStore
 from ws4channels.transports import publishing_loop
 from ws4channels.transports.publishing_loop import PublishingLoop
 
+__all__ = ["RedisPublisher"]
+
 _NAMES_OF = {"session": session_of, "user": user_of, "group": groups_of}
 
 

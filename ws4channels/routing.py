@@ -16,9 +16,12 @@ from django.conf import settings as django_settings
 from django.urls import re_path
 
 from ws4channels import settings
-from ws4channels.access.requests import path_below_script_name, path_for_log
+from ws4channels.access.requests import path_below_script_name
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
+from ws4channels.shown import on_one_line
+
+__all__ = ["UpgradeRequired", "websocket_urlpatterns"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +34,10 @@ def get_websocket_urlpatterns() -> list[Any]:
     # A facility may hold anything, line breaks included.
     pattern = rf"^{below}{re.escape(settings.WEBSOCKET_URL.lstrip('/'))}(?s:.*)$"
     return [re_path(pattern, FacilityConsumer.as_asgi())]
+
+
+websocket_urlpatterns: list[Any]
+"""What `get_websocket_urlpatterns` returns."""
 
 
 def __getattr__(name: str) -> Any:
@@ -52,7 +59,8 @@ class WebsocketUrls:
             await self._facility(scope, receive, send)
             return
         counts["refused"] += 1
-        logger.warning("Refused a websocket to %s: WEBSOCKET_URL is %r.", path_for_log(scope), settings.WEBSOCKET_URL)
+        path = on_one_line(scope["path"])
+        logger.warning("Refused a websocket to %s: WEBSOCKET_URL is %r.", path, settings.WEBSOCKET_URL)
         await receive()
         await send({"type": "websocket.close"})
 

@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings as django_settings
 
 from ws4channels.exceptions import ConfigurationError
+from ws4channels.shown import without_secrets
 
 KIBIBYTE = 1024
 MEBIBYTE = 1024 * KIBIBYTE
@@ -25,70 +26,29 @@ REDIS = "redis"
 TRANSPORTS = (CHANNEL_LAYER, REDIS)
 
 
-def _shown(value: object) -> str:
-    """Return `value` as errors show it: without the secrets of a URL."""
-    without_login = re.sub("://.*@", "://…@", repr(value))
-    return re.sub("(password=)[^&'\"]*", r"\1…", without_login)
+def _is(
+    *kinds: type, where: Callable[[Any], bool] = lambda value: True, or_none: bool = False
+) -> Callable[[object], bool]:
+    """Return what tells whether a value is of one of `kinds` and `where` holds. True is no number."""
+
+    def accepts(value: object) -> bool:
+        if value is None:
+            return or_none
+        return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool)) and bool(where(value))
+
+    return accepts
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_optional_text(value: object) -> bool:
-    return value is None or (isinstance(value, str) and value != "")
-
-
-def _is_hook(value: object) -> bool:
-    return value is None or callable(value) or (isinstance(value, str) and "." in value)
+def _above_0(value: float) -> bool:
+    return value > 0
 
 
 def _is_dotted_path(value: object) -> bool:
     return isinstance(value, str) and "." in value
 
 
-def _is_optional_seconds(value: object) -> bool:
-    return value is None or (isinstance(value, int) and not isinstance(value, bool))
-
-
-def _is_positive_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _is_positive_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
-
-
-def _is_number_from_zero(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
-
-
-def _is_positive_integer_or_none(value: object) -> bool:
-    return value is None or _is_positive_integer(value)
-
-
-def _is_positive_number_or_none(value: object) -> bool:
-    return value is None or _is_positive_number(value)
-
-
-def _is_optional_websocket_uri(value: object) -> bool:
-    return value is None or (isinstance(value, str) and re.match("wss?://[^/]+/", value) is not None)
-
-
-def _is_boolean(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_mapping(value: object) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _is_list_of_texts(value: object) -> bool:
-    return isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(item, str) for item in value)
-
-
-def _is_optional_list_of_transports(value: object) -> bool:
-    return value is None or (isinstance(value, (list, tuple)) and bool(value) and all(x in TRANSPORTS for x in value))
+def _is_hook(value: object) -> bool:
+    return value is None or callable(value) or _is_dotted_path(value)
 
 
 @dataclass(frozen=True)
@@ -106,7 +66,7 @@ class Setting:
         """Return the value in Django's settings or the default; raise ConfigurationError if it cannot work."""
         value = getattr(django_settings, self.name, self.default)
         if not self.accepts(value):
-            raise ConfigurationError(f"{self.name} is {_shown(value)}; it must be {self.valid}.")
+            raise ConfigurationError(f"{self.name} is {without_secrets(value)!r}; it must be {self.valid}.")
         return value
 
 
@@ -117,7 +77,7 @@ _ALL = [
         "path",
         "Separates websockets from pages; what follows it in the path is the facility.",
         "a path that starts with a slash, such as '/ws/'",
-        lambda value: isinstance(value, str) and value.startswith("/"),
+        _is(str, where=lambda value: value.startswith("/")),
     ),
     Setting(
         "WS4CHANNELS_WEBSOCKET_URI",
@@ -126,7 +86,7 @@ _ALL = [
         "The address that templates get as WEBSOCKET_URI, for websockets on another host than the pages. None: "
         "WEBSOCKET_URL on the page's own host, below its script name.",
         "an address such as 'wss://ws.example.com/ws/' or None",
-        _is_optional_websocket_uri,
+        _is(str, where=lambda value: re.match("wss?://[^/]+/", value) is not None, or_none=True),
     ),
     Setting(
         "WS4REDIS_CONNECTION",
@@ -134,7 +94,7 @@ _ALL = [
         "",
         "How to reach Redis: arguments of redis-py's client, or `unix_socket_path`, or `url`.",
         "a dict of redis-py arguments, such as {'host': 'localhost', 'port': 6379} or {'url': 'redis://localhost'}",
-        _is_mapping,
+        _is(Mapping),
     ),
     Setting(
         "WS4REDIS_PREFIX",
@@ -142,7 +102,7 @@ _ALL = [
         "",
         "Is put before every key, followed by a colon, so that several sites can share one Redis.",
         "a string or None",
-        lambda value: value is None or isinstance(value, str),
+        _is(str, or_none=True),
     ),
     Setting(
         "WS4REDIS_EXPIRE",
@@ -150,7 +110,7 @@ _ALL = [
         "seconds",
         "How long a message is kept for clients that connect later; 0, negative or None: not kept.",
         "a whole number of seconds or None",
-        _is_optional_seconds,
+        _is(int, or_none=True),
     ),
     Setting(
         "WS4REDIS_HEARTBEAT",
@@ -159,7 +119,7 @@ _ALL = [
         "The text sent to every socket as a sign of life; a client's message that equals it is dropped. "
         "None: no heartbeats.",
         "a non-empty string or None",
-        _is_optional_text,
+        _is(str, where=bool, or_none=True),
     ),
     Setting(
         "WS4REDIS_ALLOWED_CHANNELS",
@@ -193,7 +153,7 @@ _ALL = [
         "How messages travel between processes: by the channel layer, or by Redis itself on pub/sub channels named as "
         "the keys, as the original's do.",
         "'channel_layer' or 'redis'",
-        lambda value: value in TRANSPORTS,
+        _is(str, where=TRANSPORTS.__contains__),
     ),
     Setting(
         "WS4CHANNELS_PUBLISH_TO",
@@ -201,7 +161,7 @@ _ALL = [
         "",
         "The transports by which this process publishes. None: the one of WS4CHANNELS_TRANSPORT.",
         "None or a list of one or more of 'channel_layer' and 'redis', such as ['channel_layer', 'redis']",
-        _is_optional_list_of_transports,
+        _is(list, tuple, where=lambda value: value and all(each in TRANSPORTS for each in value), or_none=True),
     ),
     Setting(
         "WS4CHANNELS_CHANNEL_LAYER",
@@ -209,7 +169,7 @@ _ALL = [
         "",
         "The entry of CHANNEL_LAYERS that carries the messages.",
         "a key of CHANNEL_LAYERS",
-        _is_text,
+        _is(str),
     ),
     Setting(
         "WS4CHANNELS_HEARTBEAT_INTERVAL",
@@ -217,7 +177,7 @@ _ALL = [
         "seconds",
         "The time between two heartbeats to one socket.",
         "a number of seconds above 0",
-        _is_positive_number,
+        _is(int, float, where=_above_0),
     ),
     Setting(
         "WS4CHANNELS_PROBE_INTERVAL",
@@ -225,7 +185,7 @@ _ALL = [
         "seconds",
         "How often a process sends itself a probe through the layer, to notice that messages may have been lost.",
         "a number of seconds above 0",
-        _is_positive_number,
+        _is(int, float, where=_above_0),
     ),
     Setting(
         "WS4CHANNELS_MAX_MESSAGE_SIZE",
@@ -233,7 +193,7 @@ _ALL = [
         "bytes",
         "The largest message that a client may send; the socket of one who sends more is closed with 1009.",
         "a whole number of bytes above 0",
-        _is_positive_integer,
+        _is(int, where=_above_0),
     ),
     Setting(
         "WS4CHANNELS_MAX_MESSAGES_PER_SECOND",
@@ -242,7 +202,7 @@ _ALL = [
         "How many messages a client may send, on average; ten seconds' worth may come at once. The socket of one who "
         "sends more is closed with 1008. None: no limit.",
         "a number above 0 or None",
-        _is_positive_number_or_none,
+        _is(int, float, where=_above_0, or_none=True),
     ),
     Setting(
         "WS4CHANNELS_MAX_KEYS",
@@ -251,7 +211,7 @@ _ALL = [
         "How many keys one socket may subscribe to, and how many it may publish to; a client with more, such as a "
         "user in more groups, is refused. None: no limit.",
         "a whole number above 0 or None",
-        _is_positive_integer_or_none,
+        _is(int, where=_above_0, or_none=True),
     ),
     Setting(
         "WS4CHANNELS_MAX_SOCKETS_PER_SESSION",
@@ -259,7 +219,7 @@ _ALL = [
         "sockets",
         "How many sockets one session may have in one server process; more are refused. None: no limit.",
         "a whole number above 0 or None",
-        _is_positive_integer_or_none,
+        _is(int, where=_above_0, or_none=True),
     ),
     Setting(
         "WS4CHANNELS_MAX_SOCKETS_PER_ADDRESS",
@@ -268,7 +228,7 @@ _ALL = [
         "How many sockets one client address (of IPv6, one /64 network) may have in one server process; more are "
         "refused. Needs a server that knows the clients' own addresses. None: no limit.",
         "a whole number above 0 or None",
-        _is_positive_integer_or_none,
+        _is(int, where=_above_0, or_none=True),
     ),
     Setting(
         "WS4CHANNELS_CLOSE_ON_SIGN_OUT",
@@ -277,7 +237,7 @@ _ALL = [
         "True: signing out, or deleting a session, closes that session's sockets in all processes with 4401. False: "
         "they stay open.",
         "True or False",
-        _is_boolean,
+        _is(bool),
     ),
     Setting(
         "WS4CHANNELS_OUTBOX_MESSAGES",
@@ -285,7 +245,7 @@ _ALL = [
         "messages",
         "How many messages may wait for one slow client before its socket is closed with 4008.",
         "a whole number above 0",
-        _is_positive_integer,
+        _is(int, where=_above_0),
     ),
     Setting(
         "WS4CHANNELS_OUTBOX_BYTES",
@@ -293,7 +253,7 @@ _ALL = [
         "bytes",
         "How many bytes may wait for one slow client before its socket is closed with 4008.",
         "a whole number of bytes above 0",
-        _is_positive_integer,
+        _is(int, where=_above_0),
     ),
     Setting(
         "WS4CHANNELS_CLOSE_TIMEOUT",
@@ -301,7 +261,7 @@ _ALL = [
         "seconds",
         "How long a client may take to receive the close frame; then its connection is cut.",
         "a number of seconds above 0",
-        _is_positive_number,
+        _is(int, float, where=_above_0),
     ),
     Setting(
         "WS4CHANNELS_DIRECT_WRITES",
@@ -310,7 +270,7 @@ _ALL = [
         "True: on Daphne and uvicorn a message's frame is built once and written to all sockets, and clients that do "
         "not read are noticed. False: everything goes through ASGI's `send`.",
         "True or False",
-        _is_boolean,
+        _is(bool),
     ),
     Setting(
         "WS4CHANNELS_HANDSHAKE_THREADS",
@@ -318,7 +278,7 @@ _ALL = [
         "threads",
         "How many threads of a process run the sync code of handshakes: sessions, users, hooks.",
         "a whole number above 0",
-        _is_positive_integer,
+        _is(int, where=_above_0),
     ),
     Setting(
         "WS4CHANNELS_SHUTDOWN_SPREAD",
@@ -327,7 +287,7 @@ _ALL = [
         "A server that is told to end closes its sockets one by one over this time, so that their clients do not all "
         "come back at once; 0: all at once.",
         "a number of seconds, 0 or above",
-        _is_number_from_zero,
+        _is(int, float, where=lambda value: value >= 0),
     ),
     Setting(
         "WS4CHANNELS_ALLOWED_ORIGINS",
@@ -336,7 +296,7 @@ _ALL = [
         "Origins allowed besides the site's own host, ALLOWED_HOSTS and CSRF_TRUSTED_ORIGINS, such as "
         "'https://app.example.com', 'https://*.example.com' or 'file://'; '*' turns the check off.",
         "a list of origins such as 'https://app.example.com'",
-        _is_list_of_texts,
+        _is(list, tuple, set, frozenset, where=lambda value: all(isinstance(each, str) for each in value)),
     ),
     Setting(
         "WS4CHANNELS_CLOSE_CODE_ON_REFUSAL",
@@ -345,7 +305,7 @@ _ALL = [
         "True: a refused client is accepted and closed with 4403 at once, so that its JavaScript can tell a refusal "
         "from a broken network. False: it gets HTTP status 403.",
         "True or False",
-        _is_boolean,
+        _is(bool),
     ),
 ]
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ALL}

@@ -6,7 +6,7 @@ at disconnect or when its client publishes, and may use the database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence, Set
 from typing import Any
 
 from ws4channels import connections, settings
@@ -14,6 +14,8 @@ from ws4channels.audience import SELF
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.redis_store import RedisStore
 from ws4channels.transports.messages import Delivery, to_payload
+
+__all__ = ["RedisSubscriber", "facility_of"]
 
 
 class ChannelName(str):
@@ -179,13 +181,25 @@ def facility_of(request: Any) -> str:
 
 
 def check_subscriber_class(subscriber_class: Any) -> type[RedisSubscriber]:
-    """Return `subscriber_class`; raise ConfigurationError if it is no subclass of RedisSubscriber."""
-    if isinstance(subscriber_class, type) and issubclass(subscriber_class, RedisSubscriber):
-        return subscriber_class
-    raise ConfigurationError(
-        f"WS4REDIS_SUBSCRIBER is {settings.WS4REDIS_SUBSCRIBER!r}, which is {subscriber_class!r}; it must be the "
-        "dotted path of a subclass of ws4channels.subscriber.RedisSubscriber."
-    )
+    """Return `subscriber_class`; raise ConfigurationError if it is no subclass of RedisSubscriber that can work."""
+    if not isinstance(subscriber_class, type) or not issubclass(subscriber_class, RedisSubscriber):
+        raise ConfigurationError(
+            f"WS4REDIS_SUBSCRIBER is {settings.WS4REDIS_SUBSCRIBER!r}, which is {subscriber_class!r}; it must be the "
+            "dotted path of a subclass of ws4channels.subscriber.RedisSubscriber."
+        )
+    for name in ("subscription_channels", "publish_channels"):
+        channels: Any = getattr(subscriber_class, name)
+        # Read from the class, for each websocket: a property is none, and an iterator is empty after the first.
+        if not isinstance(channels, (Sequence, Set)) or not _are_names(channels):
+            raise ConfigurationError(
+                f"{subscriber_class.__qualname__}.{name} is {channels!r}; it must be a list or tuple of names, such "
+                "as ['subscribe-broadcast']."
+            )
+    return subscriber_class
+
+
+def _are_names(channels: Any) -> bool:
+    return not isinstance(channels, str) and all(isinstance(each, str) for each in channels)
 
 
 class KeptMessageCollector:

@@ -19,6 +19,8 @@ from ws4channels.audience import MEMBEROF, build_key
 from ws4channels.transports import publishing
 from ws4channels.transports.messages import Publication
 
+__all__ = ["FacilityCommunicator", "Published", "capture_published"]
+
 
 class Published(list[Publication]):
     """What was published, in order. Each item has ``keys``, ``raw`` (bytes) and ``expire`` (seconds)."""

@@ -11,7 +11,6 @@ from ws4channels.access.requests import (
     asked_channels,
     build_request,
     path_below_script_name,
-    path_for_log,
     wants_heartbeats,
     with_actual_root_path,
 )
@@ -145,8 +144,3 @@ def test_channels_are_read_from_the_query(query: str, channels: list[str], echo:
 def test_heartbeats_are_turned_off_by_zero_alone(query: str, wants: bool) -> None:
     """Old URLs mean what they meant."""
     assert wants_heartbeats(build_request(a_scope(query))) is wants
-
-
-def test_path_in_the_log_forges_no_line() -> None:
-    """Line breaks and control characters are escaped."""
-    assert path_for_log({"path": "/ws/a\nb\x1b[2J\u2028ü"}) == "/ws/a\\nb\\x1b[2J\\u2028\\xfc"

@@ -22,13 +22,13 @@ from ws4channels.connections import (
     build_sync_client,
     one_kind_of_failure,
     pool_of,
-    redacted,
 )
 from ws4channels.connections.clusters import LazyCluster, is_cluster, is_cluster_client
 from ws4channels.delivery.hub import Hub
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.publisher import RedisPublisher
 from ws4channels.redis_store import RedisStore
+from ws4channels.shown import without_secrets
 from ws4channels.subscriber import KeptMessageCollector, RedisSubscriber
 from ws4channels.transports.configured import get_transport
 
@@ -117,7 +117,7 @@ def test_no_error_shows_a_password() -> None:
     with pytest.raises(ConfigurationError) as refused:
         build_sync_client({"cluster": True, "url": "redis://:secret@localhost/3"})
     assert "secret" not in str(refused.value)
-    assert redacted({"cluster": True, "password": "secret"}) == {"cluster": True, "password": "…"}
+    assert without_secrets({"cluster": True, "password": "secret"}) == {"cluster": True, "password": "…"}
 
 
 def test_log_lines_name_the_nodes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -27,10 +28,10 @@ from ws4channels.connections import (
     build_connector,
     build_sync_client,
     describe_server,
-    redacted,
     server_of,
 )
 from ws4channels.exceptions import ConfigurationError
+from ws4channels.shown import without_secrets
 
 PASSWORD = "s3cret/with:signs@and#more"
 LOCAL = {"host": HOST, "port": django_settings.REDIS_PORT}
@@ -216,7 +217,7 @@ def test_setting_at_fault_is_named_otherwise_as_well() -> None:
 def test_shown_connection_has_no_password(connection: dict[str, Any], shown: dict[str, Any]) -> None:
     """What errors and logs show of a connection is all but its passwords; the connection itself stays as it is."""
     before = dict(connection)
-    assert redacted(connection) == shown
+    assert without_secrets(connection) == shown
     assert connection == before
 
 
@@ -235,6 +236,67 @@ def test_no_error_shows_a_password(connection: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError) as refused:
         build_sync_client(connection)
     assert "secret" not in str(refused.value)
+
+
+QUOTE = (
+    "WS4REDIS_CONNECTION has a URL whose user name or password holds a character that must be percent-encoded, such "
+    "as '/', '?' or '#': quote both with urllib.parse.quote(password, safe='')."
+)
+
+
+@pytest.mark.parametrize("build", [build_sync_client, build_async_client])
+@pytest.mark.parametrize("is_cluster", [False, True])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:p@ss:6379/word@host:6379/0",
+        "redis://me:1/word@host",
+        "redis://me:1?word@host:6379",
+        "redis://me:1?w=x&ord@host:6379",
+        "rediss://:pa#word@host",
+        "redis://:12/a=b@host",
+    ],
+)
+def test_unquoted_password_in_a_url_is_an_error_that_says_to_quote_it(build: Any, url: str, is_cluster: bool) -> None:
+    """A URL that would be cut within its password is refused, and no piece of it is shown."""
+    with pytest.raises(ConfigurationError) as refused:
+        build({"url": url, "cluster": is_cluster} if is_cluster else {"url": url})
+    assert str(refused.value) == QUOTE
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("redis://:p@ss@host:6379/0", "host:6379"),
+        ("rediss://me:p%2Fw%23@host:6379/1", "host:6379"),
+        ("redis://host?client_name=me@home", "host:6379"),
+        ("redis://host/0?password=p@ss&db=1", "host:6379"),
+        ("redis://[::1]:6380/0", "::1:6380"),
+        ("unix:///run/a@b.sock?db=1", "/run/a@b.sock"),
+    ],
+)
+def test_other_urls_with_an_at_sign_are_read(url: str, server: str) -> None:
+    """An "@" may be where a URL keeps its meaning: in a quoted login, a parameter, or the path of a socket."""
+    assert describe_server(build_sync_client({"url": url}).connection_pool) == server
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        {"host": "redis://:secret@host:6379"},
+        {"sentinels": [("redis://:secret@host", 26379)], "master_name": "mymaster"},
+        {"cluster": True, "startup_nodes": [("redis://:secret@host", 6379)]},
+    ],
+)
+def test_url_where_a_host_belongs_is_an_error(connection: dict[str, Any]) -> None:
+    """A URL as a host is refused, because it would be logged as a host that does not answer, password included."""
+    with pytest.raises(ConfigurationError) as refused:
+        build_sync_client(connection)
+    assert re.fullmatch(
+        r"WS4REDIS_CONNECTION has the host 'redis://…@host(:6379)?'; it must be a name or an address\. A URL goes "
+        r"under 'url' in WS4REDIS_CONNECTION, and under 'address' in a layer's hosts\.",
+        str(refused.value),
+    )
 
 
 @pytest.mark.parametrize("build", [build_sync_client, build_async_client])

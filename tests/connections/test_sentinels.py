@@ -22,13 +22,13 @@ from ws4channels.connections import (
     build_connector,
     build_sync_client,
     describe_server,
-    redacted,
     server_of,
 )
 from ws4channels.connections.sentinels import is_sentinel
 from ws4channels.delivery.hub import Hub
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.publisher import RedisPublisher
+from ws4channels.shown import without_secrets
 from ws4channels.transports.configured import get_transport
 
 SENTINELS = {"sentinels": [("h", 26379), ("i", 26379)], "master_name": "mymaster"}
@@ -100,7 +100,7 @@ def test_argument_that_cannot_work_is_named(connection: dict[str, Any], text: st
 def test_shown_connection_has_no_password_of_a_sentinel() -> None:
     """What errors show of a connection leaves out the passwords of sentinels as well."""
     connection = {**SENTINELS, "sentinel_kwargs": {"password": "secret", "socket_timeout": 1}}
-    assert redacted(connection)["sentinel_kwargs"] == {"password": "…", "socket_timeout": 1}
+    assert without_secrets(connection)["sentinel_kwargs"] == {"password": "…", "socket_timeout": 1}
 
 
 def test_server_is_told_by_its_sentinels() -> None:

@@ -10,6 +10,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from channels.layers import InMemoryChannelLayer, channel_layers
 
 from example_project import redis_server as redis_server_module
 from example_project.redis_server import RedisServer
@@ -66,6 +67,40 @@ def test_layer_that_is_not_there_is_explained(settings: Any) -> None:
         "CHANNEL_LAYERS has no entry 'push', which is to carry the messages. Add one, such as {'push': "
         "{'BACKEND': 'channels_redis.pubsub.RedisPubSubChannelLayer', 'CONFIG': {'hosts': ['redis://localhost']}}}."
     )
+
+
+class LayerOfASite(InMemoryChannelLayer):
+    """A site's own layer, which raises what it is told to while it is built."""
+
+    def __init__(self, error: Exception) -> None:
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError("REDIS_HOST"), "KeyError: 'REDIS_HOST'"),
+        (AttributeError("no such attribute"), "AttributeError: no such attribute"),
+        (OSError("redis://:secret@host\nis away"), r"OSError: redis://…@host\nis away"),
+        (LookupError(), "LookupError"),
+    ],
+)
+def test_layer_that_cannot_be_built_says_why(settings: Any, error: Exception, said: str) -> None:
+    """Whatever a layer raises while it is built is told, and is not taken for a missing entry."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": f"{__name__}.LayerOfASite", "CONFIG": {"error": error}}}
+    with pytest.raises(ConfigurationError) as refused:
+        get_transport()
+    assert str(refused.value) == f"CHANNEL_LAYERS['default'] cannot be used: {said}."
+
+
+def test_layer_that_a_test_has_put_in_place_is_used(settings: Any) -> None:
+    """Channels lets tests set a layer that is not in CHANNEL_LAYERS."""
+    settings.CHANNEL_LAYERS = {}
+    layer = InMemoryChannelLayer()
+    channel_layers.set("default", layer)
+    transport = get_transport()
+    assert isinstance(transport, InMemoryTransport)
+    assert transport.server == "InMemoryChannelLayer"
 
 
 @pytest.mark.parametrize(

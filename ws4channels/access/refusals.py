@@ -14,10 +14,10 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404
 
 from ws4channels import settings
-from ws4channels.access.requests import path_for_log
 from ws4channels.connections.log_throttle import LogThrottle
 from ws4channels.counters import counts
 from ws4channels.exceptions import RedisRefusal, TooManyKeys, TooManySockets
+from ws4channels.shown import error_on_one_line, on_one_line
 
 # Expected errors are logged as texts: a handler that keeps its records would keep a whole websocket with each.
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def _outage_level() -> int:
 def is_refusal(error: Exception) -> bool:
     """Tell whether a site's code raised `error` to refuse the client, and not because something went wrong.
 
-    These are PermissionDenied, SuspiciousOperation, Http404, Channels' DenyConnection, RedisRefusal, and all that have a
+    These are PermissionDenied, SuspiciousOperation, Http404, DenyConnection of Channels, RedisRefusal, and all with a
     ``status_code`` of 401, 403 or 404, as those of Django REST framework and of token libraries.
     """
     if isinstance(error, (PermissionDenied, SuspiciousOperation, Http404, DenyConnection, RedisRefusal)):
@@ -57,20 +57,19 @@ def note_refusal(scope: Mapping[str, Any], error: Exception) -> None:
         counts["too_many_keys"] += 1
     elif isinstance(error, TooManySockets):
         counts["too_many_sockets"] += 1
-    reason = _on_one_line(str(error))
-    logger.warning("Refused a websocket to %s: %s: %s", path_for_log(scope), type(error).__name__, reason)
+    logger.warning("Refused a websocket to %s: %s", on_one_line(scope["path"]), error_on_one_line(error))
 
 
 def note_failure(scope: Mapping[str, Any], error: Exception) -> None:
     """Note that a handshake fails because of an error in the site's code or its settings; logs the traceback."""
-    logger.error("A websocket to %s failed: %s", path_for_log(scope), type(error).__name__, exc_info=error)
+    logger.error("A websocket to %s failed: %s", on_one_line(scope["path"]), type(error).__name__, exc_info=error)
 
 
 def note_dropped(scope: Mapping[str, Any], dropped: Mapping[str, str]) -> None:
     """Note that a websocket is opened without some of the channels that it asked for, each with its reason."""
     if dropped:
         reasons = ", ".join(f"{channel} ({reason})" for channel, reason in dropped.items())
-        logger.info("Opened a websocket to %s without %s", path_for_log(scope), reasons)
+        logger.info("Opened a websocket to %s without %s", on_one_line(scope["path"]), reasons)
 
 
 def note_unserved(server: str, error: BaseException) -> None:
@@ -106,7 +105,7 @@ def note_too_fast(scope: Mapping[str, Any]) -> None:
     counts["too_many_messages"] += 1
     logger.warning(
         "Closed a websocket to %s whose client sent too many messages; WS4CHANNELS_MAX_MESSAGES_PER_SECOND is %s.",
-        path_for_log(scope),
+        on_one_line(scope["path"]),
         settings.WS4CHANNELS_MAX_MESSAGES_PER_SECOND,
     )
 
@@ -116,8 +115,3 @@ def note_slow(dropped: int) -> None:
     counts["slow_clients_closed"] += 1
     counts["messages_dropped"] += dropped
     logger.warning("Closed a websocket whose client did not keep up; %s messages were dropped.", dropped)
-
-
-def _on_one_line(text: str) -> str:
-    """Return a rule's text, which may quote its client, without line breaks and terminal escapes."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)

@@ -54,12 +54,6 @@ def with_actual_root_path(scope: Mapping[str, Any]) -> Mapping[str, Any]:
     return scope if root_path == scope.get("root_path", "") else {**scope, "root_path": root_path}
 
 
-def path_for_log(scope: Mapping[str, Any]) -> str:
-    """Return the path as log lines show it: without line breaks or other characters that could forge a line."""
-    path: str = scope["path"]
-    return path.encode("unicode_escape").decode("ascii")
-
-
 def asked_channels(request: Any, possible: Iterable[str]) -> tuple[list[str], bool]:
     """Return the channels named in the URL's query, each once and in order, and whether it says ``echo``.
 

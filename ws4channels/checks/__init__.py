@@ -1,6 +1,6 @@
 """System checks: what ``manage.py check`` says. Each id has its paragraph in docs/checks.md.
 
-A check looks at the settings alone: it connects to nothing.
+A check looks at the settings, and imports what they name; it connects to nothing.
 """
 
 from __future__ import annotations
@@ -8,11 +8,14 @@ from __future__ import annotations
 from django.core import checks
 from django.core.checks import CheckMessage
 
+from ws4channels.checks.application import check_application
 from ws4channels.checks.layer import check_layer
+from ws4channels.checks.servers import check_servers
 from ws4channels.checks.site import check_site
+from ws4channels.checks.templates import check_templates
 from ws4channels.checks.values import check_settings
 
-__all__ = ["TAG", "check_layer", "check_settings", "check_site", "current_messages", "register"]
+__all__ = ["TAG", "current_messages", "register"]
 
 TAG = "ws4channels"
 """Selects these checks: ``manage.py check --tag ws4channels``."""
@@ -20,7 +23,7 @@ TAG = "ws4channels"
 
 def register() -> None:
     """Have Django run all checks of this package."""
-    for check in (check_settings, check_layer, check_site):
+    for check in (check_settings, check_layer, check_servers, check_site, check_application, check_templates):
         checks.register(check, TAG)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from channels_redis.core import RedisChannelLayer
+from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer
 from channels_redis.utils import create_pool
 from django.conf import settings as django_settings
-from django.core.checks import CheckMessage, Error, Warning
+from django.core.checks import CheckMessage, Warning
 from django.core.exceptions import ImproperlyConfigured
 
 from ws4channels import settings
@@ -24,17 +27,28 @@ ENOUGH_CAPACITY = 1000
 _CHANNEL_OF_A_PROCESS = "specific.ws4channels!hub"
 
 
-def check_layer(**kwargs: Any) -> list[CheckMessage]:
-    """Return what is wrong with the layer; nothing where it cannot be built or is not used. Connects to nothing."""
+def used_layer() -> tuple[str, Any] | None:
+    """Return the layer that carries the messages, with its alias; None where none does or it cannot be built."""
     try:
         transport = get_transport()
-        alias = settings.WS4CHANNELS_CHANNEL_LAYER
+        alias: str = settings.WS4CHANNELS_CHANNEL_LAYER
     except ImproperlyConfigured:
-        return []  # `values` tells of it.
-    if not isinstance(transport, ChannelLayerTransport):
+        return None  # `values` tells of it.
+    return (alias, get_channel_layer(alias)) if isinstance(transport, ChannelLayerTransport) else None
+
+
+def check_layer(**kwargs: Any) -> list[CheckMessage]:
+    """Return what is wrong with the layer; nothing where it cannot be built or is not used. Connects to nothing."""
+    used = used_layer()
+    if used is None:
         return []
-    layer = get_channel_layer(alias)
-    return [*_check_in_memory(alias, layer), *_check_capacity(alias, layer), *_check_timeouts(alias, layer)]
+    alias, layer = used
+    return [
+        *_check_in_memory(alias, layer),
+        *_check_arguments(alias, layer),
+        *_check_capacity(alias, layer),
+        *_check_timeouts(alias, layer),
+    ]
 
 
 def _check_in_memory(alias: str, layer: Any) -> Iterator[CheckMessage]:
@@ -44,6 +58,22 @@ def _check_in_memory(alias: str, layer: Any) -> Iterator[CheckMessage]:
             hint="Use 'channels_redis.pubsub.RedisPubSubChannelLayer': what other processes publish (workers, "
             "commands, a second server) is lost otherwise.",
             id="ws4channels.W003",
+        )
+
+
+def _check_arguments(alias: str, layer: Any) -> Iterator[CheckMessage]:
+    """The pub/sub layer ignores arguments that it does not know, and takes localhost where it is given no hosts."""
+    if type(layer) is not RedisPubSubChannelLayer:
+        return
+    classes: tuple[Any, ...] = (RedisPubSubChannelLayer, RedisPubSubLoopLayer, RedisChannelLayer)
+    # Those of the other layer of channels_redis do no harm: sites change from one to the other.
+    known = {name for each in classes for name in inspect.signature(each).parameters}
+    for name in sorted(set(layer._kwargs) - known):
+        nearest = get_close_matches(name, ["hosts"], n=1, cutoff=0.5) or get_close_matches(name, known, n=1)
+        yield Warning(
+            f"CHANNEL_LAYERS[{alias!r}] has {name!r} in its CONFIG, which the layer ignores.",
+            hint=f"Did you mean {nearest[0]!r}?" if nearest else "Remove it; where Redis is goes into 'hosts', a list.",
+            id="ws4channels.W014",
         )
 
 
@@ -65,24 +95,11 @@ def _check_capacity(alias: str, layer: Any) -> Iterator[CheckMessage]:
 def _check_timeouts(alias: str, layer: Any) -> Iterator[CheckMessage]:
     # The pub/sub layer polls its socket, so no timeout strikes it while it waits for messages.
     for host in layer.hosts if isinstance(layer, RedisChannelLayer) else ():
-        try:
-            pool = create_pool(host)
-            # Made to see which timeout it has, given or by default; it does not connect.
-            timeout = pool.make_connection().socket_timeout
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            yield _unusable_host(alias, error)
-            continue
+        pool = create_pool(host)
+        # Made to see which timeout it has, given or by default; it does not connect.
+        timeout = pool.make_connection().socket_timeout
         if timeout is not None and timeout <= layer.brpop_timeout:
             yield _short_timeout(alias, layer, host.get("master_name") or describe_server(pool), timeout)
-
-
-def _unusable_host(alias: str, error: Exception) -> CheckMessage:
-    # Without the text of the error, which may quote a URL and its password.
-    return Error(
-        f"CHANNEL_LAYERS[{alias!r}] has a host that redis-py refuses with a {type(error).__name__}.",
-        hint="Nothing can be published or received until then.",
-        id="ws4channels.E003",
-    )
 
 
 def _short_timeout(alias: str, layer: Any, server: str, timeout: float) -> CheckMessage:

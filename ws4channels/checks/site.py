@@ -1,19 +1,21 @@
-"""What is wrong with the site around this package: apps, server settings, access, and what ws4redis left behind."""
+"""What is wrong with the site around this package: apps, access, sessions, and what ws4redis left behind."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings as django_settings
-from django.core.checks import CheckMessage, Info, Warning
+from django.core.checks import CheckMessage, Error, Info, Warning
 from django.core.exceptions import ImproperlyConfigured
 
 from ws4channels import settings
 from ws4channels.access.handshake import load_subscriber_class
+from ws4channels.shown import error_on_one_line
 from ws4channels.subscriber import RedisSubscriber
 
 _COMPATIBILITY = "ws4channels.compat"
@@ -27,7 +29,7 @@ _LEFTOVER_HINTS = {
 
 def check_site(**kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong with Django's own settings where this package needs them. Connects to nothing."""
-    return [*_check_daphne(), *_check_access(), *_check_leftovers(), *_check_application()]
+    return [*_check_daphne(), *_check_access(), *_check_leftovers(), *_check_sessions()]
 
 
 def _check_daphne() -> Iterator[CheckMessage]:
@@ -93,12 +95,15 @@ def _leftovers(setting: str, value: object) -> Iterator[str]:
             yield from _leftovers(setting, item)
 
 
-def _check_application() -> Iterator[CheckMessage]:
-    if not getattr(django_settings, "ASGI_APPLICATION", None):
-        package = str(getattr(django_settings, "ROOT_URLCONF", None) or "mysite.urls").partition(".")[0]
-        yield Warning(
-            "ASGI_APPLICATION is not set: runserver does not know what serves the websockets.",
-            hint=f"Write ASGI_APPLICATION = '{package}.asgi.application', and make it in {package}/asgi.py: "
-            "application = ws4channels.asgi.get_asgi_application().",
-            id="ws4channels.W009",
+def _check_sessions() -> Iterator[CheckMessage]:
+    try:
+        # As a handshake does, and a step further: the serializer is used. Nothing is looked up or stored.
+        import_module(django_settings.SESSION_ENGINE).SessionStore().encode({})
+    except Exception as error:
+        yield Error(
+            f"SESSION_ENGINE is {django_settings.SESSION_ENGINE!r} and SESSION_SERIALIZER "
+            f"{django_settings.SESSION_SERIALIZER!r}, which cannot be used: {error_on_one_line(error)}.",
+            hint="Name an engine that imports, and remove SESSION_SERIALIZER or name one that this version of Django "
+            "has: until then every websocket whose client sends a session cookie is refused with status 500.",
+            id="ws4channels.E004",
         )

@@ -26,6 +26,7 @@ from ws4channels.connections import clusters, sentinels
 from ws4channels.connections.client_name import with_optional_name
 from ws4channels.connections.remembered import Remembered
 from ws4channels.exceptions import ConfigurationError
+from ws4channels.shown import without_secrets
 
 CLIENT_NAME = "ws4channels"
 SUBSCRIBER_SUFFIX = "-subscriber"
@@ -47,6 +48,9 @@ _DEFAULTS: dict[str, Any] = {
 }
 _MAX_CONNECTIONS = 50
 _POOL_TIMEOUT = 5
+# RFC 3986, 3.2: the part with the login ends at the first "/", "?" or "#". An "@" after it belongs to a login, unless
+# it is in the value of a parameter. The address of a unix socket is a path, which may hold an "@".
+_UNQUOTED_LOGIN = re.compile(r"rediss?://[^/?#]*(/[^?#]*@|(/[^?#]*)?\?([^#]*&)?[^=&#]*@|[^#]*#.*@)", re.S)
 _SERVER_ARGUMENTS = ("path", "host", "port", "username", "password")
 
 
@@ -99,12 +103,30 @@ def _build_plain_pool(module: Any, arguments: dict[str, Any]) -> Any:
     return pool_class(connection_class=classes[kind], **arguments)
 
 
+def _require_quoted_login(setting: str, connection: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError for a URL that would be cut in the middle of its password, and for a URL as a host."""
+    url = connection.get("url")
+    if isinstance(url, str) and _UNQUOTED_LOGIN.match(url):
+        raise ConfigurationError(
+            f"{setting} has a URL whose user name or password holds a character that must be percent-encoded, such as "
+            "'/', '?' or '#': quote both with urllib.parse.quote(password, safe='')."
+        )
+    nodes = [*connection.get("sentinels", ()), *connection.get("startup_nodes", ())]
+    for host in (connection.get("host"), *(node[0] for node in nodes if isinstance(node, (list, tuple)) and node)):
+        if isinstance(host, str) and re.search("[/@]", host):
+            raise ConfigurationError(
+                f"{setting} has the host {without_secrets(host)!r}; it must be a name or an address. A URL goes under "
+                "'url' in WS4REDIS_CONNECTION, and under 'address' in a layer's hosts."
+            )
+
+
 @contextmanager
 def _blaming(setting: str, connection: Mapping[str, Any]) -> Iterator[None]:
+    _require_quoted_login(setting, connection)
     try:
         yield
     except (AttributeError, TypeError, ValueError, RedisError, *clusters.CLUSTER_ERRORS) as error:
-        shown = redacted(connection)
+        shown = without_secrets(connection)
         # What redis-py says of a URL may quote any part of it.
         reason = str(error) if shown == connection else type(error).__name__
         raise ConfigurationError(f"{setting} is {shown!r}, which redis-py refuses: {reason}.") from (
@@ -202,17 +224,10 @@ def describe_server(pool: Any) -> str:
     return str(arguments.get("path") or f"{arguments.get('host', 'localhost')}:{arguments.get('port', 6379)}")
 
 
-def redacted(connection: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of `connection` that may be shown: without passwords."""
-    shown: dict[str, Any] = {
-        name: redacted(value) if isinstance(value, Mapping) else value for name, value in connection.items()
-    }
-    shown |= {name: "…" for name, value in shown.items() if "password" in str(name) and value}
-    if isinstance(shown.get("url"), str):
-        # Up to the last "@", for a password may hold what should have been percent-encoded.
-        url = re.sub("://.*@", "://…@", shown["url"])
-        shown["url"] = re.sub("([?&][^=]*password=)[^&]*", r"\1…", url)
-    return shown
+def describe_client(client: Any) -> str:
+    """Return the server of one of our sync clients as `describe_server` does, or where its cluster is."""
+    pool = pool_of(client)
+    return str(client.server) if pool is None else describe_server(pool)
 
 
 @contextmanager
@@ -233,10 +248,10 @@ __all__ = [
     "build_async_client",
     "build_connector",
     "build_sync_client",
+    "describe_client",
     "describe_server",
     "one_kind_of_failure",
     "pool_of",
-    "redacted",
     "server_of",
     "sync_client",
 ]

@@ -32,6 +32,11 @@ class LazyCluster:
         self._lock = threading.Lock()
         self._client: Any = None
 
+    @property
+    def server(self) -> str:
+        """Where the cluster is, for log lines."""
+        return describe_nodes(self._nodes)
+
     def mget(self, keys: Any, *args: Any) -> list[Any]:
         """Return the values of keys, whatever slots they are in."""
         values: list[Any] = self._cluster().mget_nonatomic(keys, *args)
@@ -60,6 +65,11 @@ class AsyncCluster(redis.asyncio.RedisCluster):
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close all connections."""
         await super().aclose()
+
+
+def describe_nodes(nodes: list[tuple[str, int]]) -> str:
+    """Return where a cluster is, for log lines."""
+    return "the cluster at " + ", ".join(f"{host}:{port}" for host, port in nodes)
 
 
 def is_cluster(connection: Mapping[str, Any]) -> bool:
@@ -113,7 +123,7 @@ class ClusterConnector:
     @property
     def server(self) -> str:
         """Where the cluster is, for log lines."""
-        return "the cluster at " + ", ".join(f"{host}:{port}" for host, port in self._named)
+        return describe_nodes(self._named)
 
     async def connect(self) -> Any:
         """Return a new connection, connected, to a random node that answers. Has no time limit."""

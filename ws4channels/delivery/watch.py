@@ -12,6 +12,7 @@ from ws4channels import settings
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.connections.deadlines import within
 from ws4channels.counters import counts
+from ws4channels.shown import error_on_one_line
 from ws4channels.transports.contract import Receiver
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class Watch:
             else:
                 await self._receiver.confirm(_PROBE_TIMEOUT)
         except Exception as error:
-            return f"a probe did not come back ({type(error).__name__}: {error})"
+            return f"a probe did not come back ({error_on_one_line(error)})"
         return None
 
     def _is_renewal_due(self) -> bool:
@@ -112,5 +113,5 @@ class Watch:
                 self._reported.clear()
                 return await self._recover()
             except Exception as error:
-                logger.debug("Not yet: %s: %s", type(error).__name__, error)
+                logger.debug("Not yet: %s", error_on_one_line(error))
                 await asyncio.sleep(self._retry_delay * random.uniform(0.5, 1))

@@ -1,4 +1,4 @@
-"""What the commands share: arguments that name audiences, errors without tracebacks, messages as lines of text."""
+"""What the commands share: arguments that name audiences, errors without tracebacks, numbers with their nouns."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from django.core.management.base import CommandError, CommandParser
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.exceptions import Ws4ChannelsError
 from ws4channels.redis_store import RedisStore
-from ws4channels.status import in_words
-from ws4channels.transports.messages import Payload
+from ws4channels.shown import error_on_one_line
 
 FAILURE = 2
 """The exit status of a command that could not do what it is for."""
 
 
 def add_audience_arguments(parser: CommandParser) -> None:
-    """Let the command be told whom a facility's messages are for; each argument may be given several times."""
+    """Add --broadcast, --user, --group and --session, of which each but the first may be given several times."""
     audiences = parser.add_argument_group("audiences", "Without any of these: everybody.")
     audiences.add_argument("--broadcast", action="store_true", help="Everybody.")
     for audience, name in (("user", "NAME"), ("group", "NAME"), ("session", "KEY")):
@@ -31,7 +30,7 @@ def add_audience_arguments(parser: CommandParser) -> None:
 
 
 def audiences_of(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the arguments say, as RedisPublisher takes it."""
+    """Return the audiences of the arguments, as RedisPublisher takes them."""
     named = {argument: options[argument] for argument in ("users", "groups", "sessions")}
     return {**named, "broadcast": options["broadcast"] or not any(named.values())}
 
@@ -51,15 +50,10 @@ def errors_in_words() -> Iterator[None]:
     except (ImproperlyConfigured, Ws4ChannelsError) as error:
         raise CommandError(str(error), returncode=FAILURE) from error
     except (*UNREACHABLE, RedisError) as error:
-        raise CommandError(f"Redis fails: {in_words(error)}", returncode=FAILURE) from error
+        raise CommandError(f"Redis fails: {error_on_one_line(error)}", returncode=FAILURE) from error
 
 
-def as_line(payload: Payload) -> str:
-    """Return a payload on one line, with nothing in it that a terminal would take for a command."""
-    if isinstance(payload, bytes):
-        return f"<{len(payload)} bytes> {''.join(map(_as_character, payload))}"
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in payload)
-
-
-def _as_character(byte: int) -> str:
-    return chr(byte) if 32 <= byte < 127 and byte != ord("\\") else f"\\x{byte:02x}"
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 process", "2 processes"."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"

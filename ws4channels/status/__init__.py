@@ -1,4 +1,4 @@
-"""How a site's messages fare, seen from outside: Redis, the way of a message, who listens, what is kept, what is wrong.
+"""Collect health information about a site: Redis, a message's round trip, who listens, what is kept, what is wrong.
 
 >>> from ws4channels.status import look
 >>> look().exit_status
@@ -19,6 +19,7 @@ from ws4channels import __version__, connections, settings
 from ws4channels.checks import current_messages
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.connections.deadlines import within
+from ws4channels.shown import error_on_one_line
 from ws4channels.status.kept import Kept, find_kept, measure
 from ws4channels.status.listening import Listening, find_listening, measure_round_trip
 from ws4channels.status.server import Latency, Server, ask_server
@@ -35,7 +36,7 @@ _PATIENCE = 10.0
 
 @dataclass
 class Status:
-    """What `look` found. Of what is None, or empty, `failures` says why."""
+    """What `look` found. Where something is None or empty, `failures` has the reason."""
 
     version: str = __version__
     transport: str = ""
@@ -56,12 +57,12 @@ class Status:
         return FAILED if self.failures else WARNED if self.warnings else FINE
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON can carry it."""
+        """Return all of it as values that JSON has."""
         return {**asdict(self), "exit_status": self.exit_status}
 
 
 def look(keys: Iterable[str] = (), *, details: bool = False, limit: int = DEFAULT_LIMIT) -> Status:
-    """Return how things are now. May take seconds where something does not answer; never raises for that.
+    """Return the status of the site now. Takes up to some 20 seconds, and raises nothing, if something does not answer.
 
     `keys` are looked up besides those that are found, of which there are at most `limit`; with `details` the kept ones
     are described. For threads that run no event loop.
@@ -84,8 +85,8 @@ def look(keys: Iterable[str] = (), *, details: bool = False, limit: int = DEFAUL
         status.kept = len(found)
         status.kept_keys = measure(client, found) if details else []
     except (*UNREACHABLE, RedisError) as error:
-        address = connections.describe_server(client.connection_pool)
-        status.failures.append(f"Redis at {address} fails: {in_words(error)}")
+        address = connections.describe_client(client)
+        status.failures.append(f"Redis at {address} fails: {error_on_one_line(error)}")
     asyncio.run(_look_at_transport(status, transport, sorted({*keys, *found}), limit))
     return status
 
@@ -101,14 +102,9 @@ def _note_checks(status: Status, messages: Iterable[CheckMessage]) -> None:
 
 async def _look_at_transport(status: Status, transport: Transport, keys: list[str], limit: int) -> None:
     try:
-        # First this, for measuring joins something itself.
+        # First this: measuring joins a group itself.
         status.listening = await within(_PATIENCE, find_listening(transport, keys, limit))
         status.round_trip = await within(_PATIENCE, measure_round_trip(transport))
     except Exception as error:
         # Somebody's own layer may raise anything.
-        status.failures.append(f"Messages do not come through {transport.server}: {in_words(error)}")
-
-
-def in_words(error: BaseException) -> str:
-    """Return an error's kind and text; some have no text."""
-    return f"{type(error).__name__}: {error}".removesuffix(": ")
+        status.failures.append(f"Messages do not come through {transport.server}: {error_on_one_line(error)}")

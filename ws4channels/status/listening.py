@@ -18,6 +18,7 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from ws4channels import connections, settings
 from ws4channels.audience import GROUP_PREFIX, close_commands_key, group_of
+from ws4channels.connections.clusters import is_cluster_client
 from ws4channels.status.kept import escape_glob, is_key, patterns
 from ws4channels.status.server import Latency
 from ws4channels.transports.contract import Receiver, Transport
@@ -91,14 +92,26 @@ async def _in_redis(keys: list[str], limit: int) -> Listening:
     prefix = settings.WS4REDIS_PREFIX
     client = connections.build_async_client()
     try:
-        joined = {name for pattern in patterns(prefix) for name in _texts(await client.pubsub_channels(pattern))}
+        everywhere = _everywhere(client)
+        found = [await client.pubsub_channels(pattern, **everywhere) for pattern in patterns(prefix)]
+        joined = {name for names in found for name in _texts(names)}
         named = sorted({*keys, *(name for name in joined if is_key(name, prefix))} & joined)
         counts = await _count_subscribers(client, named[:limit])
-        connected: list[dict[str, str]] = await client.client_list(_type="pubsub")
+        connected = await _pubsub_connections(client)
     finally:
         await client.aclose(close_connection_pool=True)
     processes = sum(each.get("name", "").endswith(connections.SUBSCRIBER_SUFFIX) for each in connected)
     return Listening(processes, counts, len(named[limit:]))
+
+
+def _everywhere(client: Any) -> dict[str, str]:
+    """Return the argument that has a cluster ask all of its nodes."""
+    return {"target_nodes": "all"} if is_cluster_client(client) else {}
+
+
+async def _pubsub_connections(client: Any) -> list[dict[str, str]]:
+    connected = await client.client_list(_type="pubsub", **_everywhere(client))
+    return [each for part in connected.values() for each in part] if isinstance(connected, dict) else list(connected)
 
 
 async def _in_pubsub_layer(layer: Any, keys: list[str]) -> Listening:
@@ -139,7 +152,7 @@ async def _count_members(layer: Any, group: str) -> int:
 async def _count_subscribers(client: Any, channels: list[str]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for start in range(0, len(channels), _BATCH):
-        answer = await client.pubsub_numsub(*channels[start : start + _BATCH])
+        answer = await client.pubsub_numsub(*channels[start : start + _BATCH], **_everywhere(client))
         counts.update({_text(name): count for name, count in answer if count})
     return counts
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from channels.exceptions import InvalidChannelLayerError
-from channels.layers import InMemoryChannelLayer, get_channel_layer
+from channels.layers import InMemoryChannelLayer, channel_layers
 from channels_redis.core import RedisChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from ws4channels import settings
 from ws4channels.connections.remembered import Remembered
-from ws4channels.exceptions import ConfigurationError
+from ws4channels.exceptions import ConfigurationError, Ws4ChannelsError
+from ws4channels.shown import error_on_one_line
 from ws4channels.transports.channel_layer import ChannelLayerTransport, InMemoryTransport
 from ws4channels.transports.contract import Transport
 from ws4channels.transports.core_layer import CoreLayerTransport
@@ -44,17 +44,19 @@ _redis_transport = Remembered(RedisTransport)
 
 @contextmanager
 def _blaming_channel_layers(alias: str) -> Iterator[None]:
+    """Raise ConfigurationError for whatever a layer raises, which may be somebody's own, while it is built."""
     try:
         yield
-    except (InvalidChannelLayerError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise ConfigurationError(
-            f"CHANNEL_LAYERS[{alias!r}] cannot be used: {type(error).__name__}: {error}."
-        ) from error
+    except Ws4ChannelsError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(f"CHANNEL_LAYERS[{alias!r}] cannot be used: {error_on_one_line(error)}.") from error
 
 
 def _get_layer_transport(alias: str) -> ChannelLayerTransport:
     with _blaming_channel_layers(alias):
-        layer = get_channel_layer(alias)
+        # Not get_channel_layer(), which returns None for a KeyError that a layer raises.
+        layer = channel_layers[alias] if alias in channel_layers.backends or alias in channel_layers else None
     if layer is None:
         raise ConfigurationError(
             f"CHANNEL_LAYERS has no entry {alias!r}, which is to carry the messages. Add one, such as {{{alias!r}: "

@@ -1,4 +1,4 @@
-"""``manage.py ws4channels_listen FACILITY``: see in a terminal what websockets are sent."""
+"""``manage.py ws4channels_listen FACILITY``: print what websockets of a facility receive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ws4channels.delivery.hub import get_hub
-from ws4channels.management.terminal import FAILURE, add_audience_arguments, as_line, errors_in_words, keys_of
+from ws4channels.management.terminal import FAILURE, add_audience_arguments, errors_in_words, keys_of
+from ws4channels.shown import on_one_line
 from ws4channels.transports.channel_layer import InMemoryTransport
 from ws4channels.transports.configured import get_transport
 from ws4channels.transports.messages import Delivery
@@ -42,14 +43,14 @@ class Command(BaseCommand):
         add_audience_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Listen."""
+        """Print messages until the command is ended."""
         if options["count"] is not None and options["count"] < 1:
             raise CommandError("--count must be 1 or more.", returncode=FAILURE)
         with errors_in_words():
             keys = keys_of(options["facility"], options)
             if isinstance(get_transport(), InMemoryTransport):
                 raise CommandError(
-                    "The in-memory layer carries messages within one process: there is nothing to hear from here.",
+                    "The in-memory layer carries messages within one process: this process would receive nothing.",
                     returncode=FAILURE,
                 )
             # Cancelled: Ctrl-C or `kill`, which are how this command ends.
@@ -61,7 +62,8 @@ class Command(BaseCommand):
         hub, listener = get_hub(get_transport()), Listener()
         try:
             kept = await hub.join(listener, keys)
-            self.stderr.write(f"Listening to {', '.join(keys)}.")
+            # As it is: Django shows what is written to stderr in red.
+            self.stderr.write(f"Listening to {', '.join(map(on_one_line, keys))}. Ctrl-C ends it.", style_func=str)
             self.stderr.flush()
             listener.open([] if options["no_kept"] else kept)
             if options["timeout"] is not None:
@@ -84,14 +86,14 @@ class Command(BaseCommand):
                 self.stdout.write(show(*next_one))
                 self.stdout.flush()
             except BrokenPipeError:
-                # Whoever read this has read enough. Python would complain once more when it ends.
+                # The reader, such as `head`, has ended. Without this Python would report it again at its exit.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 return
             printed += 1
 
 
 class Listener:
-    """A subscriber of the hub that hands over one message at a time. It holds back what comes before it is `open`."""
+    """A subscriber of the hub that returns one message at a time. Holds messages back until it is `open`."""
 
     def __init__(self) -> None:
         self._held: list[Delivery] | None = []
@@ -108,10 +110,10 @@ class Listener:
         """Take a heartbeat: none is asked for here."""
 
     def flush(self) -> None:
-        """Do nothing: who waits for the next message has been woken already."""
+        """Do nothing: `put` has woken `next` already."""
 
     def open(self, kept: list[Delivery]) -> None:
-        """Hand over the kept messages, then what has come since; one that is among both is handed over once."""
+        """Return the kept messages first, then those that came since; one that is among both is returned once."""
         held, self._held = self._held or [], None
         came = {(delivery.key, delivery.payload) for delivery in held}
         for delivery in kept:
@@ -121,7 +123,7 @@ class Listener:
             self.put(delivery)
 
     def close(self) -> None:
-        """Have `next` return None when all that has come is handed over."""
+        """Have `next` return None after the last message that has come."""
         self._queue.put_nowait(None)
 
     async def next(self) -> tuple[Delivery, bool] | None:
@@ -140,7 +142,7 @@ def _cancel_on_signals() -> None:
 
 def _as_text(delivery: Delivery, is_old: bool) -> str:
     mark = "(kept) " if is_old else ""
-    return f"{datetime.now():%H:%M:%S} {as_line(delivery.key)} {mark}{as_line(delivery.payload)}"
+    return f"{datetime.now():%H:%M:%S} {on_one_line(delivery.key)} {mark}{on_one_line(delivery.payload)}"
 
 
 def _as_json(delivery: Delivery, is_old: bool) -> str:

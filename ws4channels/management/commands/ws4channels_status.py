@@ -1,4 +1,4 @@
-"""``manage.py ws4channels_status``: how messages fare, for people and for monitoring."""
+"""``manage.py ws4channels_status``: whether messages get through, for people and for monitoring."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ws4channels.management.terminal import FAILURE, add_audience_arguments, as_line, errors_in_words, keys_of
+from ws4channels.management.terminal import FAILURE, add_audience_arguments, counted, errors_in_words, keys_of
+from ws4channels.shown import on_one_line
 from ws4channels.status import DEFAULT_LIMIT, Status, look
 from ws4channels.status.listening import Listening
 from ws4channels.status.server import Latency
@@ -20,14 +21,16 @@ class Command(BaseCommand):
     """Prints a status; its own status is 0 if all is fine, 1 with warnings and 2 with failures."""
 
     help = (
-        "Show how Redis and the channel layer fare, who listens to what, and what is kept. "
+        "Show whether Redis answers and messages get through, which processes listen, and what is kept. "
         "Ends with status 0 if all is fine, 1 with warnings, 2 with failures."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
-        parser.add_argument("facilities", nargs="*", metavar="facility", help="Tell who listens to this as well.")
+        parser.add_argument(
+            "facilities", nargs="*", metavar="facility", help="Show how many processes listen to this as well."
+        )
         parser.add_argument("--keys", action="store_true", help="List the kept keys, with how long and how large.")
         parser.add_argument(
             "--limit", type=int, default=DEFAULT_LIMIT, metavar="N", help="Look at no more keys. Default: %(default)s."
@@ -36,7 +39,7 @@ class Command(BaseCommand):
         add_audience_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Look, and print."""
+        """Print the status."""
         if options["limit"] < 1:
             raise CommandError("--limit must be 1 or more.", returncode=FAILURE)
         with errors_in_words():
@@ -47,8 +50,20 @@ class Command(BaseCommand):
         else:
             for line in _lines(status, keys):
                 self.stdout.write(line)
+            self._write_verdict(status)
         if status.exit_status:
             sys.exit(status.exit_status)
+
+    def _write_verdict(self, status: Status) -> None:
+        for title, texts, style in (
+            ("Warnings", status.warnings, self.style.WARNING),
+            ("Failures", status.failures, self.style.ERROR),
+        ):
+            for line in _section(title, texts):
+                self.stdout.write(style(line))
+        if not status.exit_status:
+            self.stdout.write("")
+            self.stdout.write(self.style.SUCCESS("All is well."))
 
 
 def _lines(status: Status, asked: list[str]) -> Iterator[str]:
@@ -56,32 +71,34 @@ def _lines(status: Status, asked: list[str]) -> Iterator[str]:
     server = status.server
     if server is not None:
         up = timedelta(seconds=server.uptime)
-        yield f"Redis       {server.address}, version {server.version}, up {up}, {server.clients} clients"
-        yield f"Latency     {_milliseconds(server.latency)} PINGs"
+        clients = counted(server.clients, "client")
+        yield f"Redis       {server.address}, version {server.version}, up {up}, {clients}"
+        yield f"Latency     a PING takes {_milliseconds(server.latency)}"
     if status.round_trip is not None:
-        yield f"Round trip  {_milliseconds(status.round_trip)} probes, sent and received as messages are"
+        yield f"Round trip  a message takes {_milliseconds(status.round_trip)}"
     if status.listening is not None:
         yield f"Listening   {_summary(status.listening)}"
     if status.kept is not None:
-        yield f"Kept        messages: {status.kept}{'' if status.is_complete else ', and more: see --limit'}"
+        more = "" if status.is_complete else ", and more: see --limit"
+        yield f"Kept        {counted(status.kept, 'message')}{more}"
     yield from _listening_lines(status.listening, asked)
     yield from _kept_lines(status)
-    yield from _section("Warnings", status.warnings)
-    yield from _section("Failures", status.failures)
 
 
 def _milliseconds(latency: Latency) -> str:
-    return f"{latency.median:.2f} ms median, {latency.least:.2f} ms least, of {latency.times}"
+    return f"{latency.median:.2f} ms (median of {latency.times}; fastest {latency.least:.2f} ms)"
 
 
 def _summary(listening: Listening) -> str:
     if not listening.is_known:
         return "unknown: this layer does not tell who listens"
-    words = [f"keys known here: {len(listening.keys)}"]
+    named = counted(len(listening.keys), "key")
+    keys = f"{named} listed below" if listening.keys else "no key that is kept or asked for"
+    words = [f"to {keys}"]
     if listening.processes is not None:
-        words.insert(0, f"server processes: {listening.processes}")
+        words.insert(0, counted(listening.processes, "process"))
     if listening.unnamed:
-        words.append(f"other keys: {listening.unnamed}")
+        words.append(f"and to {counted(listening.unnamed, 'other')}")
     return ", ".join(words)
 
 
@@ -90,13 +107,13 @@ def _listening_lines(listening: Listening | None, asked: list[str]) -> Iterator[
         return
     nobody = [key for key in asked if key not in listening.keys]
     rows = [*sorted(listening.keys.items()), *((key, 0) for key in nobody)]
-    yield from _section("Processes that listen", [f"{count:>9}  {as_line(key)}" for key, count in rows])
+    yield from _section("Processes  Key", [f"{count:>9}  {on_one_line(key)}" for key, count in rows])
 
 
 def _kept_lines(status: Status) -> Iterator[str]:
     rows = [
         f"{'for ever' if each.seconds is None else each.seconds:>9}  "
-        f"{'?' if each.size is None else each.size:>9}  {as_line(each.key)}"
+        f"{'?' if each.size is None else each.size:>9}  {on_one_line(each.key)}"
         for each in status.kept_keys
     ]
     yield from _section("  Seconds      Bytes  Kept", rows)
