@@ -51,8 +51,9 @@ export class FakeWebSocket {
     sent = [];
     sent_too_late = [];
 
-    constructor(url) {
+    constructor(url, protocols) {
         this.url = url;
+        this.protocols = protocols;
     }
 
     send(data) {
@@ -78,11 +79,16 @@ export class FakeWebSocket {
         this.onmessage?.({type: 'message', data});
     }
 
-    /** The connection ends, or could not be made. As in libraries for Node, an error that nobody hears is fatal. */
+    /** The connection ends, or could not be made. As in libraries for Node, an error without a listener is fatal. */
     end(event = {}) {
         this.readyState = CLOSED;
         this.onerror({type: 'error'});
         this.onclose?.({type: 'close', code: 1006, reason: '', wasClean: false, ...event});
+    }
+
+    /** As in Node 22: where the handshake fails there is no `close`, and the state stays what it was. */
+    fail() {
+        this.onerror({type: 'error'});
     }
 }
 
@@ -121,6 +127,7 @@ export class World {
     sockets = [];
     log = [];
     warnings = [];
+    console_errors = [];
     errors = [];
     random = 0.5;
     window = new Listeners();
@@ -131,8 +138,8 @@ export class World {
         const world = this;
         const page = {
             WebSocket: class extends FakeWebSocket {
-                constructor(url) {
-                    super(url);
+                constructor(url, protocols) {
+                    super(url, protocols);
                     if (world.refuses_sockets) {
                         throw new SyntaxError(`The URL '${url}' is invalid.`);
                     }
@@ -151,7 +158,10 @@ export class World {
             addEventListener: this.window.addEventListener,
             removeEventListener: this.window.removeEventListener,
             document: this.document,
-            console: {warn: text => this.warnings.push(text)},  // the client calls no other method
+            console: {  // the client calls no other methods
+                warn: text => this.warnings.push(text),
+                error: (text, error) => this.console_errors.push([text, error]),
+            },
             reportError: error => this.errors.push(error),
             CloseEvent: class { constructor(type, details) { Object.assign(this, {type}, details); } },
             Blob,
@@ -192,6 +202,11 @@ export class World {
 
     seconds(number) {
         this.clock.advance(number * 1000);
+    }
+
+    /** Lets promises that are settled run their callbacks, and those that follow from them. */
+    async settle() {
+        await new Promise(resolve => setImmediate(resolve));
     }
 
     show_page(visibilityState = 'visible') {
