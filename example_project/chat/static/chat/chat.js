@@ -7,12 +7,13 @@ const SIGNED_OUT = 4401; // the close code
 
 const chat = document.querySelector('.chat');
 const form = chat.querySelector('.composer');
-const problem = chat.querySelector('.problem');
+const problem = chat.querySelector('.refusal');
 const publishesItself = form.dataset.publish === 'websocket';
 
 const status = new Status(chat.querySelector('.state'));
-const messages = new Messages(chat, { hasSelfDeclaredNames: publishesItself });
-const outbox = new Outbox(chat, { deliver: publishesItself ? publish : post, takeBack });
+const hasSelfDeclaredNames = publishesItself;
+const messages = new Messages(chat, { hasSelfDeclaredNames });
+const outbox = new Outbox(chat, { hasSelfDeclaredNames, deliver: publishesItself ? publish : post, takeBack });
 let newest = null;
 let isReconnected = false;
 

@@ -68,7 +68,7 @@ export class Messages {
     }
 }
 
-export function renderMessage(message, hasSelfDeclaredName = false) {
+export function renderMessage(message, hasSelfDeclaredName) {
     const item = document.createElement('li');
     const sender = appendText(item, 'bdi', 'sender', message.from || 'anonymous');
     sender.classList.toggle('self-declared', hasSelfDeclaredName);

@@ -14,6 +14,7 @@ export class Outbox {
     #queue = Promise.resolve(); // one after the other, so that they arrive as they were written
     #list;
     #hint;
+    #hasSelfDeclaredNames;
     #deliver;
     #takeBack;
 
@@ -21,9 +22,10 @@ export class Outbox {
      * `deliver(message)` sends a message and returns, or resolves to, whether it could; it throws if the message was
      * refused for good. `takeBack(text)` is called with the text of such a message, to be changed and sent again.
      */
-    constructor(chat, { deliver, takeBack }) {
+    constructor(chat, { hasSelfDeclaredNames, deliver, takeBack }) {
         this.#list = chat.querySelector('.waiting');
         this.#hint = chat.querySelector('.hint');
+        this.#hasSelfDeclaredNames = hasSelfDeclaredNames;
         this.#deliver = deliver;
         this.#takeBack = takeBack;
         setInterval(() => this.sendAll(), SEND_AGAIN_AFTER);
@@ -38,7 +40,7 @@ export class Outbox {
     }
 
     add(message) {
-        const item = renderMessage(message);
+        const item = renderMessage(message, this.#hasSelfDeclaredNames);
         item.classList.add('own');
         const note = appendText(item, 'p', 'note', 'sending');
         const entry = { message, item, note, isQueued: false, isWaiting: false };
