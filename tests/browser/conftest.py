@@ -84,6 +84,8 @@ def running_site(site_redis: RedisServer, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def site(running_site: Site, site_redis: RedisServer) -> Site:
     """The example site, running, without messages of earlier tests."""
+    if running_site.process.poll() is not None:  # a test that failed had killed it
+        running_site.start()
     with site_redis.client() as client:
         client.flushall()
     return running_site

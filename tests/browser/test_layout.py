@@ -1,0 +1,280 @@
+"""How the example's pages look and read: small windows, chosen colours, screen readers, other scripts."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from .conftest import skip_without_chromium
+from .pages import (
+    CHATS,
+    messages,
+    senders,
+    sign_out_in_another_tab,
+    state,
+    text_field,
+    wait_until_connected,
+    waiting,
+    write,
+)
+
+skip_without_chromium()
+pytestmark = [pytest.mark.browser, pytest.mark.live]
+
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 360, "height": 740}
+PHONE_WITH_KEYBOARD = {"width": 360, "height": 380}
+LANDSCAPE = {"width": 740, "height": 360}
+LANDSCAPE_WITH_KEYBOARD = {"width": 740, "height": 180}
+ENLARGED = {"width": 320, "height": 256}  # 1280 × 1024 at 400 %: WCAG 2.2, 1.4.10
+LOW = [PHONE_WITH_KEYBOARD, LANDSCAPE, LANDSCAPE_WITH_KEYBOARD, ENLARGED]
+
+
+def name_of(size: object) -> str | None:
+    """Return how pytest names a window's size."""
+    return f"{size['width']}x{size['height']}" if isinstance(size, dict) else None
+
+
+def assert_axe_finds_nothing(page: Page) -> None:
+    """Fail with axe's own words about what is wrong."""
+    violations = Axe().run(page).response["violations"]
+    assert [(each["id"], each["help"], [node["html"] for node in each["nodes"]]) for each in violations] == []
+
+
+def assert_fits(page: Page) -> None:
+    """Fail when the page is wider than the window, or when a form or badge is outside of it."""
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    size = page.viewport_size
+    for box in (element.bounding_box() for element in page.locator("form:visible, nav, [role=status]").all()):
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= size["width"]
+        assert box["y"] + box["height"] <= size["height"]
+
+
+def assert_composer_is_in_view(page: Page) -> None:
+    """Fail unless field and button are in the window, and wide enough to be used."""
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    for part in (text_field(page), page.get_by_role("button", name="Send")):
+        expect(part).to_be_in_viewport(ratio=1)
+        assert part.bounding_box()["width"] >= 60
+
+
+def assert_newest_is_readable(page: Page) -> None:
+    """Fail unless the newest message is in the window, above the form."""
+    newest = messages(page).last
+    expect(newest).to_be_in_viewport()
+    page.wait_for_function(
+        """() => {
+            const newest = [...document.querySelectorAll('.said .text')].at(-1).getBoundingClientRect();
+            return newest.bottom <= document.querySelector('.bottom').getBoundingClientRect().top;
+        }"""
+    )
+
+
+def fill_with_messages(reader: Page, writer: Page, count: int) -> None:
+    """Have `writer` write until `reader` has to scroll."""
+    for number in range(count):
+        write(writer, f"Message {number}")
+    expect(messages(reader)).to_have_count(count)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=name_of)
+@pytest.mark.parametrize("chat", CHATS)
+def test_chat_fits_the_screen(open_window, artifacts, chat, size, scheme):
+    """A conversation fits on a desktop and on a phone, without scrolling sideways; a screenshot is kept."""
+    path = CHATS[chat]
+    john = open_window(path, "john", viewport=size, color_scheme=scheme)
+    mary = open_window(path, "mary")
+    wait_until_connected(john, mary)
+    said = [
+        (john, "Good morning! Did the delivery reach you?"),
+        (mary, "It did, thank you. The red one is even nicer than on the picture."),
+        (john, "Glad to hear it. https://example.com/a/very/long/address/that/no/line/can/hold/" + "x" * 60),
+        (mary, "See you at noon, then!"),
+    ]
+    for number, (page, text) in enumerate(said, start=1):
+        write(page, text)
+        for reader in (john, mary):
+            expect(messages(reader)).to_have_count(number)
+    john.screenshot(path=artifacts / f"{chat}-{name_of(size)}-{scheme}.png")
+    assert_fits(john)
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=name_of)
+def test_sign_in_page_fits_the_screen(open_window, artifacts, size):
+    """So does the sign-in page, after a wrong password, too."""
+    page = open_window("/login/", viewport=size)
+    page.get_by_label("User name").fill("john")
+    page.get_by_label("Password").fill("wrong")
+    page.locator(".card button").click()
+    expect(page.get_by_role("alert")).to_contain_text("correct username and password")
+    page.screenshot(path=artifacts / f"sign-in-{name_of(size)}.png")
+    assert_fits(page)
+
+
+@pytest.mark.parametrize("size", LOW, ids=name_of)
+@pytest.mark.parametrize("chat", CHATS)
+def test_form_is_reachable_in_low_windows(open_window, artifacts, chat, size):
+    """The form is in view at once and stays there, and the newest message is above it."""
+    john, mary = open_window(CHATS[chat], "john", viewport=size), open_window(CHATS[chat], "mary")
+    wait_until_connected(john, mary)
+    assert_composer_is_in_view(john)
+    fill_with_messages(john, mary, 6)
+    write(john, "Answer")
+    expect(messages(john)).to_have_count(7)
+    assert_composer_is_in_view(john)
+    assert_newest_is_readable(john)
+    john.screenshot(path=artifacts / f"{chat}-{name_of(size)}.png")
+    john.keyboard.press("Shift+Tab")
+    john.evaluate("scrollTo(0, 0)")
+    expect(john.get_by_role("heading", level=1)).to_be_in_viewport()
+    assert_composer_is_in_view(john)
+
+
+@pytest.mark.parametrize(("before", "after"), [(PHONE, PHONE_WITH_KEYBOARD), (PHONE, LANDSCAPE)], ids=name_of)
+def test_newest_message_stays_in_view_when_the_window_changes(open_window, before, after):
+    """A phone's keyboard that opens, and a phone that is turned, hide neither form nor newest message; both ways."""
+    john, mary = open_window("/", "john", viewport=before), open_window("/", "mary")
+    wait_until_connected(john, mary)
+    fill_with_messages(john, mary, 20)
+    for size in (after, before, after):
+        john.set_viewport_size(size)
+        assert_composer_is_in_view(john)
+        assert_newest_is_readable(john)
+
+
+@pytest.mark.parametrize("size", [DESKTOP, ENLARGED], ids=name_of)
+def test_reader_of_older_messages_is_told_of_new_ones(open_window, size):
+    """Who scrolled up stays there; a button says that there is more below, leads there, and goes."""
+    john, mary = open_window("/", "john", viewport=size), open_window("/", "mary")
+    wait_until_connected(john, mary)
+    fill_with_messages(john, mary, 20)
+    below = john.get_by_role("button", name="New messages below")
+    expect(below).to_be_hidden()
+    messages(john).first.scroll_into_view_if_needed()
+    john.wait_for_function("new Promise(go => requestAnimationFrame(() => requestAnimationFrame(() => go(true))))")
+    write(mary, "News")
+    expect(below).to_be_visible()
+    expect(messages(john).first).to_be_in_viewport()
+    below.click()
+    assert_newest_is_readable(john)
+    expect(below).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("chat", CHATS)
+def test_axe_finds_nothing_in_a_chat(open_window, chat, scheme):
+    """Neither before the first message, nor with messages of both."""
+    john, mary = open_window(CHATS[chat], "john", color_scheme=scheme), open_window(CHATS[chat], "mary")
+    wait_until_connected(john, mary)
+    assert_axe_finds_nothing(john)
+    fill_with_messages(john, mary, 12)
+    write(john, "Answer")
+    expect(messages(john)).to_have_count(13)
+    assert_axe_finds_nothing(john)
+    messages(john).first.scroll_into_view_if_needed()
+    assert_axe_finds_nothing(john)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_an_outage_and_after_signing_out(open_window, site, scheme):
+    """Waiting messages, the countdown, refused messages and the notice are as accessible as the rest."""
+    page = open_window("/user/", "john", color_scheme=scheme)
+    wait_until_connected(page)
+    site.kill()
+    expect(state(page)).to_have_text("disconnected")
+    write(page, "Waiting")
+    expect(waiting(page).locator(".note")).to_have_text(["waiting for the connection"])
+    assert_axe_finds_nothing(page)
+    site.start()
+    wait_until_connected(page)
+    page.evaluate("document.querySelector('[name=recipient] option').value = 'nobody'")
+    write(page, "Refused")
+    expect(waiting(page).locator(".note")).to_contain_text("not sent")
+    sign_out_in_another_tab(page)
+    expect(state(page)).to_have_text("signed out elsewhere")
+    assert_axe_finds_nothing(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_other_pages(open_window, scheme):
+    """The sign-in page, with and without an error, and the chat of an anonymous visitor."""
+    page = open_window("/login/", color_scheme=scheme)
+    assert_axe_finds_nothing(page)
+    page.get_by_label("User name").fill("john")
+    page.get_by_label("Password").fill("wrong")
+    page.locator(".card button").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert_axe_finds_nothing(page)
+    page.goto("/")
+    wait_until_connected(page)
+    assert_axe_finds_nothing(page)
+
+
+def test_axe_would_find_something(open_window):
+    """A page with a fault is not passed."""
+    page = open_window("/")
+    page.evaluate("document.querySelector('[name=text]').removeAttribute('aria-label')")
+    page.evaluate("document.querySelector('[name=text]').removeAttribute('placeholder')")
+    with pytest.raises(AssertionError, match="label"):
+        assert_axe_finds_nothing(page)
+
+
+def test_names_of_other_scripts_are_isolated(open_window):
+    """A name that is written from right to left reorders nothing around it, and a text has its own direction."""
+    page = open_window("/")
+    wait_until_connected(page)
+    page.get_by_label("Your name").fill("משה (1)")
+    write(page, "שלום, world!")
+    expect(messages(page)).to_have_css("direction", "rtl")
+    expect(senders(page)).to_have_css("unicode-bidi", "isolate")
+    expect(senders(page)).to_have_css("direction", "rtl")
+    name, time = senders(page).bounding_box(), page.locator(".said time").bounding_box()
+    assert name["x"] + name["width"] <= time["x"]
+    expect(page.get_by_label("Your name")).to_have_css("direction", "rtl")
+
+
+def test_chosen_colours_keep_what_colours_said(open_window, artifacts):
+    """With forced colours, bubbles have borders, own ones a thicker one, and the current chat is underlined."""
+    john, mary = open_window("/group/", "john", forced_colors="active"), open_window("/group/", "mary")
+    wait_until_connected(john, mary)
+    write(john, "Mine")
+    expect(messages(john)).to_have_count(1)
+    write(mary, "Hers")
+    expect(messages(john)).to_have_count(2)
+    bubbles = john.locator(".said li")
+    expect(bubbles.first).to_have_css("border-right-width", "4px")
+    expect(bubbles.last).to_have_css("border-right-width", "1px")
+    expect(john.get_by_role("link", name="Group")).to_have_css("text-decoration-line", "underline")
+    john.screenshot(path=artifacts / "group-forced-colours.png")
+
+
+@pytest.mark.parametrize("chat", CHATS)
+def test_page_without_javascript_says_what_it_needs(open_window, chat):
+    """There is a sentence, and no form that would do nothing."""
+    page = open_window(CHATS[chat], "john", java_script_enabled=False)
+    expect(page.get_by_text("This chat needs JavaScript, which is turned off in this browser.")).to_be_visible()
+    expect(page.locator(".composer")).to_be_hidden()
+    expect(page.locator(".state")).to_be_hidden()
+
+
+def test_field_has_the_focus_after_signing_in(open_window):
+    """A visitor who signed in can write at once, and again after each message."""
+    page = open_window("/group/", "john")
+    wait_until_connected(page)
+    expect(text_field(page)).to_be_focused()
+    page.keyboard.type("Hello")
+    page.keyboard.press("Enter")
+    expect(messages(page)).to_have_text(["Hello"])
+    expect(text_field(page)).to_be_focused()
+
+
+def test_messages_can_be_scrolled_by_keyboard(open_window):
+    """The list can be reached with the tab key, and moved with the arrow keys."""
+    john, mary = open_window("/group/", "john"), open_window("/group/", "mary")
+    wait_until_connected(john, mary)
+    fill_with_messages(john, mary, 20)
+    john.keyboard.press("Shift+Tab")
+    expect(john.get_by_role("log")).to_be_focused()
+    john.keyboard.press("Home")
+    expect(messages(john).first).to_be_in_viewport()
