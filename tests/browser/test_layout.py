@@ -152,7 +152,7 @@ def test_reader_of_older_messages_is_told_of_new_ones(open_window, size):
     below = john.get_by_role("button", name="New messages below")
     expect(below).to_be_hidden()
     messages(john).first.scroll_into_view_if_needed()
-    john.wait_for_function("new Promise(go => requestAnimationFrame(() => requestAnimationFrame(() => go(true))))")
+    john.evaluate("new Promise(go => requestAnimationFrame(() => requestAnimationFrame(go)))")  # scroll events
     write(mary, "News")
     expect(below).to_be_visible()
     expect(messages(john).first).to_be_in_viewport()
@@ -253,9 +253,11 @@ def test_chosen_colours_keep_what_colours_said(open_window, artifacts):
 def test_page_without_javascript_says_what_it_needs(open_window, chat):
     """There is a sentence, and no form that would do nothing."""
     page = open_window(CHATS[chat], "john", java_script_enabled=False)
-    expect(page.get_by_text("This chat needs JavaScript, which is turned off in this browser.")).to_be_visible()
+    # Playwright finds no elements in <noscript>, but the text is part of what the browser shows.
+    shown = page.locator(".chat").inner_text()
+    assert shown.endswith("This chat needs JavaScript, which is turned off in this browser.")
+    assert "connecting" not in shown
     expect(page.locator(".composer")).to_be_hidden()
-    expect(page.locator(".state")).to_be_hidden()
 
 
 def test_field_has_the_focus_after_signing_in(open_window):

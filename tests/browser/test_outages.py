@@ -12,6 +12,7 @@ from .pages import (
     CHATS,
     RawWebSocket,
     messages,
+    reconnect_now,
     sign_out_in_another_tab,
     state,
     text_field,
@@ -88,12 +89,20 @@ def test_message_that_can_not_wait_is_refused_visibly(open_window, site):
     wait_until_connected(page)
     site.kill()
     expect(state(page)).to_have_text("disconnected")
-    for number in range(101):
-        write(page, f"Message {number}")
+    page.evaluate(
+        """() => {
+            const form = document.querySelector('.composer');
+            for (let number = 0; number <= 100; number++) {
+                form.elements.text.value = `Message ${number}`;
+                form.requestSubmit();
+            }
+        }"""
+    )
     expect(page.get_by_role("alert")).to_have_text("Not sent: too many messages are waiting for the connection.")
     expect(text_field(page)).to_have_value("Message 100")
     expect(waiting(page)).to_have_count(100)
     site.start()
+    reconnect_now(page)
     expect(messages(page)).to_have_count(100)
     page.get_by_role("button", name="Send").click()
     expect(messages(page).last).to_have_text("Message 100")
@@ -120,9 +129,10 @@ def test_outage_is_announced_once(open_window, site):
         }"""
     )
     site.kill()
-    page.wait_for_function("window.attempts >= 3")
+    page.wait_for_function("() => window.attempts >= 3")
     expect(page.get_by_role("timer")).to_have_text(re.compile(r"^trying again in \d+ s$"))
     site.start()
+    reconnect_now(page)
     wait_until_connected(page)
     first, last = page.evaluate("window.announced")
     assert re.fullmatch(r"disconnected trying again in \d+ s", first)

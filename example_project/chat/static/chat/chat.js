@@ -16,6 +16,7 @@ const messages = new Messages(chat, { hasSelfDeclaredNames });
 const outbox = new Outbox(chat, { hasSelfDeclaredNames, deliver: publishesItself ? publish : post, takeBack });
 let newest = null;
 let isReconnected = false;
+let isOver = false;
 
 const client = new WS4Redis({
     uri: chat.dataset.uri,
@@ -27,7 +28,8 @@ const client = new WS4Redis({
         outbox.sendAll();
     },
     disconnected: (event) => {
-        if (event.code === SIGNED_OUT) return showSignedOut();
+        if (event.code === SIGNED_OUT) showSignedOut();
+        if (isOver) return;
         isReconnected = true;
         status.show('disconnected');
     },
@@ -87,8 +89,13 @@ async function post(message) {
     return true;
 }
 
-function showSignedOut() {
+function end() {
+    isOver = true;
     client.close();
+}
+
+function showSignedOut() {
+    end();
     status.show('signed out elsewhere');
     outbox.giveUp();
     chat.querySelector('.signed-out').hidden = false;
@@ -125,7 +132,7 @@ form.addEventListener('submit', (event) => {
 });
 
 // Whoever signs out here leaves the page: no need to say that they did.
-document.querySelector('.account form')?.addEventListener('submit', () => client.close());
+document.querySelector('.account form')?.addEventListener('submit', end);
 
 form.hidden = false; // without this script it would do nothing
 form.elements.text.focus({ preventScroll: true });
