@@ -19,7 +19,7 @@ def metrics_view(request):
     """
     if not (request.user.is_staff or has_token(request)):
         # Not PermissionDenied, which Django logs with a traceback.
-        return HttpResponseForbidden("The metrics are for staff, or with the token of METRICS_TOKEN.\n", content_type="text/plain")
+        return HttpResponseForbidden("The metrics are for staff.\n", content_type="text/plain")
     return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
 
 

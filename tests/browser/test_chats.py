@@ -23,6 +23,7 @@ from .policy import POLICY
 skip_without_chromium()
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
+
 def test_two_windows_chat_by_broadcast(open_window):
     """What one window writes both show, and the other can answer; no one needs to sign in."""
     one, other = open_window("/"), open_window("/")

@@ -25,7 +25,7 @@ PHONE = {"width": 360, "height": 740}
 PHONE_WITH_KEYBOARD = {"width": 360, "height": 380}
 LANDSCAPE = {"width": 740, "height": 360}
 LANDSCAPE_WITH_KEYBOARD = {"width": 740, "height": 180}
-ENLARGED = {"width": 320, "height": 256}  # 1280 × 1024 at 400 %: WCAG 2.2, 1.4.10
+ENLARGED = {"width": 320, "height": 256}  # 1280 by 1024 at 400 %: WCAG 2.2, 1.4.10
 LOW = [PHONE_WITH_KEYBOARD, LANDSCAPE, LANDSCAPE_WITH_KEYBOARD, ENLARGED]
 
 

@@ -194,7 +194,9 @@ def test_page_of_another_sign_in_says_that_it_was_not_sent(open_window):
     wait_until_connected(page)
     page.context.clear_cookies(name="csrftoken")
     write(page, "As whom?")
-    expect(waiting(page).locator(".note")).to_have_text(["not sent: the server answered 403; reload the page and try again"])
+    expect(waiting(page).locator(".note")).to_have_text(
+        ["not sent: the server answered 403; reload the page and try again"]
+    )
 
 
 def test_other_user_who_signs_in_receives_nothing_from_the_old_tab(open_window):
