@@ -62,7 +62,7 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "broadcast_chat"
 LOGOUT_REDIRECT_URL = "broadcast_chat"
 
-# Who sends it may read /metrics; without one, only signed-in staff may.
+# Clients that send it may read /metrics; without a token, only staff may.
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN")
 
 TIME_ZONE = "UTC"

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes: the metrics of the server process that answers."""
+"""A page for Prometheus: the metrics of the server process that answers."""
 
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseForbidden

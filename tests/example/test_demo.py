@@ -1,4 +1,4 @@
-"""The command that a newcomer runs first."""
+"""The command `manage.py demo`."""
 
 import errno
 import os
@@ -50,7 +50,7 @@ def remains(demo: Demo) -> list[Path]:
 
 
 def is_ended(process: psutil.Process) -> bool:
-    """Say whether the process is gone, or only waits for whoever adopted it to collect its status."""
+    """Say whether the process has ended; its parent may not have collected its status yet."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -69,13 +69,13 @@ def test_demo_serves_pages_and_static_files(directory):
 
 
 def test_demo_serves_static_files_without_debug(directory):
-    """DEBUG=0 does not take the looks away: no other server is there to serve them."""
+    """Static files are served with DEBUG=0, too: there is no other server."""
     with Demo(directory, DEBUG="0") as demo:
         assert httpx.get(f"{demo.url()}/static/js/ws4redis.js", trust_env=False).status_code == 200
 
 
 def test_demo_starts_with_an_empty_directory(tmp_path_factory):
-    """The first run makes the database and the users by itself."""
+    """The first run creates the database and the users."""
     with tempfile.TemporaryDirectory(prefix="demo-", dir="/tmp") as directory, Demo(Path(directory)) as demo:
         with httpx.Client(base_url=demo.url(), timeout=20 * SCALE, trust_env=False) as client:
             client.get("/login/")
@@ -100,7 +100,7 @@ def test_signal_leaves_nothing(directory, number):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_signal_while_starting_leaves_nothing(directory, number):
-    """An impatient Ctrl-C, after Redis started and before the site did, is as tidy as a late one."""
+    """Ctrl-C after Redis started and before the site did leaves no process and no file."""
     with Demo(directory) as demo:
         wait_until(demo.redis_socket.exists, "the embedded Redis did not start")
         family = demo.family()
@@ -110,7 +110,7 @@ def test_signal_while_starting_leaves_nothing(directory, number):
 
 
 def test_killed_demo_leaves_nothing(directory):
-    """SIGKILL gives the demo no time, yet its Redis ends with it."""
+    """After SIGKILL the demo's Redis ends, too."""
     with Demo(directory) as demo:
         demo.url()
         family = demo.family()
@@ -119,7 +119,7 @@ def test_killed_demo_leaves_nothing(directory):
         assert remains(demo) == []
 
 
-def test_stale_socket_file_is_in_nobodys_way(directory):
+def test_stale_socket_file_is_replaced(directory):
     """A socket file that a crash of the whole machine left does not stop the demo from starting."""
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(directory / "redis.sock"))
@@ -130,8 +130,8 @@ def test_stale_socket_file_is_in_nobodys_way(directory):
 
 
 @pytest.mark.parametrize("told_by", ["argument", "environment"])
-def test_busy_port_is_told_before_anything_starts(directory, told_by):
-    """One sentence says that the port is busy and how to choose another; Redis was not even started."""
+def test_busy_port_is_reported_before_anything_starts(directory, told_by):
+    """One sentence says that the port is busy and how to choose another; Redis is not started."""
     with socket.create_server((HOST, 0)) as other:
         port = str(other.getsockname()[1])
         arguments = ["--port", port] if told_by == "argument" else []
@@ -211,7 +211,7 @@ def typed(command: str, demo: Demo) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_log_shows_who_connects_publishes_and_leaves(directory):
+def test_log_shows_who_connects_publishes_and_disconnects(directory):
     """There is one line for each, with the user's name and without the text."""
     with Demo(directory) as demo:
         url = demo.url()
@@ -238,7 +238,7 @@ def test_log_shows_who_connects_publishes_and_leaves(directory):
 
 
 def test_refused_pages_leave_no_traceback(directory):
-    """A visitor who may not read the metrics, or a group's chat, is refused in one line of the log."""
+    """A visitor who may not read the metrics is refused, with one line in the log."""
     with Demo(directory) as demo:
         assert httpx.get(f"{demo.url()}/metrics", trust_env=False).status_code == 403
         wait_until(lambda: "Forbidden: /metrics" in demo.text(), "the refusal was not logged")
@@ -280,7 +280,7 @@ def test_redis_url_is_used(directory):
         assert not demo.redis_socket.exists()
 
 
-def test_unreachable_redis_url_is_told(directory):
+def test_unreachable_redis_url_is_reported(directory):
     """One sentence says that the given server does not answer and what to do; Daphne is not started."""
     env = environment(DEMO_DIR=str(directory), REDIS_URL=f"redis://:hidden@{HOST}:{free_port()}")
     done = manage("demo", "--port", "0", env=env)
@@ -292,7 +292,7 @@ def test_unreachable_redis_url_is_told(directory):
     assert done.stdout == ""
 
 
-def test_redis_url_that_is_none_is_told(directory):
+def test_redis_url_that_is_no_url_is_reported(directory):
     """A REDIS_URL that is no URL is found by the system checks, before anything starts."""
     done = manage("demo", "--port", "0", env=environment(DEMO_DIR=str(directory), REDIS_URL="nonsense"))
     assert done.returncode == 1

@@ -24,7 +24,7 @@ for (const random of [0.25, 0.5, 0.999]) {
     });
 }
 
-test('the delay can be nothing at all', () => {
+test('the delay can be zero', () => {
     const world = new World();
     world.random = 0;
     world.client();
@@ -46,7 +46,7 @@ test('a thousand attempts later the bound is still 30 seconds', () => {
     assert_reconnects_after(world, 15000);
 });
 
-test('a connection that stays open for five seconds starts the delays anew', () => {
+test('a connection that stays open for five seconds resets the delays', () => {
     const world = new World();
     world.client();
     for (let attempt = 0; attempt < 5; attempt++) {
@@ -117,7 +117,7 @@ test('a network that returns reconnects at once', () => {
     assert.equal(world.sockets.length, 2);
 });
 
-test('an early reconnection takes the place of the planned one', () => {
+test('an early reconnection replaces the planned one', () => {
     const world = new World();
     world.open_client();
     world.socket.end();
@@ -164,7 +164,7 @@ test('Node, which has neither window nor document, reconnects by time', () => {
     assert.equal(world.clock.pending, 0);
 });
 
-test('a browser that refuses a socket later on is reported and asked again', () => {
+test('a browser that refuses a later socket is reported and tried again', () => {
     const world = new World();
     world.open_client();
     world.socket.end();
@@ -221,7 +221,7 @@ test('an open connection that reports an error and no close is given up after tw
     assert_reconnects_after(world, 500);
 });
 
-test('waiting is told how many seconds remain until the next attempt', () => {
+test('waiting is called with the seconds until the next attempt', () => {
     const world = new World();
     const client = world.open_client({waiting: seconds => world.log.push(`waiting ${seconds}`)});
     world.socket.end();

@@ -1,5 +1,5 @@
 /**
- * A small browser for the client: a clock that the test moves, sockets that the test opens, feeds and breaks.
+ * A small browser for the client: the test moves its clock, and opens and closes its sockets.
  *
  * The client is loaded as a classic script into a context of its own, which has only what a page gives it here,
  * and which forbids `eval` as a strict Content-Security-Policy does.
@@ -45,7 +45,7 @@ export class Clock {
     }
 }
 
-/** Does on its own only what the standard does at once; the rest of the network is played by the test. */
+/** Does by itself only what the standard does at once; the test does what the network would. */
 export class FakeWebSocket {
     readyState = CONNECTING;
     sent = [];
@@ -119,7 +119,7 @@ class Listeners {
 /**
  * A page with the client loaded.
  *
- * `log` tells which callbacks ran and what else happened, in order; `sockets` holds every socket ever made.
+ * `log` lists the callbacks and other events in their order; `sockets` holds all sockets that were made.
  * `random` is what the page's Math.random gives. Names in `without` are missing, as in Node or a worker.
  */
 export class World {

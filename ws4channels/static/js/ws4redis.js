@@ -15,8 +15,8 @@
     const CONNECTING = 0, OPEN = 1, CLOSING = 2, CLOSED = 3;  // WebSocket.readyState
     const HEARTBEAT_INTERVAL = 5000;  // milliseconds, as all delays here
     const MISSED_HEARTBEATS_ALLOWED = 3;
-    const CLOSE_PATIENCE = 2000;  // how long a close handshake may take
-    const ADDRESS_PATIENCE = 30000;  // how long the functions `uri` and `protocols` may take
+    const CLOSE_TIMEOUT = 2000;  // for a close handshake
+    const ADDRESS_TIMEOUT = 30000;  // for the functions `uri` and `protocols`
     const LONGEST_DELAY = 30000;  // between two attempts to connect
     const STABLE_AFTER = 5000;  // a connection that ends sooner counts as one more failed attempt
     const QUEUE_SIZE = 100;  // messages
@@ -34,7 +34,7 @@
         const queue = [];
 
         let socket = null;  // null while there is none: before, between and after connections
-        let timer;  // the only one: the next heartbeat, the end of patience or the next attempt to connect
+        let timer;  // the only one: the next heartbeat, a time limit or the next attempt to connect
         let pending = null;  // the attempt whose functions `uri` and `protocols` have not answered yet
         let attempts = 0;  // to connect again since the last stable connection
         let opened_at = Infinity;
@@ -72,7 +72,7 @@
             }
         }
 
-        /** Credentials age: functions are called for each attempt. Without an answer the attempt has failed. */
+        /** Calls the functions for each attempt, since credentials expire. Without an answer the attempt has failed. */
         function ask_and_open() {
             const attempt = pending = {};
             const if_pending = action => value => attempt === pending && action(value);
@@ -80,7 +80,7 @@
                 console.error('WS4Redis: no websocket could be made, trying again.', error);
                 fail_attempt(error);
             });
-            schedule(() => fail(new Error('No answer within 30 seconds.')), ADDRESS_PATIENCE);
+            schedule(() => fail(new Error('No answer within 30 seconds.')), ADDRESS_TIMEOUT);
             Promise.all([answer_of('uri'), answer_of('protocols')]).then(if_pending(([uri, protocols]) => {
                 if (!uri) {
                     throw new Error(`The function uri has to return an address; it returned ${JSON.stringify(uri)}.`);
@@ -90,7 +90,7 @@
             })).catch(fail);
         }
 
-        /** A promise, also where the option is no function, or is one that throws. */
+        /** Returns a promise: of what the option is or returns, or rejected with what it throws. */
         function answer_of(name) {
             const option = settings[name];
             return new Promise(resolve => resolve(typeof option === 'function' ? option() : option));
@@ -108,7 +108,7 @@
             socket.onerror = on_error;
         }
 
-        /** There is no socket that could report it. */
+        /** Ends an attempt that has made no socket. */
         function fail_attempt(error) {
             on_end(close_event(1006, `No websocket could be made: ${error}`));
         }
@@ -146,9 +146,9 @@
             }
         }
 
-        /** Where the network is gone no close handshake completes: after a while the socket is left to itself. */
+        /** Closes the socket, or gives it up after a while: without a network no close handshake completes. */
         function hang_up() {
-            schedule(abandon, CLOSE_PATIENCE);
+            schedule(abandon, CLOSE_TIMEOUT);
             socket.close();
         }
 
@@ -157,13 +157,13 @@
         }
 
         /**
-         * `close` follows at once in browsers. Node 22 leaves it out where the handshake fails.
+         * In browsers `close` follows at once. Node 22 does not fire it where the handshake fails.
          *
-         * The timer is stopped by whichever comes first, so one failure makes one attempt to connect.
+         * Whichever of `close` and the timer comes first prevents the other, so one failure makes one attempt to connect.
          */
         function on_error() {
             const has_failed = socket.readyState === CONNECTING;
-            schedule(() => on_close(close_event(1006, 'The connection failed.')), has_failed ? 0 : CLOSE_PATIENCE);
+            schedule(() => on_close(close_event(1006, 'The connection failed.')), has_failed ? 0 : CLOSE_TIMEOUT);
         }
 
         function on_close(event) {
@@ -173,7 +173,7 @@
             on_end(event);
         }
 
-        /** Each attempt ends here, once. */
+        /** Called once for each attempt. */
         function on_end(event) {
             clearTimeout(timer);
             pending = null;
@@ -185,7 +185,7 @@
 
         // Between two connections
 
-        /** Full jitter: when a server restarts, its clients come back spread over time and not as one crowd. */
+        /** Full jitter: when a server restarts, its clients do not all come back at the same time. */
         function wait() {
             // The delays grow, too, where a server accepts a client and closes it at once, because it refuses it or
             // cannot serve it.
@@ -212,7 +212,7 @@
             }
         }
 
-        /** Neither a window nor a document exists in Node, and no document in a worker. */
+        /** Node has neither window nor document, a worker has no document. */
         function each_wake_up_event(add_or_remove) {
             if (typeof globalThis[add_or_remove] === 'function') {
                 globalThis[add_or_remove]('online', reconnect);
@@ -272,7 +272,7 @@
             return get_state() === OPEN;
         }
 
-        // Own properties and not methods of a prototype: sites hand them on, as in `onclick = client.close`
+        // Own properties and not methods of a prototype: sites pass them on, as in `onclick = client.close`
         this.send_message = send_message;
         this.close = close;
         this.get_state = get_state;

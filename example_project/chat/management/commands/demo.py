@@ -40,14 +40,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument(
             "--port",
-            # argparse converts a default that is a string as it does an argument: a bad PORT gets the same answer.
+            # argparse converts a default that is a string, so a bad PORT gets the same error as a bad --port.
             default=os.environ.get("PORT") or "8000",
             type=int,
             help="The port to serve on, 0 for any free one. Default: the environment variable PORT, else 8000.",
         )
 
     def handle(self, *, port, **options):
-        # `kill` ends us as Ctrl-C does, and so does closing the terminal.
+        # `kill` and a closed terminal do the same as Ctrl-C.
         signal.signal(signal.SIGINT, self.stop)
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         self.say("Stopped.")
 
     def stop(self, *_):
-        # Noted as well: Python drops an exception that is raised while it finalises some object.
+        # Set as well: Python drops an exception that is raised while it finalises an object.
         self.is_stopping = True
         raise KeyboardInterrupt
 
@@ -130,7 +130,7 @@ def is_demo(port):
 def listen(port):
     """Return a socket that listens on the port, for Daphne to take over; CommandError when that is not possible."""
     listener = socket.socket()
-    # As every server: a port whose last connections are still winding down is free.
+    # A port with connections in TIME_WAIT counts as free.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
