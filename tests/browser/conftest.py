@@ -33,7 +33,7 @@ MISSING = (
 )
 
 VIOLATION = "Content Security Policy"
-"""What Chromium's console says when a page does what the policy forbids."""
+"""A part of what Chromium writes to the console when a page violates its policy."""
 
 OpenWindow = Callable[..., Page]
 
@@ -93,7 +93,7 @@ def site(running_site: Site, site_redis: RedisServer) -> Site:
 
 @pytest.fixture
 def complaints() -> Iterator[list[str]]:
-    """What the windows' browsers complained of; after the test, anything in it fails the test."""
+    """Errors that the browser reported; any that is left after the test fails it."""
     complaints: list[str] = []
     yield complaints
     assert complaints == []
@@ -137,6 +137,6 @@ def sign_in(page: Page, username: str, path: str) -> None:
 
 @pytest.fixture(scope="session")
 def artifacts() -> Path:
-    """Where screenshots are kept for people to look at."""
+    """The directory for screenshots."""
     ARTIFACTS.mkdir(exist_ok=True)
     return ARTIFACTS

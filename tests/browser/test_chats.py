@@ -40,7 +40,7 @@ def test_two_windows_chat_by_broadcast(open_window):
 
 
 def test_broadcast_marks_names_as_self_declared(open_window):
-    """Names that the server can't vouch for look different from those that it can."""
+    """Names that the server has not checked are marked."""
     page = open_window("/", "john")
     wait_until_connected(page)
     expect(page.get_by_label("Your name")).to_have_value("john")
@@ -150,7 +150,7 @@ def test_page_of_a_foreign_origin_opens_no_websocket(open_window, site, foreign_
 
 
 def test_markup_in_names_and_texts_stays_text(open_window):
-    """What strangers write can't become part of the page."""
+    """Markup in a message is shown and not executed."""
     one, other = open_window("/"), open_window("/")
     wait_until_connected(one, other)
     markup = "<img src=x onerror=alert(1)>"
@@ -162,7 +162,7 @@ def test_markup_in_names_and_texts_stays_text(open_window):
 
 
 def test_foreign_payload_is_shown_as_text(open_window):
-    """What is no message of the chat's own form, from redis-cli or from another program, is shown as it came."""
+    """A payload of redis-cli or of another program is shown as it is."""
     page = open_window("/")
     wait_until_connected(page)
     raw = RawWebSocket(page, f"/ws/broadcast-chat?{BROADCAST_TOO}")
@@ -209,7 +209,7 @@ def test_equal_messages_are_all_shown(open_window):
 
 @pytest.mark.parametrize("chat", ["user", "group"])
 def test_equal_posted_messages_are_all_shown(open_window, chat):
-    """So are those that a view publishes."""
+    """Three equal messages that a view publishes are three bubbles."""
     john, mary = open_window(CHATS[chat], "john"), open_window(CHATS[chat], "mary")
     wait_until_connected(john, mary)
     for _ in range(3):
@@ -219,7 +219,7 @@ def test_equal_posted_messages_are_all_shown(open_window, chat):
 
 
 def test_message_posted_twice_is_shown_once(open_window):
-    """A message that is posted again, since the answer was lost, has the same id, and readers show it once."""
+    """A message that is posted again, because the answer was lost, is shown once."""
     john, mary = open_window("/group/", "john"), open_window("/group/", "mary")
     wait_until_connected(john, mary)
     bodies = []
@@ -233,13 +233,13 @@ def test_message_posted_twice_is_shown_once(open_window):
 
 
 def lose_first_answer(route: Route, statuses: list[int]) -> None:
-    """Let the request reach the server, and the page get no answer."""
+    """Let the request reach the server, but not the answer the page."""
     statuses.append(route.fetch().status)
     route.abort()
 
 
 def test_client_offers_subprotocols_and_takes_its_binary_type(open_window):
-    """On a real server the first subprotocol is accepted, and bytes arrive as an ArrayBuffer."""
+    """The server accepts the first subprotocol, and bytes arrive as an ArrayBuffer."""
     page = open_window("/")
     outcome = page.evaluate(
         """async () => {
