@@ -60,6 +60,17 @@ def sign_out_in_another_tab(page: Page) -> Page:
     return tab
 
 
+def assert_end_is_shown(page: Page) -> None:
+    """Fail unless the newest message, confirmed or waiting, comes into view above the form."""
+    page.wait_for_function(
+        """() => {
+            const items = [...document.querySelectorAll('.said li, .waiting li')];
+            const newest = items.at(-1).getBoundingClientRect();
+            return newest.bottom <= document.querySelector('.bottom').getBoundingClientRect().top;
+        }"""
+    )
+
+
 class RawWebSocket:
     """A websocket that a script in the page opens with the page's cookies, and that keeps all that it receives."""
 

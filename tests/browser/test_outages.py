@@ -11,6 +11,7 @@ from .pages import (
     BROADCAST_TOO,
     CHATS,
     RawWebSocket,
+    assert_end_is_shown,
     messages,
     reconnect_now,
     sign_out_in_another_tab,
@@ -24,11 +25,13 @@ from .pages import (
 skip_without_chromium()
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
+LOW = {"width": 800, "height": 500}
+
 
 @pytest.mark.parametrize("chat", CHATS)
 def test_message_waits_visibly_until_the_server_is_back(open_window, site, chat):
     """What is written without a connection is shown as waiting, and arrives once and in its order afterwards."""
-    john, mary = open_window(CHATS[chat], "john"), open_window(CHATS[chat], "mary")
+    john, mary = open_window(CHATS[chat], "john", viewport=LOW), open_window(CHATS[chat], "mary")
     wait_until_connected(john, mary)
     write(john, "Before")
     expect(messages(mary)).to_have_text(["Before"])
@@ -39,6 +42,7 @@ def test_message_waits_visibly_until_the_server_is_back(open_window, site, chat)
     expect(john.locator(".hint")).to_have_text("1 message is waiting for the connection.")
     write(john, "Second")
     expect(john.locator(".hint")).to_have_text("2 messages are waiting for the connection.")
+    assert_end_is_shown(john)
     expect(waiting(john).locator(".note")).to_have_text(["waiting for the connection"] * 2)
     expect(messages(john)).to_have_text(["Before"])
     site.start()

@@ -17,7 +17,11 @@ export class Messages {
         const noteScrolling = () => this.#noteScrolling();
         chat.querySelector('.messages').addEventListener('scroll', noteScrolling);
         window.addEventListener('scroll', noteScrolling);
-        window.addEventListener('resize', () => this.#isFollowing && this.showEnd()); // a phone's keyboard, too
+        // A phone's keyboard, a phone that is turned, a notice above the form: the end stays in view.
+        const follow = () => this.#isFollowing && this.showEnd();
+        window.addEventListener('resize', follow);
+        const observer = new ResizeObserver(follow);
+        ['.messages', '.bottom'].forEach((part) => observer.observe(chat.querySelector(part)));
         this.#below.addEventListener('click', () => this.showEnd());
     }
 
@@ -36,7 +40,6 @@ export class Messages {
     }
 
     showEnd() {
-        this.#chat.querySelector('.empty').hidden = true;
         const scroller = this.#scroller;
         scroller.scrollTop = scroller.scrollHeight;
         this.#isFollowing = true;
