@@ -20,7 +20,11 @@ $(VENV)/%.stamp: requirements/%.txt requirements/base.txt requirements/demo.txt 
 	@touch $@
 
 ## Start the example project with a Redis of its own, and print its address.
-demo: $(VENV)/demo.stamp
+demo:
+	@test -e $(VENV)/demo.stamp || echo "Installing what the demo needs into $(VENV): about half a minute."
+	@output=$$($(MAKE) --no-print-directory $(VENV)/demo.stamp 2>&1) || { \
+		lines=$$(grep -v '^make' <<< "$$output" || true); \
+		echo "Could not install (no network?): $$(grep -m 1 '^ERROR' <<< "$$lines" || tail -n 1 <<< "$$lines")"; exit 1; }
 	@exec $(BIN)/python manage.py demo
 
 ## Run all tests: Python (unit, communicator, live servers, Chromium) and JavaScript. The Python ones run in several
