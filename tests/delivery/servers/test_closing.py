@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import time
 from collections.abc import Iterator
@@ -29,13 +28,6 @@ PROMPTLY = 5 * SCALE
 """Seconds; a Daphne gives up on a consumer that does not end after ten, and service managers on a server."""
 
 
-@pytest.fixture(scope="module")
-def servers(redis_server: RedisServer) -> Iterator[Servers]:
-    """The servers of this module."""
-    with Servers.sharing(redis_server) as servers:
-        yield servers
-
-
 class StrictServers(Servers):
     """Servers that take small messages only, tell refused clients why, and lose patience after a second."""
 
@@ -57,12 +49,6 @@ def strict_servers(redis_server: RedisServer) -> Iterator[Servers]:
     """The strict servers of this module."""
     with StrictServers.sharing(redis_server) as servers:
         yield servers
-
-
-@pytest.fixture
-def facility(request: pytest.FixtureRequest) -> str:
-    """A facility that no other test uses."""
-    return re.sub(r"\W", "-", request.node.name)
 
 
 # How sockets end
