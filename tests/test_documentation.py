@@ -371,6 +371,23 @@ def test_make_targets_exist(page: Path) -> None:
     assert mentioned <= targets
 
 
+def make(*arguments: str) -> str:
+    """Return what make prints."""
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_make_lists_its_targets() -> None:
+    """`make` alone prints a line for each target."""
+    [phony] = re.findall(r"^\.PHONY: (.+)$", text_of("Makefile"), re.M)
+    assert re.findall(r"^make (\S+) +\S", make(), re.M) == phony.split()
+
+
+def test_lower_limit_of_coverage_is_for_all_tests() -> None:
+    """`make test-python` with PYTEST_ARGS, which run some tests, measures no coverage."""
+    assert " --cov " in make("-n", "test-python")
+    assert " --cov " not in make("-n", "test-python", "PYTEST_ARGS=-k hub")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name if page.parent != ROOT / "benchmarks" else "bench")
 def test_links_lead_somewhere(page: Path) -> None:
     """Each relative link leads to a file, and each section that it names is there."""
