@@ -60,7 +60,7 @@ class Running:
 
     def _page(self, path: str, **query: str) -> dict[str, Any]:
         answer = self.site.get(path, params=query)
-        assert answer.status_code == 200, self.process.output()
+        assert answer.status_code == 200
         page: dict[str, Any] = answer.json()
         return page
 
