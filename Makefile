@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-python test-js lint types docs bench soak matrix test-original clean
+.PHONY: help demo test test-python test-js coverage lint types docs bench soak matrix test-original clean
 
 # One stamp a requirements file: it is installed again when that file, or what it includes, has changed.
 $(BIN)/python:
@@ -33,16 +33,19 @@ demo: $(VENV)/demo.stamp
 test: test-js test-python
 
 ## Run the tests in Python; some of them with PYTEST_ARGS="-k hub", in one process with WORKERS=0.
-# More processes than processors: much of the time they wait for servers. Coverage is measured, and has its lower limit,
-# where all tests run.
+# More processes than processors: much of the time they wait for servers.
 test-python: $(VENV)/test.stamp
-	PYTHONDEVMODE=1 $(BIN)/python -m pytest $(if $(PYTEST_ARGS),,--cov) -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	PYTHONDEVMODE=1 $(BIN)/python -m pytest $(PYTEST_OPTIONS) -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 ## Run the tests of the browser client, on Node.js.
 test-js:
 	@if command -v node >/dev/null; then node --test tests/js/*.test.mjs; \
 	elif [ -n "$${CI:-}" ]; then echo "node is missing: install Node.js 18 or newer."; exit 1; \
 	else echo "SKIPPED: the browser client's tests need Node.js 18 or newer, which is not installed."; fi
+
+## Run all tests in Python and see that they cover the package: CI does, for it takes half as long again.
+coverage: PYTEST_OPTIONS := --cov
+coverage: test-python
 
 ## Check the code and its formatting with ruff.
 lint: $(VENV)/lint.stamp

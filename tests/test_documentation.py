@@ -383,8 +383,9 @@ def test_make_lists_its_targets() -> None:
 
 
 def test_lower_limit_of_coverage_is_for_all_tests() -> None:
-    """`make test-python` with PYTEST_ARGS, which run some tests, measures no coverage."""
-    assert " --cov " in make("-n", "test-python")
+    """CI measures coverage; `make test-python`, which may run some tests only, does not."""
+    assert "make test-js coverage" in text_of(".ci/run")
+    assert " --cov " in make("-n", "coverage")
     assert " --cov " not in make("-n", "test-python", "PYTEST_ARGS=-k hub")
 
 

@@ -1,4 +1,5 @@
-"""Tests of `ws4channels.delivery.servers`: which outbox a websocket gets, and what it writes to the server's transport.
+"""Tests of `ws4channels.delivery.servers.direct`, `ws4channels.delivery.servers.daphne` and
+`ws4channels.delivery.servers.uvicorn`: which outbox a websocket gets, and what it writes to the server's transport.
 
 The servers are stand-ins that take and buffer what each test wants; on real ones, `test_frames` and `test_closing` read
 every byte.
