@@ -69,7 +69,7 @@ bench: $(VENV)/bench.stamp
 soak: $(VENV)/test.stamp
 	$(BIN)/python -m tests.soak $(ARGS)
 	@case "$(ARGS)" in *--short*|*--help*) ;; *) \
-		WS4CHANNELS_TEST_VISITORS=10000 $(BIN)/python -m pytest -q tests/faults/test_storms.py -k went ;; esac
+		WS4CHANNELS_TEST_VISITORS=10000 $(BIN)/python -m pytest -q tests/faults/test_storms.py -k gone ;; esac
 
 ## Test with old and new versions of redis-py, Django, Channels and Python: long; ARGS="-t ci" is short.
 matrix: $(VENV)/matrix.stamp

@@ -277,8 +277,8 @@ async def test_debugging_page_shows_what_redis_answers(
     group = f"asgi__group__{group_of('broadcast:news')}"
     assert answers["GET broadcast:news"] == b"hello"
     assert 0 < answers["TTL broadcast:news"] <= 30
-    orders = f"asgi__group__{group_of(close_commands_key(None))}"
-    assert set(answers["PUBSUB CHANNELS asgi__group__ws4channels.*"]) == {group.encode(), orders.encode()}
+    close_commands = f"asgi__group__{group_of(close_commands_key(None))}"
+    assert set(answers["PUBSUB CHANNELS asgi__group__ws4channels.*"]) == {group.encode(), close_commands.encode()}
     assert answers[f"PUBSUB NUMSUB {group}"] == [group.encode(), 1]
     assert answers["CLIENT LIST TYPE pubsub"].count(b"\n") == 1
     assert f"name={CLIENT_NAME} ".encode() in answers["CLIENT LIST"]

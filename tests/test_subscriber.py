@@ -210,7 +210,7 @@ async def test_full_copy_with_a_pubsub_of_its_own(use: Any, redis_client: redis.
 
 
 async def test_own_init_and_publish_message(use: Any, redis_client: redis.Redis) -> None:
-    """State of a subclass lives as long as its socket, and what it publishes instead is what others hear."""
+    """State of a subclass lives as long as its socket, and what it publishes instead is what others receive."""
     use(legacy_subscribers.OwnInit)
     async with connected("/ws/f?publish-broadcast&subscribe-broadcast") as socket:
         for count, text in enumerate(["one", "two"], start=1):
@@ -221,7 +221,7 @@ async def test_own_init_and_publish_message(use: Any, redis_client: redis.Redis)
 
 
 async def test_own_client_of_redis(use: Any, redis_client: redis.Redis) -> None:
-    """A subclass may put a redis-py client of its own in the place of `_connection`: it hears, publishes, and ends."""
+    """A subclass may put a redis-py client of its own in place of `_connection`: it receives, publishes, and ends."""
     use(legacy_subscribers.OwnConnection)
     redis_client.set("broadcast:f", "kept")
     async with connected("/ws/f?subscribe-broadcast&publish-broadcast&echo") as socket:

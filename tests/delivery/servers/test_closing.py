@@ -81,10 +81,10 @@ def test_nothing_is_sent_after_the_answer_to_a_close(servers: Servers, facility:
         command(client, "burst", 100, 10_000)
         server.wait_until_paused(facility)
         client.send_close()
-        # In order, on the same connection to Redis: when the witness has it, the other's outbox has had it too.
-        with server.open(facility) as witness:
+        # In order, on the same connection to Redis: when the other has it, the first one's outbox has had it too.
+        with server.open(facility) as other:
             publish(facility, "after the close")
-            assert witness.read_message() == "after the close"
+            assert other.read_message() == "after the close"
         messages, frame = client.read_until_closed()
         assert frame.close_code == 1000
         assert messages == numbered(100, 10_000)[: len(messages)]
@@ -94,7 +94,7 @@ def test_nothing_is_sent_after_the_answer_to_a_close(servers: Servers, facility:
 
 @pytest.mark.parametrize("kind", TLS_TOO)
 def test_close_of_the_server_waits_for_a_client_that_pauses(servers: Servers, facility: str, kind: str) -> None:
-    """A consumer that closes while its client pauses is heard when the client goes on, after all else."""
+    """A close while the client pauses arrives when the client goes on, after all else."""
     facility = f"commanded.{facility}"
     server = servers.get(kind)
     with server.open_narrow(facility) as client:

@@ -224,7 +224,7 @@ def test_compression_leaves_frames_to_the_server(servers: Servers, facility: str
 
 @pytest.mark.parametrize("way", ["direct", "wrapped"])
 def test_message_larger_than_daphne_takes(servers: Servers, facility: str, way: str) -> None:
-    """What autobahn refuses to send ends the socket with 1011 instead of leaving it open and deaf; ours are sent."""
+    """What autobahn refuses to send ends the socket instead of leaving it open without messages; ours is sent."""
     facility = f"{way}.{facility}"
     with servers.get("daphne").open(facility) as client:
         publish(facility, "before", "x" * (MEBIBYTE + 1), "after")
