@@ -11,9 +11,9 @@ from example_project.redis_server import RedisServer
 from tests.outbox_site.running import Servers
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def servers(redis_server: RedisServer) -> Iterator[Servers]:
-    """The servers of this test process."""
+    """The servers of a test module: not of longer, for they use the Redis of all tests."""
     with Servers.sharing(redis_server) as servers:
         yield servers
 
