@@ -275,8 +275,8 @@ async def test_debugging_page_shows_what_redis_answers(
     group = f"asgi__group__{group_of('broadcast:news')}"
     assert answers["GET broadcast:news"] == b"hello"
     assert 0 < answers["TTL broadcast:news"] <= 30
-    orders = f"asgi__group__{group_of(close_commands_key(None))}"
-    assert set(answers["PUBSUB CHANNELS asgi__group__ws4channels.*"]) == {group.encode(), orders.encode()}
+    close_commands = f"asgi__group__{group_of(close_commands_key(None))}"
+    assert set(answers["PUBSUB CHANNELS asgi__group__ws4channels.*"]) == {group.encode(), close_commands.encode()}
     assert answers[f"PUBSUB NUMSUB {group}"] == [group.encode(), 1]
     assert answers["CLIENT LIST TYPE pubsub"].count(b"\n") == 1
     assert f"name={CLIENT_NAME} ".encode() in answers["CLIENT LIST"]
@@ -369,6 +369,24 @@ def test_make_targets_exist(page: Path) -> None:
     targets = set(re.findall(r"^([\w-]+):", text_of("Makefile"), re.M))
     mentioned = set(re.findall(r"(?:`|\$ )make ([a-z][\w-]*)", page.read_text("utf-8")))
     assert mentioned <= targets
+
+
+def make(*arguments: str) -> str:
+    """Return what make prints."""
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_make_lists_its_targets() -> None:
+    """`make` alone prints a line for each target."""
+    [phony] = re.findall(r"^\.PHONY: (.+)$", text_of("Makefile"), re.M)
+    assert re.findall(r"^make (\S+) +\S", make(), re.M) == phony.split()
+
+
+def test_lower_limit_of_coverage_is_for_all_tests() -> None:
+    """CI measures coverage; `make test-python`, which may run some tests only, does not."""
+    assert "make test-js coverage" in text_of(".ci/run")
+    assert " --cov " in make("-n", "coverage")
+    assert " --cov " not in make("-n", "test-python", "PYTEST_ARGS=-k hub")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name if page.parent != ROOT / "benchmarks" else "bench")
