@@ -16,9 +16,10 @@ from libcst.metadata import (
     ScopeProvider,
 )
 
-from ws4channels.migration.facts import Facts, resolve
+from ws4channels.migration.facts import Facts
 from ws4channels.migration.fixer import Finding, Fixed, Fixer, Severity
 from ws4channels.migration.source import SourceFile
+from ws4channels.migration.syntax import resolve
 
 _TODO_UNPARSED = "It was skipped: change it by hand as in the other files."
 
