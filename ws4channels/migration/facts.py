@@ -27,12 +27,16 @@ _SETTINGS = ITS_SETTINGS | {
 
 @dataclass(frozen=True)
 class ModuleFacts:
-    """One Python file that parses. `stars` are the paths of the project's files that it imports everything from."""
+    """One Python file that parses. `stars` are the paths of the files that it imports everything from.
+
+    `missing_stars` are the names of those that are not in the tree, such as local settings.
+    """
 
     path: str
     name: str
     tree: ast.Module
     stars: tuple[str, ...] = ()
+    missing_stars: tuple[str, ...] = ()
 
     @cached_property
     def assigned(self) -> frozenset[str]:
@@ -43,17 +47,6 @@ class ModuleFacts:
     def imported(self) -> frozenset[str]:
         """The dotted names of what is imported anywhere in the file, relative ones resolved."""
         return frozenset(_imported(self))
-
-    @cached_property
-    def missing_stars(self) -> frozenset[str]:
-        """The modules that it imports everything from and that are not in the tree, such as local settings."""
-        stars = (node for node in ast.walk(self.tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*")
-        names = {
-            syntax.absolute_name(self.name, self.path, node)
-            for node in stars
-            if node.level or "local" in (node.module or "")
-        }
-        return frozenset(names if len(names) > len(self.stars) else ())
 
     @cached_property
     def imported_packages(self) -> frozenset[str]:
@@ -221,7 +214,7 @@ def collect_facts(project: Project) -> Facts:
     roots = roots_.source_roots(paths, trees)
     modules = {path: ModuleFacts(path, roots_.module_name(path, roots), tree) for path, tree in trees.items()}
     facts = Facts(modules, unparsed, paths, roots, project.files, project.read)
-    with_stars = {path: replace(module, stars=tuple(_stars(module, facts))) for path, module in modules.items()}
+    with_stars = {path: _with_stars(module, facts) for path, module in modules.items()}
     return replace(facts, modules=with_stars)
 
 
@@ -237,18 +230,23 @@ def _parse(file: SourceFile) -> ast.Module | tuple[int, str]:
         return (0, str(error) or type(error).__name__)
 
 
-def _stars(module: ModuleFacts, facts: Facts) -> Iterator[str]:
-    """Yield the paths of the files whose names a module takes over: by ``import *``, include() or exec()."""
+def _with_stars(module: ModuleFacts, facts: Facts) -> ModuleFacts:
+    """Return a module with the files whose names it takes over: by ``import *``, include() or exec()."""
     folder = module.path.rpartition("/")[0]
+    stars: list[str] = []
+    missing = []
     for node in ast.walk(module.tree):
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
-            found = facts.path_of(syntax.absolute_name(module.name, module.path, node), module.path)
+            name = syntax.absolute_name(module.name, module.path, node)
+            found = facts.path_of(name, module.path)
             if found is not None:
-                yield found
+                stars.append(found)
+            elif node.level or "local" in name:
+                missing.append(name)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _INCLUDES:
             patterns = [f"{folder}/{text}".lstrip("/") for text in syntax.texts_within(node) if text.endswith(".py")]
-            matching = (path for pattern in patterns for path in sorted(fnmatch.filter(facts.paths, pattern)))
-            yield from (path for path in matching if path != module.path)
+            stars += (path for pattern in patterns for path in sorted(fnmatch.filter(facts.paths, pattern)))
+    return replace(module, stars=tuple(each for each in stars if each != module.path), missing_stars=tuple(missing))
 
 
 _INCLUDES = {"include", "optional", "exec", "execfile"}

@@ -25,8 +25,9 @@ _OF_AN_ENVIRONMENT = ("pyvenv.cfg", "bin/activate", "Scripts/activate", "bin/act
 _PYTHON = re.compile(
     rb"ws4|WS4|gevent|DJANGO_SETTINGS_MODULE|APPS\b|MIDDLEWARE|ROOT_URLCONF|TEMPLATES|CONTEXT_PROCESSORS|WEBSOCKET_URL"
     rb"|WSGI_APPLICATION|SESSION_SERIALIZER|CACHES|import \*|core\.[aw]sgi|is_authenticated\(|is_anonymous\(|uwsgi"
-    rb"|websocket.redis|channels|publish|subscribe"
+    rb"|websocket.redis|channels|publish|subscribe|split_settings|exec(?:file)?\("
 )
+_ALWAYS = ("manage.py", "setup.py", "wsgi.py", "asgi.py", "tox.ini", ".python-version")
 _TEXT = re.compile(
     rb"(?i)ws4|websocket|uwsgi|gevent|greenlet|staticfiles|admin_static|python|django|redis|upgrade|^-[rc]|/ws|requirement",
     re.M,
@@ -143,7 +144,7 @@ class _Walk:
 
 def _may_matter(path: str, raw: bytes) -> bool:
     pattern = _PYTHON if is_python(path, raw[:200]) else _TEXT
-    return path.rpartition("/")[2] in ("manage.py", "setup.py", "wsgi.py", "asgi.py") or bool(pattern.search(raw))
+    return path.rpartition("/")[2] in _ALWAYS or bool(pattern.search(raw))
 
 
 def _read(file: Path, path: str) -> SourceFile | None:
