@@ -95,6 +95,7 @@ ORDER = [
     "migration.layout",
     "migration.texts",
     "migration.unused_imports",
+    "migration.excerpts",
     "migration.python_fixer",
     "migration.settings_fixer",
     "migration.connection_arguments",

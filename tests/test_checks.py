@@ -599,3 +599,25 @@ def test_every_id_is_documented() -> None:
     """For each id, and no other, there is a paragraph in docs/checks.md."""
     page = (Path(__file__).parent.parent / "docs" / "checks.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\*\*ws4channels\.([EW]\d+)\*\* ", page, re.M)) == ids_in_the_package()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("SESSION_SERIALIZER", "django.contrib.sessions.serializers.NoSerializer", "ImportError: "),
+        ("SESSION_ENGINE", "tests.no_engine", "ModuleNotFoundError: No module named 'tests.no_engine'"),
+    ],
+)
+def test_session_engine_that_cannot_work_is_e008(settings: Any, name: str, value: str, error: str) -> None:
+    """What every handshake would fail with is said before the first one."""
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.db"
+    setattr(settings, name, value)
+    (message,) = (each for each in check_site() if each.id == "ws4channels.E008")
+    assert message.msg.startswith(f"SESSION_ENGINE = {settings.SESSION_ENGINE!r} cannot open a session: {error}")
+
+
+def test_session_cache_that_django_dropped_is_e008(settings: Any) -> None:
+    """The engine's cache is opened as well."""
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.memcached.MemcachedCache"}}
+    assert "ws4channels.E008" in [message.id for message in check_site()]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings as django_settings
-from django.core.checks import CheckMessage, Info, Warning
+from django.core.checks import CheckMessage, Error, Info, Warning
 from django.core.exceptions import ImproperlyConfigured
 
 from ws4channels import settings
@@ -27,7 +28,7 @@ _LEFTOVER_HINTS = {
 
 def check_site(**kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong with Django's own settings where this package needs them. Connects to nothing."""
-    return [*_check_daphne(), *_check_access(), *_check_leftovers(), *_check_application()]
+    return [*_check_daphne(), *_check_access(), *_check_leftovers(), *_check_application(), *_check_sessions()]
 
 
 def _check_daphne() -> Iterator[CheckMessage]:
@@ -101,4 +102,18 @@ def _check_application() -> Iterator[CheckMessage]:
             hint=f"Write ASGI_APPLICATION = '{package}.asgi.application', and make it in {package}/asgi.py: "
             "application = ws4channels.asgi.get_asgi_application().",
             id="ws4channels.W009",
+        )
+
+
+def _check_sessions() -> Iterator[CheckMessage]:
+    try:
+        # This loads the serializer and the cache as well, as each handshake does.
+        import_module(django_settings.SESSION_ENGINE).SessionStore()
+    except Exception as error:  # Whatever a site's own engine raises, each handshake would raise.
+        engine = django_settings.SESSION_ENGINE
+        yield Error(
+            f"SESSION_ENGINE = {engine!r} cannot open a session: {type(error).__name__}: {error}",
+            hint="Every websocket is refused until it can. Look at SESSION_ENGINE, SESSION_SERIALIZER and CACHES: "
+            "Django 4.1 dropped MemcachedCache, and Django 5.0 dropped PickleSerializer.",
+            id="ws4channels.E008",
         )

@@ -60,4 +60,5 @@ class _DottedPaths(Transformer):
 class DottedPathsFixer(PythonFixer):
     """Fixes dotted paths in texts."""
 
+    pattern = r"['\"][\w.]*\bws4redis\b"
     transformer = _DottedPaths

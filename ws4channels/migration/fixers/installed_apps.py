@@ -131,7 +131,7 @@ class _InstalledApps(Transformer):
 class InstalledAppsFixer(PythonFixer):
     """Fixes the lists of apps, and questions for the app."""
 
-    words = (ITS_NAME, layout.STATICFILES)
+    pattern = r"['\"]ws4redis['\"]|staticfiles|INSTALLED_APPS"
     transformer = _InstalledApps
 
 

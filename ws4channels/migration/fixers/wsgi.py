@@ -194,7 +194,8 @@ class _Wsgi(Transformer):
 class WsgiFixer(PythonFixer):
     """Fixes modules that make the server's application."""
 
-    words = ("uwsgi_runserver", "django_runserver", "wsgi_server")
+    pattern = "uwsgi_runserver|django_runserver|wsgi_server"
+    needs_whole_file = True
     transformer = _Wsgi
 
     def wants(self, file: SourceFile, facts: Facts) -> bool:
