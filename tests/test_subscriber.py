@@ -221,7 +221,7 @@ async def test_own_init_and_publish_message(use: Any, redis_client: redis.Redis)
 
 
 async def test_own_client_of_redis(use: Any, redis_client: redis.Redis) -> None:
-    """A subclass may put a redis-py client of its own in the place of `_connection`: it receives, publishes, and ends."""
+    """A subclass may put a redis-py client of its own in the place of `_connection`: it works and ends."""
     use(legacy_subscribers.OwnConnection)
     redis_client.set("broadcast:f", "kept")
     async with connected("/ws/f?subscribe-broadcast&publish-broadcast&echo") as socket:
