@@ -14,7 +14,6 @@ from django.http import Http404
 from tests.sockets import Socket, connected
 from tests.visitors import signed_in
 from tests.waiting import TIMEOUT
-from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
 
 
@@ -130,11 +129,11 @@ async def test_dropped_channels_are_logged_in_one_line(caplog: pytest.LogCapture
     """A visitor's websocket opens without the channels of users, and the log says which and why."""
     caplog.set_level(logging.INFO, "ws4channels")
     query = "subscribe-user&publish-group&subscribe-session&subscribe-broadcast"
-    async with connected(f"/ws/f?{query}"):
-        assert caplog.messages == [
-            "Opened a websocket to /ws/f without subscribe-user (nobody is signed in), publish-group (nobody is signed "
-            "in), subscribe-session (no session is stored)"
-        ]
+    await (await Socket(f"/ws/f?{query}").open()).leave()
+    assert caplog.messages == [
+        "Opened a websocket to /ws/f without subscribe-user (nobody is signed in), publish-group (nobody is signed "
+        "in), subscribe-session (no session is stored)"
+    ]
     assert caplog.records[0].levelname == "INFO"
 
 
@@ -142,29 +141,8 @@ async def test_websocket_that_gets_all_it_asked_for_is_not_logged(caplog: pytest
     """Nothing is dropped, and nothing is said."""
     caplog.set_level(logging.INFO, "ws4channels")
     query = "subscribe-user&publish-group&subscribe-session&subscribe-broadcast&token=x&echo"
-    async with connected(f"/ws/f?{query}", **signed_in("john", ["staff"])):
-        assert caplog.messages == []
-
-
-async def test_agreement_holds_what_was_dropped(settings: Any) -> None:
-    """A subclass of the consumer sees which channels its client did not get."""
-    seen: list[Any] = []
-
-    class Noting(FacilityConsumer):
-        async def connect(self) -> None:
-            await super().connect()
-            assert self.agreement is not None
-            seen.append(self.agreement.dropped)
-
-    settings.WS4REDIS_ALLOWED_CHANNELS = lambda request, channels: [each for each in channels if "publish" not in each]
-    query = "subscribe-group&publish-broadcast&subscribe-broadcast"
-    async with connected(f"/ws/f?{query}", Noting.as_asgi(), **signed_in("john")):
-        assert seen == [
-            {
-                "subscribe-group": "the session holds no groups of the user",
-                "publish-broadcast": "WS4REDIS_ALLOWED_CHANNELS does not allow it",
-            }
-        ]
+    await (await Socket(f"/ws/f?{query}", **signed_in("john", ["staff"])).open()).leave()
+    assert caplog.messages == []
 
 
 # --- no heartbeats ----------------------------------------------------------------------------------------------------

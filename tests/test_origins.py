@@ -174,6 +174,14 @@ def test_pattern_that_cannot_match_says_why(pattern: str, problem: str) -> None:
     assert not is_origin_allowed(pattern, [pattern])
 
 
+@pytest.mark.parametrize("pattern", ["ws://example.com", "WSS://*.example.com:8000"])
+def test_address_of_a_websocket_is_no_origin(pattern: str) -> None:
+    """Who lists the websocket's address is told to list the page's."""
+    assert problem_with(pattern) == (
+        "an origin is the address of the page, such as 'https://app.example.com', not that of the websocket"
+    )
+
+
 def test_check_names_what_no_origin_can_match(settings: Any) -> None:
     """`manage.py check` says which entry of WS4CHANNELS_ALLOWED_ORIGINS is of no use, and why."""
     settings.WS4CHANNELS_ALLOWED_ORIGINS = ["file://", "null", "http://localhost:*", "app.example.com:3000"]

@@ -80,8 +80,10 @@ def _bracketed(parts: SplitResult) -> str:
 
 
 def problem_with(pattern: str) -> str | None:
-    """Return why `pattern`, of ``WS4CHANNELS_ALLOWED_ORIGINS``, can match no origin; None if it can."""
+    """Return why `pattern`, of ``WS4CHANNELS_ALLOWED_ORIGINS``, matches nothing that browsers send; None if it does."""
     found = _WITH_HOST.fullmatch(pattern)
+    if found is not None and (found["scheme"] or "").lower() in ("ws", "wss"):
+        return "an origin is the address of the page, such as 'https://app.example.com', not that of the websocket"
     if found is not None:
         return "a port is at most 65535" if int(found["port"] or 0) > _MAX_PORT else None
     if pattern == "*" or _scheme_alone(pattern) is not None:

@@ -56,6 +56,17 @@ async def test_agreement_holds_facility_keys_and_echo(settings: Any) -> None:
     assert request.path_info == "/ws/a:b"
 
 
+async def test_agreement_holds_what_was_dropped(settings: Any) -> None:
+    """The channels that a client asked for and does not get are there with the reasons; of those that it gets, none."""
+    settings.WS4REDIS_ALLOWED_CHANNELS = lambda request, channels: [each for each in channels if "publish" not in each]
+    query = "subscribe-group&publish-broadcast&subscribe-broadcast&subscribe-user"
+    agreement, _ = await agree(a_scope(query, **signed_in("john")))
+    assert agreement.dropped == {
+        "subscribe-group": "the session holds no groups of the user",
+        "publish-broadcast": "WS4REDIS_ALLOWED_CHANNELS does not allow it",
+    }
+
+
 async def test_keys_are_those_of_the_scope_s_user_and_session() -> None:
     """User, groups and session that middleware has put into the scope are used as they are."""
     john = signed_in("john@example.com", ["staff"])

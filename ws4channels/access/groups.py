@@ -15,7 +15,7 @@ def current_groups(request: Any) -> list[str]:
     """
     remembered = groups_of(request)
     # A hook may have given the request a user that is in no database.
-    if request.user.pk is None or not hasattr(request.user, "groups"):
+    if getattr(request.user, "pk", None) is None or not hasattr(request.user, "groups"):
         return remembered
     groups = request.user.groups
     current = [group.name for group in groups.all()]
