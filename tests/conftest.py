@@ -27,14 +27,17 @@ def redis_client(redis_server: RedisServer) -> Iterator[redis.Redis]:
         yield client
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Have the logs of servers begin with the test."""
+    ServerProcess.begin_test()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, object, object]:
-    """Attach to a failure what the servers have written that run, or ran in this test."""
+    """Attach to a failure what servers have written in this test."""
     report = yield
     assert isinstance(report, pytest.TestReport)
     if report.failed:
-        for server in [*ServerProcess.stopped, *ServerProcess.running]:
-            report.sections.append((f"Log of {' '.join(server.command)}", server.output()))
-    if call.when == "teardown":
-        ServerProcess.stopped.clear()
+        report.sections += [(f"Log of {command}", log) for command, log in ServerProcess.logs() if log]
     return report
