@@ -26,9 +26,9 @@ async def test_catching_up_without_a_receiver_ends(
     settings: Any, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
     """A probe that does not come back is a timeout, and is forgotten."""
-    monkeypatch.setattr(layer_receiver, "PROBE_TIMEOUT", 0.1)
     settings.CHANNEL_LAYERS = one_layer(backend)
     receiver = await get_transport().open_receiver()
+    monkeypatch.setattr(layer_receiver, "PROBE_TIMEOUT", 0.1)
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(receiver.catch_up(), TIMEOUT)
     assert receiver._probes == {}
