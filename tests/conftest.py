@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 
+import hypothesis
 import pytest
 import redis
 from django.conf import settings
 
 from example_project.redis_server import RedisServer
 from tests.live.processes import ServerProcess
+
+# An example may take as long as a busy machine makes it. New ones are drawn in each run; CI draws more of them.
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=100)
+hypothesis.settings.register_profile("some", deadline=None, max_examples=25)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "1" else "some")
 
 
 @pytest.fixture(scope="session")
