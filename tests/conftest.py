@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 
+import hypothesis
 import pytest
 import redis
 from django.conf import settings
 
 from example_project.redis_server import RedisServer
 from tests.live.processes import ServerProcess
+
+# An example may take as long as a busy machine makes it. New ones are drawn in each run; CI draws more of them.
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=100)
+hypothesis.settings.register_profile("some", deadline=None, max_examples=25)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "1" else "some")
 
 
 @pytest.fixture(scope="session")
@@ -27,14 +34,17 @@ def redis_client(redis_server: RedisServer) -> Iterator[redis.Redis]:
         yield client
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Have the logs of servers begin with the test."""
+    ServerProcess.begin_test()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, object, object]:
-    """Attach to a failure what the servers have written that run, or ran in this test."""
+    """Attach to a failure what servers have written in this test."""
     report = yield
     assert isinstance(report, pytest.TestReport)
     if report.failed:
-        for server in [*ServerProcess.stopped, *ServerProcess.running]:
-            report.sections.append((f"Log of {' '.join(server.command)}", server.output()))
-    if call.when == "teardown":
-        ServerProcess.stopped.clear()
+        report.sections += [(f"Log of {command}", log) for command, log in ServerProcess.logs() if log]
     return report

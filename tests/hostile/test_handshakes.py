@@ -75,7 +75,7 @@ async def outcome(path: str, query: bytes, headers: list[tuple[bytes, bytes]]) -
     return kind
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=paths, query=queries, headers=headers)
 def test_every_handshake_is_accepted_or_refused(
     loop: asyncio.AbstractEventLoop,

@@ -27,7 +27,7 @@ class ServerProcess:
 
     running: ClassVar[list[ServerProcess]] = []
     stopped: ClassVar[list[ServerProcess]] = []
-    """Those that have been stopped since the test began: `tests.conftest` shows their logs where it fails."""
+    """Those that have been stopped since the test began."""
 
     def __init__(
         self, command: Sequence[str | Path], env: Mapping[str, str], log: Path, is_up: Callable[[str], object]
@@ -39,6 +39,7 @@ class ServerProcess:
         self.process: subprocess.Popen[bytes] | None = None
         self.guard: subprocess.Popen[bytes] | None = None
         self.last_output = ""
+        self.written_before = 0
 
     def start(self) -> None:
         """Start the server and wait until it is up. Fails if it ends instead, or takes too long."""
@@ -52,7 +53,7 @@ class ServerProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.last_output = ""
+        self.written_before = 0
         self.running.append(self)
         # Should the test run be killed, the whole process group (that is what the minus means) goes with it.
         self.guard = start_guard(-self.process.pid, ())
@@ -62,6 +63,21 @@ class ServerProcess:
         except AssertionError as error:
             self.stop()
             raise AssertionError(str(error)) from None
+
+    @classmethod
+    def begin_test(cls) -> None:
+        """Forget the servers of the test before, and what the others have written so far."""
+        cls.stopped.clear()
+        for server in cls.running:
+            server.written_before = server.log.stat().st_size
+
+    @classmethod
+    def logs(cls) -> list[tuple[str, str]]:
+        """Return each server's command with what it has written since the test began."""
+        return [
+            (" ".join(each.command), each.output().encode()[each.written_before :].decode("utf-8", "replace"))
+            for each in (*cls.stopped, *cls.running)
+        ]
 
     def output(self) -> str:
         """Return all that the server wrote so far."""
