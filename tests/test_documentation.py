@@ -15,6 +15,7 @@ import sys
 import textwrap
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,12 +32,12 @@ from tests.people import request_of
 from tests.sockets import broadcast, connected
 from tests.test_architecture import MODULES
 from tests.waiting import QUIET, TIMEOUT
-from ws4channels.audience import close_commands_key, group_of
+from ws4channels.audience import SELF, close_commands_key, group_of
 from ws4channels.checks.values import check_settings
 from ws4channels.connections import CLIENT_NAME
 from ws4channels.publisher import RedisPublisher
 from ws4channels.settings import SETTINGS, Setting
-from ws4channels.testing import FacilityCommunicator
+from ws4channels.testing import FacilityCommunicator, capture_published
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -86,7 +87,7 @@ async def main():
     socket = WebsocketCommunicator(application, "/ws/news?subscribe-broadcast")
     assert (await socket.connect(timeout=30))[0]
     response = await asyncio.to_thread(client.post, "/", {"text": "hello, everybody"})
-    assert response.status_code == 200, response
+    assert (response.status_code, response.url) == (302, "/"), response
     print(await socket.receive_from(timeout=30))
     await socket.disconnect()
 
@@ -219,6 +220,44 @@ async def test_page_of_rules_shows_tokens_that_name_users(
         assert await known.receive_from(TIMEOUT) == "hello"
         assert await stranger.receive_nothing(QUIET)
         assert await anonymous.receive_nothing(QUIET)
+
+
+async def test_page_of_rules_shows_tokens_in_subprotocols(
+    run_page: Callable[[str], Page], settings: Any, mary: User
+) -> None:
+    """A client that offers the page's token is that user and gets the other subprotocol; a wrong token is refused."""
+    module = run_page("docs/custom-subscribers.md").modules["subprotocols"]
+    settings.WS4REDIS_PROCESS_REQUEST = module.process_request  # type: ignore[attr-defined]
+    token = module.create_token(mary)  # type: ignore[attr-defined]
+    assert re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", token)  # RFC 7230, 3.2.6
+    async with FacilityCommunicator("chat", "subscribe-user", subprotocols=["chat", f"token.{token}"]) as client:
+        await RedisPublisher(facility="chat", users=[mary]).apublish_message("hello")
+        assert await client.receive_from(TIMEOUT) == "hello"
+    for offered in (["chat", f"token.{token}x"], ["chat"], []):
+        with pytest.raises(ConnectionError):
+            async with FacilityCommunicator("chat", "subscribe-user", subprotocols=offered):
+                pass
+
+
+async def test_page_of_rules_shows_users_by_primary_key(
+    run_page: Callable[[str], Page], settings: Any, mary: User
+) -> None:
+    """The page's pair agrees on keys with primary keys; an anonymous client subscribes to nobody's."""
+    module = run_page("docs/custom-subscribers.md").modules["primary_keys"]
+    settings.WS4REDIS_SUBSCRIBER = "mysite.primary_keys.Subscriber"
+    assert check_settings() == []
+    own_request = request_of()
+    own_request.user = mary
+    for users, request in (([mary], None), ([mary.pk], None), ([SELF], own_request)):
+        publisher = module.Publisher(facility="chat", users=users, request=request)  # type: ignore[attr-defined]
+        async with FacilityCommunicator("chat", "subscribe-user", user=mary) as client:
+            await publisher.apublish_message("hello", expire=0)
+            assert await client.receive_from(TIMEOUT) == "hello"
+    async with FacilityCommunicator("chat", "subscribe-user", "publish-user") as client:
+        with capture_published() as published:
+            await client.send_to("to nobody")
+            assert await client.receive_nothing(QUIET)
+        assert published == []
 
 
 async def test_page_of_rules_shows_rooms_that_can_be_entered(
@@ -363,6 +402,29 @@ def test_checks_are_documented() -> None:
 def test_architecture_names_the_room(room: str) -> None:
     """The page of the architecture names each room and each module at the top of the package."""
     assert room in re.findall(r"\w+", text_of("docs/architecture.md"))
+
+
+PRIVATE = {"shown", "connections", "transports", "delivery", "access", "checks", "compat", "management", "migration"}
+PUBLIC = sorted({module.partition(".")[0] for module in MODULES} - PRIVATE)
+"""The public modules: those at the top of the package, and the room whose `look` is public."""
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_module_is_documented_with_its_names(module: str) -> None:
+    """The table of public names has each module with its `__all__`; other pages, or the README, mention each name."""
+    names = import_module(f"ws4channels.{module}").__all__
+    (row,) = re.findall(rf"^\| `ws4channels\.{module}` \| (.+) \|$", text_of("docs/architecture.md"), re.M)
+    if module != "settings":
+        assert sorted(re.findall(r"`(\w+)`", row)) == sorted(names)
+    elsewhere = "\n".join(page.read_text("utf-8") for page in PAGES if page.name != "architecture.md")
+    missing = [name for name in names if not re.search(rf"\b{name}\b", elsewhere)]
+    assert missing == []
+
+
+def test_no_other_module_is_documented_as_public() -> None:
+    """The table has no row for a module that is private or gone."""
+    named = re.findall(r"^\| `ws4channels\.(\w+)` \|", text_of("docs/architecture.md"), re.M)
+    assert sorted(named) == PUBLIC
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name if page.parent != ROOT / "benchmarks" else "bench")
