@@ -64,7 +64,7 @@ def run_tests(session: nox.Session, stack: str, redis: str, *tests: str) -> None
     session.install("-r", "requirements/test.txt", *STACKS[stack], f"redis=={redis}.*")
     session.run("python", "-m", "pip", "list", "--disable-pip-version-check", silent=True)
     # Not the coverage of `make test`: each of these runs a part.
-    command = ["python", "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile", "--tb=short", *tests]
+    command = ["python", "-m", "pytest", "-q", "-n", "3", "--dist", "worksteal", "--tb=short", *tests]
     session.run(*command, *session.posargs, env={"PYTHONDEVMODE": "1"})
 
 

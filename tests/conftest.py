@@ -1,14 +1,15 @@
-"""What all tests share: a real Redis of our own, empty before each test."""
+"""What all tests share: a real Redis of our own, empty before each test, and the logs of servers where one fails."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 import redis
 from django.conf import settings
 
 from example_project.redis_server import RedisServer
+from tests.live.processes import ServerProcess
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +25,16 @@ def redis_client(redis_server: RedisServer) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(redis_server.url) as client:
         client.flushall()
         yield client
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, object, object]:
+    """Attach to a failure what the servers have written that run, or ran in this test."""
+    report = yield
+    assert isinstance(report, pytest.TestReport)
+    if report.failed:
+        for server in [*ServerProcess.stopped, *ServerProcess.running]:
+            report.sections.append((f"Log of {' '.join(server.command)}", server.output()))
+    if call.when == "teardown":
+        ServerProcess.stopped.clear()
+    return report

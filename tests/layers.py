@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from channels.layers import InMemoryChannelLayer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
 
-from ws4channels.transports.configured import get_transport
+from ws4channels.transports.configured import build_layer_transport, get_transport
 from ws4channels.transports.contract import Transport
 from ws4channels.transports.redis_pubsub import RedisTransport
 
@@ -54,7 +54,8 @@ def two_transports(backend: str) -> tuple[Transport, Transport]:
     """Return two transports that carry the same messages, as two processes have them. Call `use` before."""
     if backend == REDIS:
         return get_transport(), RedisTransport(settings.WS4REDIS_CONNECTION)
-    return get_transport("default"), get_transport("default" if backend == IN_MEMORY else "other")
+    here = get_transport()
+    return here, here if backend == IN_MEMORY else build_layer_transport(get_channel_layer("other"))
 
 
 class DistantLayer(InMemoryChannelLayer):

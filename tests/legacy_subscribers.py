@@ -241,7 +241,7 @@ class TeamPublisher(TeamStore, RedisPublisher):
 
 
 class TeamSubscriber(TeamStore, RedisSubscriber):
-    """Every client hears its team, too."""
+    """Every client is subscribed to its team, too."""
 
     def set_pubsub_channels(self, request, channels):
         super(TeamSubscriber, self).set_pubsub_channels(request, channels)

@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +37,33 @@ class Frame:
         return bool(self.header[0] & 0x80)
 
     @property
+    def has_shortest_header(self) -> bool:
+        """Whether its length is written as RFC 6455, 5.2 demands: in as few bytes as possible."""
+        length = len(self.payload)
+        return len(self.header) == (2 if length < 126 else 4 if length < 65_536 else 10)
+
+    @property
     def close_code(self) -> int:
         """The code of a close frame."""
         assert self.opcode == CLOSE, self
         code: int = struct.unpack("!H", self.payload[:2])[0]
         return code
+
+
+def take_frame(read: Callable[[int], bytes]) -> Frame:
+    """Return the frame that `read`, which returns so many bytes, reads; fail if no server may send it."""
+    header = read(2)
+    assert not header[0] & 0x70, f"The stream is broken at {header!r}: reserved bits."
+    assert not header[1] & 0x80, f"The stream is broken at {header!r}: masked."
+    assert header[0] & 0x0F in (0, TEXT, BINARY, CLOSE, PING, PONG), f"The stream is broken at {header!r}: opcode."
+    length = header[1]
+    if length == 126:
+        header += read(2)
+        (length,) = struct.unpack("!H", header[2:])
+    elif length == 127:
+        header += read(8)
+        (length,) = struct.unpack("!Q", header[2:])
+    return Frame(header, read(length))
 
 
 def connect_socket(host: str, unix_socket: Path | None = None, receive_buffer: int | None = None) -> socket.socket:
@@ -90,18 +113,7 @@ class RawWebsocket:
 
     def read_frame(self) -> Frame:
         """Return the next frame; fail if it is masked, has an extension's bits, or an unknown opcode."""
-        header = self.read(2)
-        assert not header[0] & 0x70, f"The stream is broken at {header!r}: reserved bits."
-        assert not header[1] & 0x80, f"The stream is broken at {header!r}: masked."
-        assert header[0] & 0x0F in (0, TEXT, BINARY, CLOSE, PING, PONG), f"The stream is broken at {header!r}: opcode."
-        length = header[1]
-        if length == 126:
-            header += self.read(2)
-            (length,) = struct.unpack("!H", header[2:])
-        elif length == 127:
-            header += self.read(8)
-            (length,) = struct.unpack("!Q", header[2:])
-        return Frame(header, self.read(length))
+        return take_frame(self.read)
 
     def read_message(self) -> str | bytes:
         """Return the payload of the next frame, which must be a whole message: text or bytes."""

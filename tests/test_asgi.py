@@ -34,7 +34,7 @@ def test_app_that_is_not_installed_is_an_error_of_the_server_s_start(settings: A
 
 
 async def test_websockets_are_served(application: Any) -> None:
-    """A browser on a page of the site opens a websocket, publishes and hears."""
+    """A browser on a page of the site opens a websocket, publishes and receives."""
     query = "subscribe-broadcast&publish-broadcast&echo"
     async with connected(f"/ws/f?{query}", application, headers=SAME_ORIGIN) as socket:
         await socket.send_to("hello")

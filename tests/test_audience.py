@@ -9,6 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, Group
+from django.contrib.sessions.backends.cache import SessionStore
+from django.contrib.sessions.models import Session
+from django.db import models
+from django.utils.functional import SimpleLazyObject
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +29,7 @@ from ws4channels.audience import (
     group_of,
     groups_of,
     is_authenticated,
+    resolve_names,
     session_of,
     user_of,
 )
@@ -135,6 +142,68 @@ def test_self_shows_its_name() -> None:
 def test_self_stays_itself(travel: Any) -> None:
     """SELF in arguments that are copied or queued is still SELF, never a name in a key."""
     assert travel(SELF) is SELF
+
+
+class Member(AbstractBaseUser):
+    """A user whose text is not the username."""
+
+    email = models.EmailField(unique=True)
+    USERNAME_FIELD = "email"
+
+    class Meta:
+        app_label = "tests"
+
+    def __str__(self) -> str:
+        return "Mary Smith"
+
+
+MARY = Member(email="mary@example.com")
+
+
+@pytest.mark.parametrize(
+    "users",
+    [
+        [MARY],
+        (each for each in [MARY]),
+        [SimpleLazyObject(lambda: MARY)],
+        [MARY, "mary@example.com", SELF],
+    ],
+    ids=["list", "iterator", "lazy", "both"],
+)
+def test_user_is_known_by_the_username(users: Any) -> None:
+    """A user object means `get_username()`, whatever its text; websockets know their users by that."""
+    request = SimpleNamespace(user=MARY)
+    assert resolve_names("users", users, request) == user_of(request) == ["mary@example.com"]
+
+
+def test_queryset_of_users_is_a_list_of_usernames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The users of a queryset are known by their usernames."""
+    queryset: Any = models.QuerySet(Member)
+    queryset._result_cache = [MARY, Member(email="john@example.com")]
+    assert resolve_names("users", queryset, None) == ["mary@example.com", "john@example.com"]
+
+
+def test_group_of_a_user_is_that_of_the_username() -> None:
+    """`group_name` takes users, too."""
+    assert group_name("user", MARY, facility="chat") == group_name("user", "mary@example.com", facility="chat")
+
+
+def test_session_is_known_by_its_key() -> None:
+    """A session object means its key; one that is not stored has none."""
+    stored, new = SessionStore("abcdefgh"), SessionStore()
+    assert resolve_names("sessions", [stored, Session(session_key="def"), new], None) == ["abcdefgh", "def"]
+    assert group_name("session", stored, facility="f") == group_name("session", "abcdefgh", facility="f")
+
+
+def test_anonymous_user_has_no_name() -> None:
+    """Nobody anonymous shares a key with another."""
+    assert resolve_names("users", [AnonymousUser(), SimpleLazyObject(AnonymousUser)], None) == []
+
+
+def test_other_objects_are_their_text() -> None:
+    """Primary keys, and objects that are no users, are formatted with `str()`."""
+    assert resolve_names("users", [7, b"mary", SimpleNamespace(a=1)], None) == ["7", "mary", "namespace(a=1)"]
+    assert resolve_names("groups", [Group(name="staff"), MARY], None) == ["staff", "Mary Smith"]
 
 
 def test_who_somebody_is() -> None:

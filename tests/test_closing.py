@@ -1,4 +1,4 @@
-"""Tests of `ws4channels.closing`: orders, and the websockets that they close."""
+"""Tests of `ws4channels.closing`: close commands, and the websockets that they close."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ from ws4channels.transports.messages import Publication
 MARY = CloseCommand(user="mary")
 
 
-# --- orders -----------------------------------------------------------------------------------------------------------
+# --- close commands ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("arguments", "order"),
+    ("arguments", "command"),
     [
         ({"user": "mary"}, MARY),
         ({"user": User(username="mary")}, MARY),
@@ -64,10 +64,10 @@ MARY = CloseCommand(user="mary")
         ({"session": SimpleNamespace(session_key=None), "facility": "chat"}, None),
     ],
 )
-def test_arguments_name_whom_they_mean(arguments: dict[str, Any], order: CloseCommand | None) -> None:
-    """Users and sessions may be objects or names; the session's key is not in the order."""
+def test_arguments_name_whom_they_mean(arguments: dict[str, Any], command: CloseCommand | None) -> None:
+    """Users and sessions may be objects or names; the session's key is not in the close command."""
     every = {"user": None, "session": None, "facility": None, "code": CLOSE_SIGNED_OUT}
-    assert build_close_command(**{**every, **arguments}) == order
+    assert build_close_command(**{**every, **arguments}) == command
 
 
 def test_something_must_be_named() -> None:
@@ -88,7 +88,7 @@ def test_code_must_be_one_that_servers_may_send(code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "concerned"),
+    ("command", "concerned"),
     [
         (CloseCommand(user="mary"), {("mary", "s", "chat"), ("mary", "t", "news")}),
         (CloseCommand(session="s"), {("mary", "s", "chat"), (None, "s", "news")}),
@@ -98,17 +98,17 @@ def test_code_must_be_one_that_servers_may_send(code: int) -> None:
         (CloseCommand(user="mary", session="s", facility="chat"), {("mary", "s", "chat")}),
     ],
 )
-def test_order_concerns_those_for_whom_all_of_it_holds(order: CloseCommand, concerned: set[Any]) -> None:
+def test_close_command_closes_sockets_that_match_all_of_it(command: CloseCommand, concerned: set[Any]) -> None:
     """Several criteria narrow it down; who is anonymous is nobody's."""
     sockets = {("mary", "s", "chat"), ("mary", "t", "news"), (None, "s", "news"), (None, None, "news")}
-    assert {each for each in sockets if order.concerns(*each)} == concerned
+    assert {each for each in sockets if command.concerns(*each)} == concerned
 
 
 def test_close_command_is_read_as_it_was_written() -> None:
-    """What is published is read as the same order; it is not kept, and holds no session key."""
-    order = CloseCommand("mary", session_mark("session-secret"), "a:b", 4000, True)
-    publication = order.publication()
-    assert read_close_command(publication.raw.decode()) == order
+    """What is published is read as the same close command; it is not kept, and holds no session key."""
+    command = CloseCommand("mary", session_mark("session-secret"), "a:b", 4000, True)
+    publication = command.publication()
+    assert read_close_command(publication.raw.decode()) == command
     assert (publication.keys, publication.expire) == (("ws4channels:close",), 0)
     assert "session-secret" not in str(Signer(salt="ws4channels.closing").unsign_object(publication.raw.decode()))
 
@@ -125,13 +125,13 @@ def forged() -> Iterator[Any]:
     yield pytest.param(signed + "ü", id="changed signature")
     yield pytest.param(Signer(salt="another").sign_object({"user": "mary"}), id="signed for something else")
     yield pytest.param(Signer(key="other", salt="ws4channels.closing").sign_object({"user": "mary"}), id="other site")
-    yield pytest.param(Signer(salt="ws4channels.closing").sign_object(["mary"]), id="no order")
+    yield pytest.param(Signer(salt="ws4channels.closing").sign_object(["mary"]), id="no close command")
     yield pytest.param(Signer(salt="ws4channels.closing").sign_object({"whom": "mary"}), id="other version")
 
 
 @pytest.mark.parametrize("payload", list(forged()))
-def test_what_is_not_signed_is_no_order(payload: str | bytes) -> None:
-    """Only those who know SECRET_KEY give orders."""
+def test_unsigned_close_command_is_ignored(payload: str | bytes) -> None:
+    """A close command is signed with SECRET_KEY; others are ignored."""
     assert read_close_command(payload) is None
 
 
@@ -143,10 +143,10 @@ def test_former_secret_key_is_good_while_it_is_being_replaced(settings: Any) -> 
 
 
 @pytest.mark.parametrize("prefix", [None, "", "site", "ws4channels", "ws4channels:close"])
-def test_no_audience_has_the_key_of_orders(prefix: str | None) -> None:
+def test_no_audience_has_the_key_of_close_commands(prefix: str | None) -> None:
     """Whatever users, groups, sessions and facilities are called, messages for them go elsewhere."""
     key = close_commands_key(prefix)
-    for text in (key, "orders", "ws4channels:close", ""):
+    for text in (key, "close_commands", "ws4channels:close", ""):
         assert key not in {build_key(prefix, audience, text, text) for audience in AUDIENCES}
 
 
@@ -154,8 +154,8 @@ def test_no_audience_has_the_key_of_orders(prefix: str | None) -> None:
 
 
 @asynccontextmanager
-async def witness(path: str = "/ws/f?subscribe-broadcast", **scope: Any) -> AsyncIterator[Socket]:
-    """Open a websocket that must still be open, and hear what is published, at the end of the block."""
+async def stays_open(path: str = "/ws/f?subscribe-broadcast", **scope: Any) -> AsyncIterator[Socket]:
+    """Open a websocket that must still be open, and receive what is published, at the end of the block."""
     async with connected(path, **scope) as socket:
         yield socket
         await broadcast("f", "still here")
@@ -179,7 +179,7 @@ async def test_user_s_sockets_are_closed_and_no_other() -> None:
     """All websockets for which the user was looked up close, in whatever session; those of others stay."""
     first, second = signed_in("mary"), signed_in("mary")
     before = counts["closed_by_command"]
-    async with witness(**signed_in("john")), witness():
+    async with stays_open(**signed_in("john")), stays_open():
         sockets = [
             await Socket("/ws/f?subscribe-user", **first).open(),
             await Socket("/ws/other?publish-user&subscribe-broadcast", **second).open(),
@@ -193,7 +193,7 @@ async def test_user_s_sockets_are_closed_and_no_other() -> None:
 async def test_session_s_sockets_are_closed_and_no_other() -> None:
     """All websockets of the session close, those included that need no session."""
     first, second = signed_in("mary"), signed_in("mary")
-    async with witness(**second):
+    async with stays_open(**second):
         sockets = [
             await Socket("/ws/f?subscribe-user", **first).open(),
             await Socket("/ws/f?subscribe-broadcast", **first).open(),
@@ -211,7 +211,7 @@ async def test_session_is_known_by_its_cookie(session: str) -> None:
     """A browser's websocket is its session's, although nothing of that session is looked up."""
     stored = signed_in("mary")["session"]
     cookie = [(b"cookie", f"sessionid={stored.session_key}".encode())]
-    async with witness():
+    async with stays_open():
         socket = await Socket("/ws/f?subscribe-broadcast", headers=cookie).open()
         await aclose_sockets(session=stored if session == "object" else stored.session_key)
         await closed_with(socket, 4401)
@@ -219,7 +219,7 @@ async def test_session_is_known_by_its_cookie(session: str) -> None:
 
 async def test_facility_is_closed_with_a_code_of_the_site_s() -> None:
     """Everybody on the facility is sent the code, and nobody on another."""
-    async with witness("/ws/f?subscribe-broadcast"):
+    async with stays_open("/ws/f?subscribe-broadcast"):
         sockets = [await Socket("/ws/old").open(), await Socket("/ws/old?subscribe-user", **signed_in("mary")).open()]
         await aclose_sockets(facility="old", code=4123)
         for socket in sockets:
@@ -229,7 +229,7 @@ async def test_facility_is_closed_with_a_code_of_the_site_s() -> None:
 async def test_several_criteria_narrow_it_down() -> None:
     """One user is closed on one facility."""
     mary = signed_in("mary")
-    async with witness("/ws/f?subscribe-broadcast&subscribe-user", **mary):
+    async with stays_open("/ws/f?subscribe-broadcast&subscribe-user", **mary):
         socket = await Socket("/ws/other?subscribe-user", **mary).open()
         await aclose_sockets(user="mary", facility="other")
         await closed_with(socket, 4401)
@@ -249,8 +249,8 @@ async def test_sync_function_does_not_block_an_event_loop() -> None:
 
 
 async def test_nothing_more_is_delivered_to_who_is_closed() -> None:
-    """What is published after the order does not reach its sockets, and what they send is not published."""
-    async with witness("/ws/f?subscribe-broadcast") as other:
+    """What is published after the close command does not reach its sockets, and what they send is not published."""
+    async with stays_open("/ws/f?subscribe-broadcast") as other:
         socket = await Socket("/ws/f?subscribe-broadcast&publish-broadcast&subscribe-user", **signed_in("mary")).open()
         await aclose_sockets(user="mary")
         await broadcast("f", "too late")
@@ -262,24 +262,24 @@ async def test_nothing_more_is_delivered_to_who_is_closed() -> None:
 
 async def test_anonymous_user_is_nobody() -> None:
     """Closing the websockets of an anonymous user closes none."""
-    async with witness():
+    async with stays_open():
         await aclose_sockets(user=AnonymousUser())
         await aclose_sockets(session=SimpleNamespace(session_key=None))
 
 
 async def test_prefix_keeps_sites_apart(settings: Any, redis_client: redis.Redis) -> None:
     """A site that shares Redis and SECRET_KEY under another prefix closes nothing here."""
-    order = MARY.publication()
+    command = MARY.publication()
     settings.WS4REDIS_PREFIX = "site"
-    async with witness("/ws/f?subscribe-broadcast&subscribe-user", **signed_in("mary")):
-        await publishing.apublish(order)
-    assert order.keys == ("ws4channels:close",)
+    async with stays_open("/ws/f?subscribe-broadcast&subscribe-user", **signed_in("mary")):
+        await publishing.apublish(command)
+    assert command.keys == ("ws4channels:close",)
     assert MARY.publication().keys == ("site:ws4channels:close",)
 
 
-async def test_orders_are_not_among_what_tests_capture() -> None:
-    """`capture_published` records messages; orders are none, and are not sent either while it does."""
-    async with witness("/ws/f?subscribe-broadcast&subscribe-user", **signed_in("mary")):
+async def test_close_commands_are_not_captured() -> None:
+    """`capture_published` records messages, no close commands; these are not sent either while it does."""
+    async with stays_open("/ws/f?subscribe-broadcast&subscribe-user", **signed_in("mary")):
         with capture_published() as published:
             await aclose_sockets(user="mary")
             await sync_to_async(close_sockets)(user="mary")
@@ -287,7 +287,7 @@ async def test_orders_are_not_among_what_tests_capture() -> None:
     assert published == []
 
 
-async def test_orders_are_heard_again_after_an_outage(settings: Any) -> None:
+async def test_close_commands_work_again_after_an_outage(settings: Any) -> None:
     """A server process that lost Redis, and its subscription with it, closes websockets as before when it is back."""
     with RedisServer() as server:
         settings.WS4REDIS_CONNECTION = {"url": server.url}
@@ -302,7 +302,7 @@ async def test_orders_are_heard_again_after_an_outage(settings: Any) -> None:
         await closed_with(socket, 4401)
 
 
-# --- nobody else gives or reads orders --------------------------------------------------------------------------------
+# --- nobody else sends or reads close commands ------------------------------------------------------------------------
 
 
 class NamesAnything(RedisSubscriber):
@@ -318,7 +318,7 @@ class NamesAnything(RedisSubscriber):
     def publish_message(self, message: Any, expire: Any = None) -> None:
         """Let the message itself say where it goes."""
         key, _, text = message.partition(b" ")
-        if key == b"to-orders":
+        if key == b"to-close-commands":
             self._publishers = {close_commands_key(None)}
         super().publish_message(text, expire)
 
@@ -327,7 +327,7 @@ class NamesAnything(RedisSubscriber):
 async def test_subscriber_that_names_the_key_of_close_commands_is_refused(
     settings: Any, caplog: pytest.LogCaptureFixture, verb: str
 ) -> None:
-    """Whoever would read or give orders is refused, and the log says why; other names are the site's to choose."""
+    """A subscriber that would read or send close commands is refused, and the log says why; other names are free."""
     settings.WS4REDIS_SUBSCRIBER = f"{__name__}.NamesAnything"
     async with connected(f"/ws/own:key?{verb}"):
         pass
@@ -341,27 +341,27 @@ async def test_subscriber_that_names_the_key_of_close_commands_is_refused(
 
 
 async def test_close_command_of_a_client_is_ignored(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Even where a site's code publishes what a client sent to the key of orders, nothing closes; it is counted."""
+    """Where a site publishes what a client sent to the key of close commands, nothing closes; it is counted."""
     settings.WS4REDIS_SUBSCRIBER = f"{__name__}.NamesAnything"
     before = counts["close_commands_refused"]
     unsigned = Signer(key="guessed", salt="ws4channels.closing").sign_object({"facility": "f"})
-    async with witness(), connected("/ws/f?publish-broadcast") as client:
-        await client.send_to(f"to-orders {unsigned}")
-        await eventually(lambda: counts["close_commands_refused"] == before + 1, "the order is counted")
+    async with stays_open(), connected("/ws/f?publish-broadcast") as client:
+        await client.send_to(f"to-close-commands {unsigned}")
+        await eventually(lambda: counts["close_commands_refused"] == before + 1, "the close command is counted")
     assert caplog.messages == ["Ignored a close command that was not signed with this site's SECRET_KEY."]
 
 
 @pytest.mark.usefixtures("backend")
 async def test_publishing_to_the_key_reaches_no_client() -> None:
-    """A message at the key of orders is an order or nothing; no client is subscribed to it."""
+    """A message at the key of close commands is a close command or nothing; no client is subscribed to it."""
     before = counts["close_commands_refused"]
-    async with witness() as socket:
+    async with stays_open() as socket:
         await publishing.apublish(Publication((close_commands_key(None),), b"hello", 60))
         await eventually(lambda: counts["close_commands_refused"] == before + 1, "it is counted")
         assert await socket.receive_nothing(timeout=QUIET)
 
 
-@pytest.mark.parametrize("facility", ["ws4channels:close", ":ws4channels:close", "orders"])
+@pytest.mark.parametrize("facility", ["ws4channels:close", ":ws4channels:close", "close_commands"])
 async def test_facility_with_the_name_of_the_key_is_an_ordinary_one(facility: str) -> None:
     """Clients and publishers may call facilities what they like."""
     before = counts["close_commands_refused"]
@@ -373,6 +373,6 @@ async def test_facility_with_the_name_of_the_key_is_an_ordinary_one(facility: st
     assert counts["close_commands_refused"] == before
 
 
-def test_final_order_is_only_for_sessions_that_end() -> None:
-    """What `close_sockets` orders ends nobody's session."""
+def test_only_sessions_that_end_have_a_final_close_command() -> None:
+    """`close_sockets` ends nobody's session."""
     assert build_close_command("mary", "key", None, 4401) == replace(MARY, session=session_mark("key"), is_final=False)

@@ -26,7 +26,6 @@ from ws4channels import settings as ws4channels_settings
 from ws4channels.audience import close_commands_key, group_name, group_of
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
-from ws4channels.delivery import outbox as outbox_module
 from ws4channels.delivery.outbox import Outbox
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.publisher import RedisPublisher
@@ -893,11 +892,9 @@ async def test_slow_reader_delays_nobody_and_is_closed(
     await asyncio.gather(*(reader.leave() for reader in readers))
 
 
-async def test_slow_reader_that_cannot_even_be_closed_is_given_up(
-    settings: Any, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis
-) -> None:
+async def test_slow_reader_that_cannot_even_be_closed_is_given_up(settings: Any, redis_client: redis.Redis) -> None:
     """Where the server's send waits for the client for ever, the consumer ends by itself and leaves its groups."""
-    monkeypatch.setattr(outbox_module, "CLOSE_TIMEOUT", 0.1)
+    settings.WS4CHANNELS_CLOSE_TIMEOUT = 0.1
     settings.WS4CHANNELS_OUTBOX_MESSAGES = 10
     stalled = await Socket("/ws/f?subscribe-broadcast", Stalling("websocket.send", "websocket.close")).open()
     await broadcast("f", *map(str, range(20)))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
 from django.core.exceptions import DisallowedHost
+from django.core.handlers.asgi import ASGIRequest
 from django.template import engines
 from django.test import RequestFactory, override_settings
 from hypothesis import given
@@ -37,6 +39,38 @@ def test_proxy_that_terminates_tls_is_believed_as_django_believes_it(settings: A
     settings.USE_X_FORWARDED_HOST = True
     headers = {"x-forwarded-proto": "https", "x-forwarded-host": "localhost"}
     assert default(RequestFactory().get("/", headers=headers))["WEBSOCKET_URI"] == "wss://localhost/ws/"
+
+
+@pytest.mark.parametrize(
+    ("script_name", "forced", "uri"),
+    [
+        ("", None, "ws://testserver/ws/"),
+        ("/app", None, "ws://testserver/app/ws/"),
+        ("/app/", None, "ws://testserver/app/ws/"),
+        ("/", None, "ws://testserver/ws/"),
+        ("", "/forced", "ws://testserver/forced/ws/"),
+        ("/app", "/forced/", "ws://testserver/forced/ws/"),
+        ("/my app", None, "ws://testserver/my%20app/ws/"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_websocket_uri_is_below_the_script_name(
+    settings: Any, kind: str, script_name: str, forced: str | None, uri: str
+) -> None:
+    """Where the site is mounted below a path, or is told to be, its websockets are there as well."""
+    settings.FORCE_SCRIPT_NAME = forced
+    if kind == "wsgi":
+        request: Any = RequestFactory(SCRIPT_NAME=script_name).get("/page")
+    else:
+        scope = {"type": "http", "method": "GET", "path": f"{script_name}/page", "root_path": script_name}
+        request = ASGIRequest({**scope, "headers": [(b"host", b"testserver")], "query_string": b""}, BytesIO())
+    assert default(request)["WEBSOCKET_URI"] == uri
+
+
+def test_websockets_may_be_on_another_host(settings: Any) -> None:
+    """WS4CHANNELS_WEBSOCKET_URI is given as it is, whatever the page's host and script name."""
+    settings.WS4CHANNELS_WEBSOCKET_URI = "wss://ws.example.com/live/"
+    assert default(RequestFactory(SCRIPT_NAME="/app").get("/"))["WEBSOCKET_URI"] == "wss://ws.example.com/live/"
 
 
 def test_foreign_host_is_refused() -> None:

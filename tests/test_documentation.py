@@ -206,20 +206,18 @@ async def test_page_of_rules_shows_a_rule_that_rules(
 async def test_page_of_rules_shows_tokens_that_name_users(
     run_page: Callable[[str], Page], settings: Any, mary: User
 ) -> None:
-    """A client with a token of the page's making is that user, and one with any other token is nobody."""
+    """A client with a token of the page's making is that user; any other token, or none, is refused with 4403."""
     page = run_page("docs/custom-subscribers.md")
-    settings.WS4REDIS_PROCESS_REQUEST = page.settings["WS4REDIS_PROCESS_REQUEST"]
+    for name in ("WS4REDIS_PROCESS_REQUEST", "WS4CHANNELS_CLOSE_CODE_ON_REFUSAL"):
+        setattr(settings, name, page.settings[name])
     assert check_settings() == []
     token = page.modules["tokens"].create_token(mary)  # type: ignore[attr-defined]
-    async with (
-        FacilityCommunicator("chat", "subscribe-user", f"token={token}") as known,
-        FacilityCommunicator("chat", "subscribe-user", f"token={token}x") as stranger,
-        FacilityCommunicator("chat", "subscribe-user") as anonymous,
-    ):
+    async with FacilityCommunicator("chat", "subscribe-user", f"token={token}") as known:
         await RedisPublisher(facility="chat", users=[mary]).apublish_message("hello")
         assert await known.receive_from(TIMEOUT) == "hello"
-        assert await stranger.receive_nothing(QUIET)
-        assert await anonymous.receive_nothing(QUIET)
+    for parameters in ([f"token={token}x"], []):
+        async with FacilityCommunicator("chat", "subscribe-user", *parameters) as stranger:
+            assert await stranger.receive_output(TIMEOUT) == {"type": "websocket.close", "code": 4403}
 
 
 async def test_page_of_rules_shows_tokens_in_subprotocols(
@@ -316,8 +314,8 @@ async def test_debugging_page_shows_what_redis_answers(
     group = f"asgi__group__{group_of('broadcast:news')}"
     assert answers["GET broadcast:news"] == b"hello"
     assert 0 < answers["TTL broadcast:news"] <= 30
-    orders = f"asgi__group__{group_of(close_commands_key(None))}"
-    assert set(answers["PUBSUB CHANNELS asgi__group__ws4channels.*"]) == {group.encode(), orders.encode()}
+    close_commands = f"asgi__group__{group_of(close_commands_key(None))}"
+    assert set(answers["PUBSUB CHANNELS asgi__group__ws4channels.*"]) == {group.encode(), close_commands.encode()}
     assert answers[f"PUBSUB NUMSUB {group}"] == [group.encode(), 1]
     assert answers["CLIENT LIST TYPE pubsub"].count(b"\n") == 1
     assert f"name={CLIENT_NAME} ".encode() in answers["CLIENT LIST"]
@@ -433,6 +431,24 @@ def test_make_targets_exist(page: Path) -> None:
     targets = set(re.findall(r"^([\w-]+):", text_of("Makefile"), re.M))
     mentioned = set(re.findall(r"(?:`|\$ )make ([a-z][\w-]*)", page.read_text("utf-8")))
     assert mentioned <= targets
+
+
+def make(*arguments: str) -> str:
+    """Return what make prints."""
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_make_lists_its_targets() -> None:
+    """`make` alone prints a line for each target."""
+    [phony] = re.findall(r"^\.PHONY: (.+)$", text_of("Makefile"), re.M)
+    assert re.findall(r"^make (\S+) +\S", make(), re.M) == phony.split()
+
+
+def test_lower_limit_of_coverage_is_for_all_tests() -> None:
+    """CI measures coverage; `make test-python`, which may run some tests only, does not."""
+    assert "make test-js coverage" in text_of(".ci/run")
+    assert " --cov " in make("-n", "coverage")
+    assert " --cov " not in make("-n", "test-python", "PYTEST_ARGS=-k hub")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name if page.parent != ROOT / "benchmarks" else "bench")

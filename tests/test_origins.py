@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from channels.routing import URLRouter
+from django.urls import re_path
 
 from tests.sockets import Socket
 from tests.waiting import TIMEOUT
+from ws4channels.checks import check_settings
 from ws4channels.counters import counts
-from ws4channels.origins import OriginCheck, is_origin_allowed
+from ws4channels.origins import OriginCheck, is_origin_allowed, problem_with
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,22 @@ from ws4channels.origins import OriginCheck, is_origin_allowed
         ("app://desktop", "app://desktop"),
         ("chrome-extension://abcdef", "chrome-extension://abcdef"),
         ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
+        ("http://app.example.com:3000", "app.example.com:3000"),
+        ("https://APP.example.com:3000", "app.example.COM:3000"),
+        ("https://example.com", "example.com:443"),
+        ("http://[::1]:3000", "[::1]:3000"),
+        ("http://app.example.com:3000", "*.example.com:3000"),
+        ("https://example.com", "https://example.com/"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("ionic://localhost", "ionic://localhost"),
+        ("tauri://localhost", "localhost"),
+        ("app://.", "app://."),
+        ("null", "null"),
+        ("null", "NULL"),
+        ("file://", "file://"),
+        ("file://", "file:///"),
+        ("FILE:///", "file://"),
+        ("app://", "app://"),
     ],
 )
 def test_origin_matches(origin: str, pattern: str) -> None:
@@ -69,7 +88,21 @@ def test_origin_matches(origin: str, pattern: str) -> None:
         ("https://example.com", "https://[bad"),
         ("https://example.com", "https://example.com:port"),
         ("null", "example.com"),
-        ("null", "null"),
+        ("null", "file://"),
+        ("null", "null://"),
+        ("null://", "null"),
+        ("http://null", "https://null"),
+        ("file://", "null"),
+        ("file://", "app://"),
+        ("file://evil.com", "file://"),
+        ("https://evil.com", "https://"),
+        ("http://app.example.com:3001", "app.example.com:3000"),
+        ("http://app.example.com", "app.example.com:3000"),
+        ("http://example.com", "example.com:443"),
+        ("https://example.com", "https://example.com/app"),
+        ("https://example.com", "example.com?x"),
+        ("https://example.com", "user@example.com"),
+        ("https://app.example.com", "https://*example.com"),
         ("", "example.com"),
         ("", ""),
         ("example.com", "example.com"),
@@ -92,6 +125,63 @@ def test_origin_does_not_match(origin: str, pattern: str) -> None:
 def test_without_patterns_nothing_matches() -> None:
     """No pattern allows nobody."""
     assert not is_origin_allowed("https://example.com", [])
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *(
+            "*",
+            "null",
+            "file://",
+            "file:///",
+            "app://",
+            "capacitor://localhost",
+            "chrome-extension://abcdef",
+            "app://.",
+        ),
+        *("https://example.com", "https://example.com/", "HTTPS://Example.com:8443", "https://*.example.com"),
+        *("example.com", ".example.com", "*.example.com", "app.example.com:3000", "localhost", "127.0.0.1:8000"),
+        *("[::1]", "http://[::1]:3000", "https://xn--bcher-kva.example", "under_score.example"),
+    ],
+)
+def test_pattern_that_can_match_has_no_problem(pattern: str) -> None:
+    """Nothing is said of patterns that match some origin."""
+    assert problem_with(pattern) is None
+
+
+LIKE_THESE = "it must be like 'https://app.example.com', 'https://*.example.com', 'app.example.com:3000' or 'file://'"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "problem"),
+    [
+        *((pattern, LIKE_THESE) for pattern in ("", " ", "https://", "http:///", "://example.com", "//example.com")),
+        *((pattern, LIKE_THESE) for pattern in ("https:/example.com", "https:example.com", " https://example.com")),
+        *((pattern, LIKE_THESE) for pattern in ("https://*", "http://localhost:*", "*:3000", "https://app.*.com")),
+        *((pattern, LIKE_THESE) for pattern in ("https://example.com/app", "example.com/app", "https://a@example.com")),
+        *(
+            (pattern, LIKE_THESE)
+            for pattern in ("https://[::1", "https://example.com:port", "https://a.com,https://b.com")
+        ),
+        ("https://example.com:99999", "a port is at most 65535"),
+        ("https://bücher.example", "browsers send such a host in its ASCII form, which begins with 'xn--'"),
+    ],
+)
+def test_pattern_that_cannot_match_says_why(pattern: str, problem: str) -> None:
+    """What is listed and matches nothing is named, with what to write instead."""
+    assert problem_with(pattern) == problem
+    assert not is_origin_allowed(pattern, [pattern])
+
+
+def test_check_names_what_no_origin_can_match(settings: Any) -> None:
+    """`manage.py check` says which entry of WS4CHANNELS_ALLOWED_ORIGINS is of no use, and why."""
+    settings.WS4CHANNELS_ALLOWED_ORIGINS = ["file://", "null", "http://localhost:*", "app.example.com:3000"]
+    [message] = check_settings()
+    assert (message.id, message.hint) == ("ws4channels.E001", "List what browsers send as the header Origin.")
+    assert message.msg == (
+        f"WS4CHANNELS_ALLOWED_ORIGINS lists 'http://localhost:*', which no origin can match: {LIKE_THESE}."
+    )
 
 
 # --- the middleware ---------------------------------------------------------------------------------------------------
@@ -145,7 +235,6 @@ async def test_default_port_in_the_host_header_is_no_other_host(settings: Any, o
     ("origin", "host"),
     [
         ("http://evil.com", "testserver"),
-        ("http://testserver:9000", "testserver:8000"),
         ("http://testserver.evil.com", "testserver"),
         ("http://sub.testserver", "testserver"),
         ("null", "testserver"),
@@ -186,6 +275,26 @@ async def test_star_in_allowed_hosts_does_not_open_the_check(settings: Any) -> N
     assert await is_let_in("https://anything.example", host="anything.example")
 
 
+@pytest.mark.parametrize("allowed_hosts", [["*"], ["testserver", "[::1]"]])
+async def test_other_ports_of_the_own_host_are_let_in(settings: Any, allowed_hosts: list[str]) -> None:
+    """A page of the same host and another port, as a front end's server has, is let in; however the host is allowed."""
+    settings.ALLOWED_HOSTS = allowed_hosts
+    assert await is_let_in("http://testserver:5173", "testserver:8000")
+    assert await is_let_in("http://testserver:5173", "testserver")
+    assert await is_let_in("http://[::1]:5173", "[::1]:8000")
+    assert not await is_let_in("http://evil.com:8000", "testserver:8000")
+
+
+async def test_apps_and_files_are_let_in_where_they_are_listed(settings: Any) -> None:
+    """What WS4CHANNELS_ALLOWED_ORIGINS lists is let in, exactly: apps, files and opaque origins as well."""
+    listed = ["capacitor://localhost", "ionic://localhost", "file://", "null", "app.example.com:3000"]
+    settings.WS4CHANNELS_ALLOWED_ORIGINS = listed
+    for origin in (*listed[:4], "http://app.example.com:3000", "https://app.example.com:3000"):
+        assert await is_let_in(origin)
+    for origin in ("http://app.example.com", "http://app.example.com:3001", "content://", "capacitor://evil"):
+        assert not await is_let_in(origin)
+
+
 @pytest.mark.parametrize("setting", ["CSRF_TRUSTED_ORIGINS", "WS4CHANNELS_ALLOWED_ORIGINS"])
 async def test_trusted_origins_are_let_in(settings: Any, setting: str) -> None:
     """Origins that the site trusts with forms, or names for websockets, are let in; a wildcard means subdomains."""
@@ -211,6 +320,8 @@ async def test_local_hosts_are_allowed_while_debugging(settings: Any, debug: boo
     for origin in ("http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000", "http://site.localhost"):
         assert await is_let_in(origin, host="localhost:8000") is is_allowed
     assert not await is_let_in("http://evil.com", host="localhost:8000")
+    settings.ALLOWED_HOSTS = ["*"]
+    assert await is_let_in("http://localhost:3000", host="127.0.0.1:8000") is is_allowed
 
 
 async def test_host_behind_a_proxy_is_that_of_the_browser(settings: Any) -> None:
@@ -251,6 +362,31 @@ REFUSALS = [
         "'testserver' nor in ALLOWED_HOSTS, CSRF_TRUSTED_ORIGINS or WS4CHANNELS_ALLOWED_ORIGINS.",
     ),
 ]
+
+
+async def test_refusal_says_what_a_star_in_allowed_hosts_means(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Who has allowed all hosts is not told that a host is missing there."""
+    settings.ALLOWED_HOSTS = ["*"]
+    assert not await is_let_in("https://evil.com")
+    assert caplog.messages == [
+        "Refused a websocket to /ws/f from origin 'https://evil.com': it is neither the request's own host "
+        "'testserver' nor in ALLOWED_HOSTS (whose '*' does not count here), CSRF_TRUSTED_ORIGINS or "
+        "WS4CHANNELS_ALLOWED_ORIGINS."
+    ]
+    caplog.clear()
+    assert not await is_let_in("https://evil.com", host="bad host")
+    assert caplog.messages == [
+        "Refused a websocket to /ws/f from origin 'https://evil.com': the request's Host header is no valid host name."
+    ]
+
+
+@pytest.mark.parametrize("path", ["/app/ws/f", "/ws/f"])
+async def test_router_behind_the_check_knows_the_path_with_and_without_the_script_name(path: str) -> None:
+    """Channels' URLRouter finds the route, whether a proxy passes the script name on or not."""
+    application = OriginCheck(URLRouter([re_path("^ws/", welcoming)]))
+    socket = Socket("/", application, root_path="/app")
+    socket.scope["path"] = path
+    assert not await socket.is_refused()
 
 
 @pytest.mark.parametrize(("origin", "host", "text"), REFUSALS, ids=["foreign", "null", "host", "forged"])

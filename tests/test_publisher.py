@@ -29,7 +29,6 @@ from ws4channels.audience import group_name, group_of
 from ws4channels.exceptions import AudienceTypeError, AudienceValueError, MessageTypeError, MessageValueError
 from ws4channels.publisher import RedisPublisher
 from ws4channels.redis_store import SELF, RedisMessage
-from ws4channels.transports import publishing_loop
 from ws4channels.transports.messages import build_event
 
 RedisConnectionError = redis.exceptions.ConnectionError
@@ -730,17 +729,6 @@ async def test_layer_that_cannot_be_reached_is_a_connection_error(settings: Any,
         publisher = RedisPublisher(**NEWS)
         with pytest.raises(RedisConnectionError):
             await publish_by(way, publisher)
-
-
-@pytest.mark.parametrize("way", ["sync", "async"])
-async def test_silent_layer_is_a_connection_error(settings: Any, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
-    """A layer without a timeout of its own does not hold a publisher up for ever."""
-    monkeypatch.setattr(publishing_loop, "CALL_TIMEOUT", 0.3)
-    with silent_server() as server:
-        settings.CHANNEL_LAYERS = layers.one_layer(layers.CORE, hosts=[{"address": server.url, "socket_timeout": None}])
-        publisher = RedisPublisher(**NEWS)
-        with pytest.raises(RedisConnectionError):
-            await asyncio.wait_for(publish_by(way, publisher), TIMEOUT / 3)
 
 
 async def test_restarted_redis_is_used_again_at_once() -> None:

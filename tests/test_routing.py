@@ -16,8 +16,10 @@ from django.urls import path, re_path
 
 from tests.sockets import Socket, broadcast, connected
 from tests.waiting import TIMEOUT
+from ws4channels.asgi import get_asgi_application
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
+from ws4channels.origins import OriginCheck
 from ws4channels.publisher import RedisPublisher
 from ws4channels.routing import UpgradeRequired, WebsocketUrls, get_websocket_urlpatterns, websocket_urlpatterns
 from ws4channels.testing import FacilityCommunicator
@@ -153,6 +155,29 @@ async def test_websocket_elsewhere_is_refused_and_logged(url: str, caplog: pytes
     await socket.wait(timeout=TIMEOUT)
     assert caplog.messages == [f"Refused a websocket to {url}: WEBSOCKET_URL is '/ws/'."]
     assert counts["refused"] == before + 1
+
+
+@pytest.mark.parametrize("root_path", ["", "/app"])
+@pytest.mark.parametrize("path", ["/ws/f", "/app/ws/f"])
+async def test_script_name_may_be_forced_and_passed_on_or_not(
+    settings: Any, redis_client: redis.Redis, root_path: str, path: str
+) -> None:
+    """With FORCE_SCRIPT_NAME websockets are found and named, whatever the server and the proxy do with the path."""
+    settings.FORCE_SCRIPT_NAME = "/app"
+    redis_client.set("broadcast:f", "kept")
+    applications = [get_asgi_application(), OriginCheck(URLRouter(websocket_urlpatterns))]
+    if path.startswith(root_path):
+        # Else Channels' router refuses what it is given.
+        applications.append(URLRouter(get_websocket_urlpatterns()))
+    for application in applications:
+        socket = Socket("/?subscribe-broadcast", application, root_path=root_path)
+        socket.scope["path"] = path
+        await socket.open()
+        assert await socket.next() == "kept"
+        await socket.leave()
+    plain = HttpCommunicator(UpgradeRequired(page), "GET", path)
+    plain.scope["root_path"] = root_path
+    assert (await plain.get_response(timeout=TIMEOUT))["status"] == 400
 
 
 async def test_root_path_is_taken_away_first(redis_client: redis.Redis) -> None:

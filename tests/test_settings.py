@@ -22,6 +22,14 @@ REFUSED: dict[str, list[Any]] = {
     "WS4REDIS_ALLOWED_CHANNELS": ["undotted", "", 5, ["subscribe-broadcast"]],
     "WS4REDIS_PROCESS_REQUEST": ["undotted", "", 5],
     "WS4REDIS_SUBSCRIBER": ["undotted", None, 5, dict],
+    "WS4CHANNELS_WEBSOCKET_URI": [
+        "",
+        "/ws/",
+        "ws.example.com",
+        "https://ws.example.com/",
+        "wss://ws.example.com",
+        "wss:///",
+    ],
     "WS4CHANNELS_CHANNEL_LAYER": [None, 5],
     "WS4CHANNELS_HEARTBEAT_INTERVAL": [0, -1, "4", None, True],
     "WS4CHANNELS_PROBE_INTERVAL": [0, -1, "4", None, True],
@@ -32,6 +40,7 @@ REFUSED: dict[str, list[Any]] = {
     "WS4CHANNELS_MAX_SOCKETS_PER_ADDRESS": [0, -1, 1.5, "1", True],
     "WS4CHANNELS_CLOSE_ON_SIGN_OUT": [None, 1, "yes"],
     "WS4CHANNELS_OUTBOX_MESSAGES": [0, -1, 1.5, "1", None, True],
+    "WS4CHANNELS_CLOSE_TIMEOUT": [0, -1, "1", None, True],
     "WS4CHANNELS_OUTBOX_BYTES": [0, -1, 1.5, "1", None, True],
     "WS4CHANNELS_HANDSHAKE_THREADS": [0, -1, 1.5, "1", None, True],
     "WS4CHANNELS_SHUTDOWN_SPREAD": [-0.1, "2", None, True],
@@ -43,6 +52,8 @@ REFUSED: dict[str, list[Any]] = {
 }
 ACCEPTED: list[tuple[str, Any]] = [
     ("WEBSOCKET_URL", "/stream"),
+    ("WS4CHANNELS_WEBSOCKET_URI", "wss://ws.example.com/ws/"),
+    ("WS4CHANNELS_WEBSOCKET_URI", "ws://localhost:8001/"),
     ("WS4REDIS_CONNECTION", {}),
     ("WS4REDIS_PREFIX", None),
     ("WS4REDIS_PREFIX", ""),

@@ -1,4 +1,4 @@
-"""Tests of the soak's books: an accountant who overlooks what is missing is worth nothing."""
+"""Tests of `tests.soak`: each kind of fault that a soak is to find is found."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.soak.audit import Balance, balance_of
+from tests.soak.audit import Outcome, audit_of
 from tests.soak.ledger import RESTART, Ledger, Outage, Publication, Session, read, write
 from tests.soak.memory import MEGABYTE, WARM_UP, fit, trend_of
 from tests.soak.plan import parse
@@ -17,7 +17,7 @@ OPENED = 10.0
 
 @pytest.fixture
 def ledger() -> Ledger:
-    """Books in which ten messages were published, one a second from 11 on."""
+    """A ledger in which ten messages were published, one a second from 11 on."""
     ledger = Ledger(margin=1)
     ledger.publications += [Publication(KEY, "sync", number, 10.0 + number, 10.1 + number) for number in range(1, 11)]
     return ledger
@@ -33,9 +33,9 @@ def listener(ledger: Ledger, numbers: list[int], **fields: object) -> Session:
     return session
 
 
-def the_complaint(balance: Balance) -> str:
+def the_complaint(outcome: Outcome) -> str:
     """Return the only complaint."""
-    (complaint,) = balance.complaints
+    (complaint,) = outcome.complaints
     return complaint
 
 
@@ -44,21 +44,21 @@ def without(*numbers: int) -> list[int]:
     return [number for number in range(1, 11) if number not in numbers]
 
 
-def test_books_balance_when_everything_arrived(ledger):
-    """Who received all has nothing to complain of."""
+def test_histories_balance_when_everything_arrived(ledger):
+    """A socket that received everything gives no complaint."""
     listener(ledger, without())
-    balance = balance_of(ledger)
-    assert balance.complaints == []
-    assert balance.counts["owed"] == balance.counts["delivered"] == 10
-    assert balance.slowest == pytest.approx(0.2)
+    outcome = audit_of(ledger)
+    assert outcome.complaints == []
+    assert outcome.counts["owed"] == outcome.counts["delivered"] == 10
+    assert outcome.slowest == pytest.approx(0.2)
 
 
 def test_missing_message_is_found(ledger):
     """One of ten is missing, and nothing excuses it."""
     listener(ledger, without(5))
-    balance = balance_of(ledger)
-    assert "never received Publication(key='news', publisher='sync', number=5" in the_complaint(balance)
-    assert balance.lost == {"no excuse": 1}
+    outcome = audit_of(ledger)
+    assert "never received Publication(key='news', publisher='sync', number=5" in the_complaint(outcome)
+    assert outcome.lost == {"no excuse": 1}
 
 
 def test_message_that_came_twice_is_found(ledger):
@@ -66,36 +66,36 @@ def test_message_that_came_twice_is_found(ledger):
     session = listener(ledger, without())
     session.arrivals.append((25.0, (KEY, "sync", 10)))
     ledger.outages.append(Outage("cut", 19.0, 26.0))
-    assert "received ('news', 'sync', 10) twice" in the_complaint(balance_of(ledger))
+    assert "received ('news', 'sync', 10) twice" in the_complaint(audit_of(ledger))
 
 
 def test_wrong_order_is_found(ledger):
     """Two neighbours that changed places are found."""
     listener(ledger, [1, 2, 4, 3, 5, 6, 7, 8, 9, 10])
-    assert "received ('news', 'sync', 3) after 4" in the_complaint(balance_of(ledger))
+    assert "received ('news', 'sync', 3) after 4" in the_complaint(audit_of(ledger))
 
 
 def test_message_that_nobody_published_is_found(ledger):
     """What belongs to another key is found as well."""
     session = listener(ledger, without())
     session.arrivals.append((25.0, ("secrets", "sync", 1)))
-    assert "which nobody published here" in the_complaint(balance_of(ledger))
+    assert "which nobody published here" in the_complaint(audit_of(ledger))
 
 
 def test_outage_excuses_what_was_published_meanwhile(ledger):
     """What was published in the outage may be lost, what was published after it may not."""
     ledger.outages.append(Outage("cut", 14.5, 16.5))
     listener(ledger, without(5, 8))
-    balance = balance_of(ledger)
-    assert "number=8" in the_complaint(balance)
-    assert balance.lost == {"cut": 1, "no excuse": 1}
+    outcome = audit_of(ledger)
+    assert "number=8" in the_complaint(outcome)
+    assert outcome.lost == {"cut": 1, "no excuse": 1}
 
 
 def test_outage_that_loses_nothing_excuses_nothing(ledger):
     """While Redis only stands still, messages wait."""
     ledger.outages.append(Outage("suspended", 14.5, 16.5, loses_messages=False))
     listener(ledger, without(5))
-    assert "number=5" in the_complaint(balance_of(ledger))
+    assert "number=5" in the_complaint(audit_of(ledger))
 
 
 def test_newest_message_is_owed_after_an_outage(ledger):
@@ -103,11 +103,9 @@ def test_newest_message_is_owed_after_an_outage(ledger):
     del ledger.publications[6:]
     ledger.outages.append(Outage("cut", 14.5, 18.0))
     listener(ledger, [1, 2, 3, 4])
-    assert "number=6, began=16.0, ended=16.1, is_accepted=True), the newest at 18.00" in the_complaint(
-        balance_of(ledger)
-    )
+    assert "number=6, began=16.0, ended=16.1, is_accepted=True), the newest at 18.00" in the_complaint(audit_of(ledger))
     ledger.sessions[0].arrivals.append((17.5, (KEY, "sync", 6)))
-    assert balance_of(ledger).complaints == []
+    assert audit_of(ledger).complaints == []
 
 
 def test_newest_message_is_not_owed_by_a_redis_that_forgot_it(ledger):
@@ -115,24 +113,24 @@ def test_newest_message_is_not_owed_by_a_redis_that_forgot_it(ledger):
     del ledger.publications[6:]
     ledger.outages.append(Outage("killed", 14.5, 18.0, loses_kept_at=16.5))
     listener(ledger, [1, 2, 3, 4])
-    assert balance_of(ledger).complaints == []
+    assert audit_of(ledger).complaints == []
 
 
 def test_newest_message_is_owed_at_connect(ledger):
     """Who connects is sent what is kept, or something newer."""
     listener(ledger, [], opened=25.0, began=24.9)
-    assert "the newest at 24.90" in the_complaint(balance_of(ledger))
+    assert "the newest at 24.90" in the_complaint(audit_of(ledger))
     listener(ledger, [10], opened=25.0, began=24.9)
-    balance = balance_of(ledger)
-    assert len(balance.complaints) == 1
-    assert balance.counts["kept, sent at connect"] == 1
+    outcome = audit_of(ledger)
+    assert len(outcome.complaints) == 1
+    assert outcome.counts["kept, sent at connect"] == 1
 
 
 def test_gap_after_the_kept_message_is_found(ledger):
     """From the kept message on, nothing is missing, even if the handshake took its time."""
     listener(ledger, [3, *range(6, 11)], began=13.5, opened=15.5)
-    assert "number=4" in balance_of(ledger).complaints[0]
-    assert "number=5" in balance_of(ledger).complaints[1]
+    assert "number=4" in audit_of(ledger).complaints[0]
+    assert "number=5" in audit_of(ledger).complaints[1]
 
 
 @pytest.mark.parametrize(("code", "kind"), [(1012, "cut"), (1013, RESTART), (1011, "cut"), (1011, RESTART)])
@@ -140,57 +138,57 @@ def test_socket_closed_without_a_reason_is_found(ledger, code, kind):
     """Outages close no sockets of listeners, and a restart closes them with a code that says so."""
     ledger.outages.append(Outage(kind, 19.5, 21.0, loses_messages=False))
     listener(ledger, without(), close_code=code, closed=20.5)
-    assert f"closed by the server with {code}" in the_complaint(balance_of(ledger))
+    assert f"closed by the server with {code}" in the_complaint(audit_of(ledger))
 
 
 def test_restart_closes_sockets(ledger):
     """What was published as the socket was closed may be lost, what was published before that may not."""
     ledger.outages.append(Outage(RESTART, 19.0, 25.0, loses_messages=False))
     listener(ledger, without(10), close_code=1012, closed=20.5)
-    assert balance_of(ledger).complaints == []
+    assert audit_of(ledger).complaints == []
     listener(ledger, without(7), close_code=1012, closed=20.5)
-    assert "number=7" in the_complaint(balance_of(ledger))
+    assert "number=7" in the_complaint(audit_of(ledger))
 
 
 def test_client_that_stalls_loses_the_rest(ledger):
     """What a stalled client did receive is whole; what came after that is lost with its socket."""
     listener(ledger, [1, 2, 3], close_code=4008, closed=22.0, reads=False)
-    assert balance_of(ledger).complaints == []
+    assert audit_of(ledger).complaints == []
     listener(ledger, [1, 3], close_code=4008, closed=22.0, reads=False)
-    assert "number=2" in the_complaint(balance_of(ledger))
+    assert "number=2" in the_complaint(audit_of(ledger))
 
 
 def test_redis_that_is_away_turns_clients_away(ledger):
     """Who connects meanwhile is told so, and is owed nothing."""
     ledger.outages.append(Outage("killed", 14.5, 18.0))
     listener(ledger, [], began=15.0, opened=15.1, closed=15.2, close_code=1013, leaves=15.2)
-    balance = balance_of(ledger)
-    assert balance.complaints == []
-    assert balance.counts["owed"] == 0
+    outcome = audit_of(ledger)
+    assert outcome.complaints == []
+    assert outcome.counts["owed"] == 0
 
 
 def test_handshake_that_an_outage_holds_up_may_fill_the_outbox(ledger):
     """A socket that is closed as it opens held what came meanwhile; one that is closed later, or in peace, did not."""
     listener(ledger, [], began=15.0, opened=18.0, closed=18.1, close_code=4008, leaves=18.1)
-    assert "closed by the server with 4008" in the_complaint(balance_of(ledger))
+    assert "closed by the server with 4008" in the_complaint(audit_of(ledger))
     ledger.outages.append(Outage("stopped", 14.5, 17.0, loses_messages=False))
-    assert balance_of(ledger).complaints == []
+    assert audit_of(ledger).complaints == []
     listener(ledger, without(), began=15.0, opened=18.0, closed=24.0, close_code=4008)
-    assert "closed by the server with 4008" in the_complaint(balance_of(ledger))
+    assert "closed by the server with 4008" in the_complaint(audit_of(ledger))
 
 
 def test_failure_without_an_outage_is_found(ledger):
     """A publisher is told of errors only while something is broken."""
     ledger.publications.append(replace(ledger.publications[0], publisher="async", is_accepted=False))
-    assert "failed, and nothing was broken" in the_complaint(balance_of(ledger))
+    assert "failed, and nothing was broken" in the_complaint(audit_of(ledger))
     ledger.outages.append(Outage("killed", 10.0, 12.0))
-    assert balance_of(ledger).complaints == []
+    assert audit_of(ledger).complaints == []
 
 
 def test_refusal_without_an_outage_is_found(ledger):
     """Nobody is refused while all is well."""
     ledger.refusals.append((15.0, "HTTP 502"))
-    assert "HTTP 502" in the_complaint(balance_of(ledger))
+    assert "HTTP 502" in the_complaint(audit_of(ledger))
 
 
 def test_messages_are_read_as_they_were_written():

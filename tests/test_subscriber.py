@@ -210,7 +210,7 @@ async def test_full_copy_with_a_pubsub_of_its_own(use: Any, redis_client: redis.
 
 
 async def test_own_init_and_publish_message(use: Any, redis_client: redis.Redis) -> None:
-    """State of a subclass lives as long as its socket, and what it publishes instead is what others hear."""
+    """State of a subclass lives as long as its socket, and what it publishes instead is what others receive."""
     use(legacy_subscribers.OwnInit)
     async with connected("/ws/f?publish-broadcast&subscribe-broadcast") as socket:
         for count, text in enumerate(["one", "two"], start=1):
@@ -221,7 +221,7 @@ async def test_own_init_and_publish_message(use: Any, redis_client: redis.Redis)
 
 
 async def test_own_client_of_redis(use: Any, redis_client: redis.Redis) -> None:
-    """A subclass may put a redis-py client of its own in the place of `_connection`: it hears, publishes, and ends."""
+    """A subclass may use a redis-py client of its own as `_connection`: it receives, publishes, and ends."""
     use(legacy_subscribers.OwnConnection)
     redis_client.set("broadcast:f", "kept")
     async with connected("/ws/f?subscribe-broadcast&publish-broadcast&echo") as socket:
@@ -456,3 +456,11 @@ async def test_permission_denied_while_sending_kept_messages_refuses(use: Any) -
     """PermissionDenied refuses the client from whichever hook it comes, and nothing is left of it."""
     use(legacy_subscribers.DenyingToSend)
     assert await Socket("/ws/f?subscribe-broadcast").connect(TIMEOUT) == (False, 1000)
+
+
+def test_facility_of_a_handshake_is_what_was_agreed() -> None:
+    """The handshake asks once, after the site's hooks; subscribers are given the same answer."""
+    request = request_to("/ws/chat")
+    request.ws4channels_facility = facility_of(request)
+    request.path_info = "/ws/elsewhere"
+    assert facility_of(request) == "chat"

@@ -63,13 +63,17 @@ class WatchedPair:
         return {"sentinels": [(HOST, self.sentinel.port)], "master_name": MASTER, "socket_timeout": None}
 
     def wait_until_promoted(self) -> None:
-        """Return when the replica is the master, and the Sentinel says so."""
+        """Return when the replica is the master, and the Sentinel says so; from then on it is patient.
+
+        A Sentinel that gets no processor for half a second would take the new master for dead, and name none.
+        """
         wait_until(lambda: _role(self.replica) == "master", "the replica is promoted")
         with self.sentinel.client() as sentinel:
             wait_until(
                 lambda: sentinel.sentinel_masters()[MASTER]["port"] == self.replica.port,
                 "the Sentinel names the new master",
             )
+            sentinel.execute_command("SENTINEL SET", MASTER, "down-after-milliseconds", 60_000)
 
 
 @contextmanager

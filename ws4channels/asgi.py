@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter
@@ -27,9 +28,20 @@ def get_asgi_application() -> Any:
     pages = django_asgi.get_asgi_application()
     if not apps.is_installed("ws4channels"):
         raise ConfigurationError("INSTALLED_APPS has no 'ws4channels'; add it, and 'daphne' first, for runserver.")
+    _enable_loggers()
     return ProtocolTypeRouter(
         {
             "http": UpgradeRequired(pages),
             "websocket": OriginCheck(WebsocketUrls()),
         }
     )
+
+
+def _enable_loggers() -> None:
+    """Undo what ``LOGGING`` does to loggers that exist already, unless it says ``disable_existing_loggers: False``.
+
+    A site's asgi.py imports this module, and so all loggers of this package, before Django reads its settings.
+    """
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("ws4channels.") and isinstance(logger, logging.Logger):
+            logger.disabled = False

@@ -1,4 +1,4 @@
-"""Audience, name and facility → Redis key → channel-layer group. Pure, and injective at each step.
+"""Redis keys and channel-layer groups of audiences. Pure functions; different audiences have different keys and groups.
 
 A key reads ``[PREFIX:]broadcast:FACILITY`` or ``[PREFIX:]AUDIENCE:NAME:FACILITY`` with the audience one of
 ``user``, ``group`` and ``session``. It is byte-identical to the original's, except where the original's is
@@ -44,15 +44,28 @@ def encode_name(name: str) -> str:
 def build_key(prefix: str | None, audience: str, name: object, facility: str) -> str:
     """Return the Redis key of one audience of one facility.
 
-    `name` is the user's, group's or session's, formatted with ``str()``; ``broadcast`` has none. Raises
-    AudienceValueError for an unknown audience.
+    `name` is the user's, group's or session's, see `name_of`; ``broadcast`` has none. Raises AudienceValueError for an
+    unknown audience.
     """
     lead = f"{prefix}:" if prefix else ""
     if audience == BROADCAST:
         return f"{lead}{BROADCAST}:{facility}"
     if audience not in NAMED_AUDIENCES:
         raise AudienceValueError(f"audience is {audience!r}; it must be one of {', '.join(map(repr, AUDIENCES))}.")
-    return f"{lead}{audience}:{encode_name(str(name))}:{facility}"
+    return f"{lead}{audience}:{encode_name(name_of(audience, name))}:{facility}"
+
+
+def name_of(audience: str, member: object) -> str:
+    """Return the name of a user, group or session: of a user object its ``get_username()``, of a session its key.
+
+    Everything else is formatted with ``str()``. A user's ``str()`` may be any text; websockets know users by
+    ``get_username()``.
+    """
+    if audience == "user" and hasattr(member, "get_username"):
+        return str(member.get_username())
+    if audience == "session" and hasattr(member, "session_key"):
+        return member.session_key or ""
+    return str(member)
 
 
 def close_commands_key(prefix: str | None) -> str:
@@ -76,6 +89,8 @@ def group_name(audience: str, name: object = "", *, facility: str) -> str:
     """Return the channel-layer group in which a site's own consumers receive what is published to an audience.
 
     >>> await channel_layer.group_add(group_name("user", "mary", facility="chat"), self.channel_name)
+
+    `name` is a name, a user or a session.
 
     The consumer gets each message in its method ``ws4channels_message(self, event)``.
     """
@@ -109,7 +124,7 @@ def is_authenticated(request: Any) -> bool:
 
 def user_of(request: Any) -> list[str]:
     """Return the signed-in user's name in a list, or an empty list."""
-    return [str(request.user.get_username())] if is_authenticated(request) else []
+    return [name_of("user", request.user)] if is_authenticated(request) else []
 
 
 def groups_of(request: Any) -> list[str]:
@@ -129,7 +144,11 @@ _SELF_OF = {"users": user_of, "groups": groups_of, "sessions": session_of}
 
 
 def resolve_names(argument: str, value: Any, request: Any) -> list[str]:
-    """Return the names meant by an audience argument; each one once, in the order given."""
+    """Return the names meant by an audience argument; each one once, in the order given.
+
+    Members are names, users, sessions, or SELF for those of `request`. Anonymous users and sessions that are not stored
+    have no name.
+    """
     if value is False:
         return []
     if value is True:
@@ -153,8 +172,14 @@ def resolve_names(argument: str, value: Any, request: Any) -> list[str]:
 def _names_of_member(argument: str, member: Any, request: Any) -> list[str]:
     if member is SELF:
         return _SELF_OF[argument](request)
+    if argument == "users" and not getattr(member, "is_authenticated", True):
+        return []
+    if argument == "sessions" and getattr(member, "session_key", "") is None:
+        return []
     if member is None:
-        # What the original made of it, a key with the word "None", reached nobody or a user of that name.
+        # The original makes the key of a user named "None".
         warnings.warn(f"{argument} holds None, which addresses nobody.", RuntimeWarning, stacklevel=5)
         return []
-    return [member.decode("utf-8", "replace") if isinstance(member, bytes) else str(member)]
+    return [
+        member.decode("utf-8", "replace") if isinstance(member, bytes) else name_of(argument.removesuffix("s"), member)
+    ]

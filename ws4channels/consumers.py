@@ -19,18 +19,20 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
 from channels.utils import await_many_dispatch
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
 
 from ws4channels import settings
 from ws4channels.access import custom_subscribers, refusals
+from ws4channels.access.failures import answer_with_500
 from ws4channels.access.handshake import Agreement, negotiate
 from ws4channels.access.limits import MessageRate
+from ws4channels.audience import close_commands_key
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
 from ws4channels.delivery.hub import Hub, get_hub
 from ws4channels.delivery.open_sockets import OpenSocket
 from ws4channels.delivery.outbox import CLOSE_ERROR, CLOSE_RESTART, Outbox
 from ws4channels.delivery.servers import make_outbox, with_whole_path
+from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports.configured import get_transport
 from ws4channels.transports.messages import Delivery, Payload, to_payload
 
@@ -58,7 +60,6 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     _outbox: Outbox | None = None
     _rate: MessageRate | None = None
     _is_counted = False
-    _serves_on = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -98,17 +99,19 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _serve(self, sources: list[Callable[[], Awaitable[Any]]]) -> None:
         try:
-            if len(sources) > 1:
-                await await_many_dispatch(sources, self.dispatch)
-            receive = sources[0]
-            while True:
-                await self.dispatch(await receive())
+            await self._dispatch_all(sources)
         except asyncio.CancelledError:
-            if self._serves_on or self._outbox is None or not self._outbox.is_to_say_goodbye:
+            if self._outbox is None or not self._outbox.is_to_say_goodbye:
                 raise
-        # Daphne, told to end, cancels all at once; but the sockets are closed over some time. A second time counts.
-        self._serves_on = True
-        await self._serve(sources)
+        # Daphne cancels every task on SIGTERM. Ignore the first cancellation: the outbox closes within SHUTDOWN_SPREAD.
+        await self._dispatch_all(sources)
+
+    async def _dispatch_all(self, sources: list[Callable[[], Awaitable[Any]]]) -> None:
+        if len(sources) > 1:
+            await await_many_dispatch(sources, self.dispatch)
+        receive = sources[0]
+        while True:
+            await self.dispatch(await receive())
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Hand an event to its method.
@@ -128,23 +131,24 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def connect(self) -> None:
         """Negotiate, join, accept; then send the kept messages."""
-        self._hub = hub = get_hub(get_transport())
         try:
+            self._hub = hub = get_hub(get_transport())
             agreement = await self._agree(hub)
             outbox, kept = await self._join(hub, agreement)
-        except (PermissionDenied, SuspiciousOperation) as error:
-            await self._refuse(error)
         except UNREACHABLE as error:
             await self._turn_away_unserved(hub, error)
+        except Exception as error:
+            await self._refuse(error)
         else:
             self.agreement = agreement
             await self._accept_offered()
+            refusals.note_dropped(self.scope, agreement.dropped)
             self._begin(hub, agreement, outbox, kept)
 
     async def _agree(self, hub: Hub) -> Agreement:
         self._socket = socket = hub.sockets.enter(self._close_by_command, self.scope.get("client"))
         # Before the user is looked up, so that no close command is missed.
-        await hub.sockets.listen(hub.join)
+        await hub.handle(close_commands_key(settings.WS4REDIS_PREFIX), hub.sockets.carry_out)
         agreement, request = await negotiate(self.scope, hub.threads, self.load_user)
         self._negotiated = agreement
         hub.sockets.identify(socket, agreement)
@@ -193,11 +197,17 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         payload: Payload = text_data if text_data is not None else to_payload(raw)
         if not raw or payload == agreement.heartbeat:
             # As in the original: from then on nothing is this client's last message, so nothing is held back.
-            outbox.last_received = None
+            if outbox.own is not None:
+                outbox.own.forget_last()
             return
-        outbox.last_received = payload
+        if outbox.own is not None:
+            outbox.own.add(payload, custom_subscribers.count_own_copies(agreement))
         try:
             await custom_subscribers.publish(hub, agreement, raw)
+        except RedisRefusal as error:
+            refusals.note_refused_by_redis(error)
+            if not error.is_delivered:
+                await self.close(refusals.CLOSE_UNREACHABLE)
         except UNREACHABLE as error:
             refusals.note_unpublished(error)
             await self.close(refusals.CLOSE_UNREACHABLE)
@@ -227,6 +237,11 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._outbox.put_last(Delivery.closing(message))
 
     async def _refuse(self, error: Exception) -> None:
+        if not refusals.is_refusal(error):
+            refusals.note_failure(self.scope, error)
+            if not await answer_with_500(self.scope, self.base_send, error):
+                raise error
+            return
         refusals.note_refusal(self.scope, error)
         if settings.WS4CHANNELS_CLOSE_CODE_ON_REFUSAL:
             await self._accept_offered()

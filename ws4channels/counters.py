@@ -24,6 +24,7 @@ MEANINGS = {
     "closed_by_command": "Websockets closed by signing out or by close_sockets().",
     "close_commands_refused": "Close commands that were not signed with the site's SECRET_KEY.",
     "redis_failures": "Websockets closed because Redis or the channel layer did not answer.",
+    "messages_refused": "Messages of clients that Redis refused to keep or to send.",
     "gaps": "How often messages may have been lost on their way here.",
     "reconnects": "How often the connection that receives was replaced.",
     "resent": "Kept messages sent again after a gap.",

@@ -4,8 +4,11 @@
 names that sites import from the original; code that catches them keeps working.
 """
 
+from collections.abc import Sequence
+
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import BadHeaderError
+from redis.exceptions import ResponseError
 
 __all__ = [
     "AudienceTypeError",
@@ -55,6 +58,19 @@ class ClosingTypeError(Ws4ChannelsError, TypeError):
 
 class ClosingValueError(Ws4ChannelsError, ValueError):
     """A close code is none that a server may send."""
+
+
+class RedisRefusal(Ws4ChannelsError, ResponseError):
+    """Redis answered and refused: it is full or read-only, or its user has no right to a command or key.
+
+    `is_delivered` tells of a message that was to be published whether those who listen received it all the same.
+    """
+
+    def __init__(self, command: str, keys: Sequence[str], error: Exception, is_delivered: bool = False) -> None:
+        more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+        delivered = " The message was sent to those who listen, and is not kept." if is_delivered else ""
+        super().__init__(f"Redis refuses {command} {keys[0]!r}{more}: {error}.{delivered}")
+        self.is_delivered = is_delivered
 
 
 class TooManyKeys(Ws4ChannelsError, PermissionDenied):

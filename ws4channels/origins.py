@@ -7,16 +7,17 @@ site tells. Clients that are no browsers send none and are let in.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings as django_settings
 from django.core.exceptions import DisallowedHost
-from django.http.request import is_same_domain  # type: ignore[attr-defined]
+from django.http.request import is_same_domain, split_domain_port  # type: ignore[attr-defined]
 
 from ws4channels import settings
-from ws4channels.access.handshake import build_request
+from ws4channels.access.requests import build_request, with_actual_root_path
 from ws4channels.counters import counts
 from ws4channels.shown import on_one_line
 
@@ -25,39 +26,51 @@ __all__ = ["OriginCheck"]
 logger = logging.getLogger(__name__)
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_MAX_PORT = 65535
 _LOCAL_HOSTS = (".localhost", "127.0.0.1", "[::1]")
 
-
-def _split(origin: str) -> tuple[SplitResult, int | None] | None:
-    try:
-        parts = urlsplit(origin)
-        return parts, parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    except ValueError:
-        return None
+_OPAQUE = "null"  # RFC 6454, 6.2: of sandboxed frames, and of files in some browsers
+_SCHEME = r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
+_HOST = r"(?:\*?\.)?(?:\[[0-9a-f:.]+\]|[a-z0-9_.-]+)"
+_WITH_HOST = re.compile(rf"(?:{_SCHEME})?(?P<host>{_HOST})(?::(?P<port>\d+))?/?", re.ASCII | re.IGNORECASE)
+_WITHOUT_HOST = re.compile(rf"{_SCHEME}/?", re.ASCII | re.IGNORECASE)
 
 
 def is_origin_allowed(origin: str, patterns: Iterable[str]) -> bool:
     """Tell whether `origin` matches one of `patterns`.
 
-    A pattern is ``scheme://host[:port]``, which has to match as a whole, or a bare host, which matches any scheme and
-    port; a host may begin with ``*.`` or ``.`` for itself and all its subdomains.
+    A pattern is ``scheme://host[:port]``, which has to match as a whole, or ``host[:port]``, which matches any scheme,
+    and without a port any port. A host may begin with ``*.`` or ``.`` for itself and all its subdomains. ``null``, and
+    a scheme alone such as ``file://``, match the same origin.
     """
-    split = _split(origin.lower())
-    if split is None or not split[0].hostname or not split[0].scheme:
+    origin = origin.lower()
+    try:
+        parts = urlsplit(origin)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
         return False
-    return any(_matches(split, pattern.lower()) for pattern in patterns)
+    if parts.scheme and parts.hostname:
+        return any(_matches(parts, port, pattern.lower()) for pattern in patterns)
+    if parts.scheme and origin in (f"{parts.scheme}://", f"{parts.scheme}:///"):
+        return any(_scheme_alone(pattern) == parts.scheme for pattern in patterns)
+    return origin == _OPAQUE and any(pattern.lower() == _OPAQUE for pattern in patterns)
 
 
-def _matches(split: tuple[SplitResult, int | None], pattern: str) -> bool:
-    origin, port = split
-    if "://" not in pattern:
-        return bool(is_same_domain(_bracketed(origin), pattern.replace("*.", ".", 1)))
-    allowed = _split(pattern.replace("//*.", "//.", 1))
-    if allowed is None or not allowed[0].hostname:
+def _matches(origin: SplitResult, port: int | None, pattern: str) -> bool:
+    found = _WITH_HOST.fullmatch(pattern)
+    if found is None or found["scheme"] not in (None, origin.scheme):
         return False
-    if allowed[0].scheme != origin.scheme or allowed[1] != port:
+    if found["port"] is not None and int(found["port"]) != port:
         return False
-    return bool(is_same_domain(_bracketed(origin), _bracketed(allowed[0])))
+    if found["port"] is None and found["scheme"] is not None and port != _DEFAULT_PORTS.get(origin.scheme):
+        return False
+    return bool(is_same_domain(_bracketed(origin), found["host"].removeprefix("*")))
+
+
+def _scheme_alone(pattern: str) -> str | None:
+    """Return the scheme of a pattern that has no host and needs none, such as ``file://``."""
+    found = _WITHOUT_HOST.fullmatch(pattern.lower())
+    return None if found is None or found["scheme"] in _DEFAULT_PORTS else found["scheme"]
 
 
 def _bracketed(parts: SplitResult) -> str:
@@ -66,11 +79,23 @@ def _bracketed(parts: SplitResult) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def problem_with(pattern: str) -> str | None:
+    """Return why `pattern`, of ``WS4CHANNELS_ALLOWED_ORIGINS``, can match no origin; None if it can."""
+    found = _WITH_HOST.fullmatch(pattern)
+    if found is not None:
+        return "a port is at most 65535" if int(found["port"] or 0) > _MAX_PORT else None
+    if pattern == "*" or _scheme_alone(pattern) is not None:
+        return None
+    if not pattern.isascii():
+        return "browsers send such a host in its ASCII form, which begins with 'xn--'"
+    return "it must be like 'https://app.example.com', 'https://*.example.com', 'app.example.com:3000' or 'file://'"
+
+
 class OriginCheck:
     """ASGI middleware that refuses websockets from pages of foreign origins with status 403 and a log line.
 
-    Allowed are the request's own host, ``ALLOWED_HOSTS`` (except its ``"*"``, which is about hosts of this site),
-    ``CSRF_TRUSTED_ORIGINS`` and ``WS4CHANNELS_ALLOWED_ORIGINS``.
+    Allowed are the request's own host, ``ALLOWED_HOSTS``, ``CSRF_TRUSTED_ORIGINS`` and ``WS4CHANNELS_ALLOWED_ORIGINS``.
+    ``"*"`` in ``ALLOWED_HOSTS`` is about the names of this site, so here it stands for the request's own host alone.
     """
 
     def __init__(self, application: Any) -> None:
@@ -79,12 +104,11 @@ class OriginCheck:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Pass the websocket on or refuse it."""
         origin = next((value.decode("latin1") for name, value in scope["headers"] if name == b"origin"), None)
-        if origin is None or "*" in settings.WS4CHANNELS_ALLOWED_ORIGINS:
-            await self.application(scope, receive, send)
-            return
-        reason = _reason_against(origin, scope)
+        reason = None
+        if origin is not None and "*" not in settings.WS4CHANNELS_ALLOWED_ORIGINS:
+            reason = _reason_against(origin, scope)
         if reason is None:
-            await self.application(scope, receive, send)
+            await self.application(with_actual_root_path(scope), receive, send)
             return
         counts["refused"] += 1
         logger.warning("Refused a websocket to %s from origin %r: %s.", on_one_line(scope["path"]), origin, reason)
@@ -96,25 +120,38 @@ def _reason_against(origin: str, scope: Any) -> str | None:
     """Return why `origin` is refused, or None if it is not."""
     try:
         own_host = build_request(scope).get_host()
-    except DisallowedHost:
-        return "the request's Host header is not in ALLOWED_HOSTS"
-    split = _split(origin.lower())
-    if split is not None and split[0].netloc:
-        # Proxies may add the port to the Host header, where browsers leave the default one out.
-        netloc = split[0].netloc
-        if own_host.lower() in (netloc, f"{netloc}:{split[1]}"):
-            return None
-    allowed_hosts = list(django_settings.ALLOWED_HOSTS)
-    if django_settings.DEBUG and not allowed_hosts:
-        allowed_hosts = list(_LOCAL_HOSTS)
+    except DisallowedHost as error:
+        # Django's text names the setting only where adding the host to it would help.
+        problem = "not in ALLOWED_HOSTS" if "ALLOWED_HOSTS" in str(error) else "no valid host name"
+        return f"the request's Host header is {problem}"
+    if _is_host_of(own_host.lower(), origin.lower()):
+        return None
+    is_any_host_ours = "*" in django_settings.ALLOWED_HOSTS
     patterns = [
-        *(host for host in allowed_hosts if host != "*"),
+        *_allowed_hosts(own_host, is_any_host_ours),
         *django_settings.CSRF_TRUSTED_ORIGINS,
         *settings.WS4CHANNELS_ALLOWED_ORIGINS,
     ]
     if is_origin_allowed(origin, patterns):
         return None
     return (
-        f"it is neither the request's own host {own_host!r} nor in ALLOWED_HOSTS, CSRF_TRUSTED_ORIGINS or "
-        "WS4CHANNELS_ALLOWED_ORIGINS"
+        f"it is neither the request's own host {own_host!r} nor in ALLOWED_HOSTS"
+        + (" (whose '*' does not count here)" if is_any_host_ours else "")
+        + ", CSRF_TRUSTED_ORIGINS or WS4CHANNELS_ALLOWED_ORIGINS"
     )
+
+
+def _is_host_of(own_host: str, origin: str) -> bool:
+    """Tell whether `origin` is a page of `own_host` and its port."""
+    scheme, _, netloc = origin.partition("://")
+    # Proxies may add the port to the Host header, where browsers leave the default one out.
+    return own_host in (netloc, f"{netloc}:{_DEFAULT_PORTS.get(scheme)}")
+
+
+def _allowed_hosts(own_host: str, is_any_host_ours: bool) -> Iterable[str]:
+    """Return the hosts whose pages may connect from any port."""
+    if is_any_host_ours:
+        yield split_domain_port(own_host)[0]
+    if django_settings.DEBUG and (is_any_host_ours or not django_settings.ALLOWED_HOSTS):
+        yield from _LOCAL_HOSTS
+    yield from (host for host in django_settings.ALLOWED_HOSTS if host != "*")

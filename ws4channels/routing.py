@@ -12,9 +12,11 @@ import logging
 import re
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.urls import re_path
 
 from ws4channels import settings
+from ws4channels.access.requests import path_below_script_name
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
 from ws4channels.shown import on_one_line
@@ -26,8 +28,11 @@ logger = logging.getLogger(__name__)
 
 def get_websocket_urlpatterns() -> list[Any]:
     """Return the pattern for ``WEBSOCKET_URL`` and everything below it, for Channels' URLRouter."""
-    # URLRouter takes the leading slash away. A facility may hold anything, line breaks included.
-    pattern = rf"^{re.escape(settings.WEBSOCKET_URL.lstrip('/'))}(?s:.*)$"
+    # URLRouter removes the leading slash, and ``root_path``, but knows nothing of FORCE_SCRIPT_NAME.
+    script_name = (django_settings.FORCE_SCRIPT_NAME or "").strip("/")
+    below = f"(?:{re.escape(script_name)}/)?" if script_name else ""
+    # A facility may hold anything, line breaks included.
+    pattern = rf"^{below}{re.escape(settings.WEBSOCKET_URL.lstrip('/'))}(?s:.*)$"
     return [re_path(pattern, FacilityConsumer.as_asgi())]
 
 
@@ -50,7 +55,7 @@ class WebsocketUrls:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one websocket."""
-        if scope["path"].removeprefix(scope.get("root_path", "")).startswith(settings.WEBSOCKET_URL):
+        if path_below_script_name(scope).startswith(settings.WEBSOCKET_URL):
             await self._facility(scope, receive, send)
             return
         counts["refused"] += 1
@@ -70,7 +75,7 @@ class UpgradeRequired:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer, or pass the request on."""
-        if not scope["path"].removeprefix(scope.get("root_path", "")).startswith(settings.WEBSOCKET_URL):
+        if not path_below_script_name(scope).startswith(settings.WEBSOCKET_URL):
             await self.application(scope, receive, send)
             return
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(self.text))]

@@ -7,6 +7,7 @@ written for the original's module expects, until the attribute is deleted again.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -77,6 +78,15 @@ _ALL = [
         "Separates websockets from pages; what follows it in the path is the facility.",
         "a path that starts with a slash, such as '/ws/'",
         _is(str, where=lambda value: value.startswith("/")),
+    ),
+    Setting(
+        "WS4CHANNELS_WEBSOCKET_URI",
+        None,
+        "",
+        "The address that templates get as WEBSOCKET_URI, for websockets on another host than the pages. None: "
+        "WEBSOCKET_URL on the page's own host, below its script name.",
+        "an address such as 'wss://ws.example.com/ws/' or None",
+        _is(str, where=lambda value: re.match("wss?://[^/]+/", value) is not None, or_none=True),
     ),
     Setting(
         "WS4REDIS_CONNECTION",
@@ -246,6 +256,14 @@ _ALL = [
         _is(int, where=_above_0),
     ),
     Setting(
+        "WS4CHANNELS_CLOSE_TIMEOUT",
+        10.0,
+        "seconds",
+        "How long a client may take to receive the close frame; then its connection is cut.",
+        "a number of seconds above 0",
+        _is(int, float, where=_above_0),
+    ),
+    Setting(
         "WS4CHANNELS_DIRECT_WRITES",
         True,
         "",
@@ -276,7 +294,7 @@ _ALL = [
         (),
         "",
         "Origins allowed besides the site's own host, ALLOWED_HOSTS and CSRF_TRUSTED_ORIGINS, such as "
-        "'https://app.example.com' or 'https://*.example.com'; '*' turns the check off.",
+        "'https://app.example.com', 'https://*.example.com' or 'file://'; '*' turns the check off.",
         "a list of origins such as 'https://app.example.com'",
         _is(list, tuple, set, frozenset, where=lambda value: all(isinstance(each, str) for each in value)),
     ),

@@ -169,6 +169,9 @@ def facility_of(request: Any) -> str:
 
     That is the path with ``WEBSOCKET_URL`` removed once, or what a site's own route captured as ``facility``.
     """
+    agreed: str | None = getattr(request, "ws4channels_facility", None)
+    if agreed is not None:
+        return agreed
     route = getattr(request, "scope", {}).get("url_route") or {}
     captured = route.get("kwargs", {}).get("facility")
     if captured is not None:

@@ -5,8 +5,12 @@ from django.contrib.auth.models import User
 
 
 class MessageForm(forms.Form):
-    """A message to the group."""
+    """A message to the group.
 
+    The page chooses the id, and may post a message again after an answer that was lost: readers show an id once.
+    """
+
+    id = forms.UUIDField(required=False)
     text = forms.CharField(max_length=500)
 
 
@@ -19,3 +23,4 @@ class DirectMessageForm(MessageForm):
         super().__init__(*args, **kwargs)
         others = User.objects.filter(is_active=True).exclude(pk=sender.pk)
         self.fields["recipient"].queryset = others.order_by("username")
+        self.fields["recipient"].widget.attrs["dir"] = "auto"

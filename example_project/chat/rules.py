@@ -2,5 +2,5 @@
 
 
 def allowed_channels(request, channels):
-    """Let browsers publish to everybody only; users and groups are spoken to by views, which know who speaks."""
+    """Let browsers publish broadcasts only; messages to users and groups go through views, which know the sender."""
     return [channel for channel in channels if channel.startswith("subscribe-") or channel == "publish-broadcast"]

@@ -1,9 +1,9 @@
 """The pages of the three chats; the user and the group chat also take the messages that their pages post."""
 
 import json
+import uuid
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from ws4channels.publisher import RedisPublisher
 from ws4channels.redis_store import SELF, RedisMessage
 
+from .activity import log_publishing
 from .forms import DirectMessageForm, MessageForm
 
 CHATTERS = "chatters"
@@ -19,7 +20,7 @@ CHATTERS = "chatters"
 
 @require_safe
 def broadcast_chat(request):
-    """Browsers publish here by themselves, over the websocket: see broadcast.html and chat.js."""
+    """Browsers publish here over the websocket: see broadcast.html and chat.js."""
     return render(request, "chat/broadcast.html")
 
 
@@ -34,7 +35,9 @@ def user_chat(request):
     recipient = form.cleaned_data["recipient"].get_username()
     # SELF: the sender's other windows, and this one, show what was sent.
     publisher = RedisPublisher(facility="user-chat", users=[recipient, SELF], request=request)
-    publisher.publish_message(chat_message(request.user, form.cleaned_data["text"], to=recipient))
+    message = chat_message(request.user, form, to=recipient)
+    publisher.publish_message(message)
+    log_publishing(request.user, "user-chat", message)
     return HttpResponse(status=204)
 
 
@@ -42,18 +45,26 @@ def user_chat(request):
 @require_http_methods(["GET", "HEAD", "POST"])
 def group_chat(request):
     if not request.user.groups.filter(name=CHATTERS).exists():
-        raise PermissionDenied
+        return render(request, "403.html", status=403)
     form = MessageForm(request.POST or None)
     if request.method != "POST":
         return render(request, "chat/group.html", {"form": form})
     if not form.is_valid():
         return JsonResponse(form.errors, status=400)
     publisher = RedisPublisher(facility="group-chat", groups=[CHATTERS])
-    publisher.publish_message(chat_message(request.user, form.cleaned_data["text"]))
+    message = chat_message(request.user, form)
+    publisher.publish_message(message)
+    log_publishing(request.user, "group-chat", message)
     return HttpResponse(status=204)
 
 
-def chat_message(sender, text, **extra):
-    """Return the message as JSON. Who sent it is said by the server, which knows, and not by the browser."""
-    content = {"from": sender.get_username(), "text": text, "at": timezone.now().isoformat(), **extra}
+def chat_message(sender, form, **extra):
+    """Return the message as JSON. The server says who sent it: it knows, and the browser could lie."""
+    content = {
+        "id": (form.cleaned_data["id"] or uuid.uuid4()).hex,
+        "from": sender.get_username(),
+        "text": form.cleaned_data["text"],
+        "at": timezone.now().isoformat(),
+        **extra,
+    }
     return RedisMessage(json.dumps(content))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
@@ -15,17 +14,15 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.cache import SessionStore
 from django.core.exceptions import PermissionDenied, TooManyFieldsSent
 
+from tests.access.scopes import a_scope
 from tests.legacy_subscribers import Releasing
 from tests.visitors import Person, signed_in
 from tests.waiting import TIMEOUT
 from ws4channels.access.handshake import (
     Agreement,
-    asked_channels,
-    build_request,
     load_hook,
     load_subscriber_class,
     negotiate,
-    run_in_thread,
 )
 from ws4channels.audience import MEMBEROF
 from ws4channels.closing import session_mark
@@ -35,101 +32,10 @@ from ws4channels.subscriber import RedisSubscriber
 from ws4channels.testing import FacilityCommunicator
 
 
-def a_scope(
-    query: str = "", path: str = "/ws/f", cookies: dict[str, str] | None = None, **extra: Any
-) -> dict[str, Any]:
-    """Return the scope of a websocket as a server makes it."""
-    headers = [(b"host", b"testserver"), (b"x-forwarded-proto", b"https"), (b"user-agent", b"tests")]
-    if cookies:
-        headers.append((b"cookie", SimpleCookie(cookies).output(header="", sep=";").strip().encode()))
-    return {
-        "type": "websocket",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "scheme": "ws",
-        "headers": headers,
-        "client": ["203.0.113.7", 54321],
-        "server": ["testserver", 80],
-        "subprotocols": [],
-        **extra,
-    }
-
-
 async def agree(scope: dict[str, Any], load_user: bool = False) -> tuple[Agreement, Any]:
     """Run one handshake."""
     with ThreadPoolExecutor(1) as threads:
         return await asyncio.wait_for(negotiate(scope, threads, load_user), TIMEOUT)
-
-
-# --- the request ------------------------------------------------------------------------------------------------------
-
-
-def test_request_is_as_django_code_knows_it() -> None:
-    """Hooks find path, query, headers, cookies, host and security where they are in any request."""
-    request = build_request(a_scope("token=a%20b&ts=1&token=c", "/ws/a b/ü", {"sessionid": "key", "theme": "dark"}))
-    assert (request.path_info, request.path, request.method) == ("/ws/a b/ü", "/ws/a b/ü", "GET")
-    assert (request.GET["token"], request.GET.getlist("token"), request.GET["ts"]) == ("c", ["a b", "c"], "1")
-    assert request.META["HTTP_USER_AGENT"] == "tests"
-    assert request.META["REMOTE_ADDR"] == "203.0.113.7"
-    assert request.headers["X-Forwarded-Proto"] == "https"
-    assert request.COOKIES == {"sessionid": "key", "theme": "dark"}
-    assert request.get_host() == "testserver"
-    assert (request.is_secure(), request.build_absolute_uri("/x")) == (False, "http://testserver/x")
-    assert request.body == b""
-
-
-def test_request_over_wss_is_secure(settings: Any) -> None:
-    """`is_secure()` knows wss, and what a proxy says about it."""
-    assert build_request(a_scope(scheme="wss")).is_secure()
-    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    assert build_request(a_scope()).is_secure()
-
-
-def test_request_of_a_bare_scope_will_do() -> None:
-    """What test communicators leave out of a scope is not needed."""
-    request = build_request({"type": "websocket", "path": "/ws/f", "query_string": b"", "headers": []})
-    assert (request.path_info, request.is_secure(), dict(request.GET), request.COOKIES) == ("/ws/f", False, {}, {})
-
-
-def test_request_with_a_query_of_raw_bytes_is_as_if_they_were_quoted() -> None:
-    """Bytes that a client did not quote are its text where they are UTF-8, and a replacement where they are not."""
-    scope = {"type": "websocket", "path": "/ws/f", "query_string": b"a=%C3%BC\xc3\xbc\x85&echo", "headers": []}
-    request = build_request(scope)
-    assert dict(request.GET.items()) == {"a": "\xfc\xfc\ufffd", "echo": ""}
-
-
-def test_request_below_a_root_path() -> None:
-    """`path` is whole and `path_info` is what follows the root path."""
-    request = build_request(a_scope(path="/site/ws/f", root_path="/site"))
-    assert (request.path, request.path_info) == ("/site/ws/f", "/ws/f")
-
-
-# --- the asked channels -----------------------------------------------------------------------------------------------
-
-POSSIBLE = ["subscribe-broadcast", "subscribe-user", "publish-broadcast", "subscribe-room"]
-
-
-@pytest.mark.parametrize(
-    ("query", "channels", "echo"),
-    [
-        ("", [], False),
-        ("subscribe-user&subscribe-broadcast", ["subscribe-user", "subscribe-broadcast"], False),
-        ("subscribe-user&subscribe-user&SUBSCRIBE-USER", ["subscribe-user"], False),
-        ("echo", [], True),
-        ("%20Echo+=no", [], True),
-        ("echoes&ech", [], False),
-        ("subscribe=broadcast&publish=Broadcast+", ["subscribe-broadcast", "publish-broadcast"], False),
-        ("subscribe=room&room=subscribe-user", ["subscribe-room"], False),
-        ("subscribe-broadcast=user", ["subscribe-broadcast"], False),
-        ("publish-user&publish-everything", [], False),
-        ("x=echo&subscribe=echo", [], False),
-    ],
-)
-def test_channels_are_read_from_the_query(query: str, channels: list[str], echo: bool) -> None:
-    """Known names are returned once and in order, whatever their case and values, and echo apart from them."""
-    assert asked_channels(build_request(a_scope(query)), POSSIBLE) == (channels, echo)
 
 
 async def test_query_with_too_many_parameters_is_refused(settings: Any) -> None:
@@ -145,7 +51,7 @@ async def test_query_with_too_many_parameters_is_refused(settings: Any) -> None:
 async def test_agreement_holds_facility_keys_and_echo(settings: Any) -> None:
     """What is agreed is a value: the facility, the keys to publish and subscribe to, echo and heartbeat."""
     settings.WS4REDIS_HEARTBEAT = "--beat--"
-    agreement, request = await agree(a_scope("subscribe-broadcast&publish-broadcast&publish-user&echo", "/ws/a:b"))
+    agreement, request = await agree(a_scope("subscribe-broadcast&publish-broadcast&echo", "/ws/a:b"))
     assert agreement == Agreement("a:b", ("broadcast:a:b",), ("broadcast:a:b",), True, "--beat--", None)
     assert request.path_info == "/ws/a:b"
 
@@ -245,12 +151,12 @@ def test_handshake_sees_the_transaction_of_a_sync_test() -> None:
     """Where `async_to_sync` runs the event loop, as in Django's async tests, hooks see that thread's transaction."""
     mary = get_user_model().objects.create_user("mary", password="secret")
 
-    async def hear() -> str:
+    async def receive() -> str:
         async with FacilityCommunicator("f", "subscribe-user", user=mary) as client:
             await RedisPublisher(facility="f", users=[mary]).apublish_message("for mary", expire=0)
             return str(await client.receive_from(timeout=TIMEOUT))
 
-    assert async_to_sync(hear)() == "for mary"
+    assert async_to_sync(receive)() == "for mary"
 
 
 # --- hooks ------------------------------------------------------------------------------------------------------------
@@ -564,18 +470,6 @@ async def test_subscriber_path_that_leads_nowhere_is_named(settings: Any) -> Non
         "WS4REDIS_SUBSCRIBER is 'tests.nowhere.Subscriber', which does not import: "
         "ModuleNotFoundError(\"No module named 'tests.nowhere'\")."
     )
-
-
-# --- threads ----------------------------------------------------------------------------------------------------------
-
-
-async def test_sync_code_runs_in_a_thread_and_raises_here() -> None:
-    """What a function returns or raises in its thread comes back to who awaits it."""
-    with ThreadPoolExecutor(1) as threads:
-        assert await run_in_thread(threads, threading.get_ident) != threading.get_ident()
-        assert await run_in_thread(threads, divmod, 7, 2) == (3, 1)
-        with pytest.raises(ZeroDivisionError):
-            await run_in_thread(threads, divmod, 7, 0)
 
 
 # --- whose websocket it is --------------------------------------------------------------------------------------------

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
 
-from tests.waiting import wait_until
 from ws4channels.access import refusals
+from ws4channels.connections.log_throttle import LogThrottle
 from ws4channels.counters import counts
 from ws4channels.exceptions import TooManyKeys, TooManySockets
 
@@ -35,6 +34,11 @@ NOTES: dict[str, tuple[Callable[[], None], list[str], str]] = {
         lambda: refusals.note_refusal(SCOPE, TooManySockets("2 websockets.")),
         ["refused", "too_many_sockets"],
         "Refused a websocket to /ws/f\\nERROR forged: TooManySockets: 2 websockets.",
+    ),
+    "a failure": (
+        lambda: refusals.note_failure(SCOPE, LookupError("secret")),
+        [],
+        "A websocket to /ws/f\\nERROR forged failed: LookupError",
     ),
     "no Redis": (
         lambda: refusals.note_unserved("redis:6379", ConnectionError("refused")),
@@ -75,8 +79,8 @@ def test_each_is_counted_and_logged_in_one_line(kind: str, caplog: pytest.LogCap
     assert all(counts[name] == before.get(name, 0) + 1 for name in names)
     assert caplog.messages == [line]
     assert "\n" not in line
-    assert "secret" not in caplog.text
-    assert caplog.records[0].exc_info is None
+    assert all("secret" not in message for message in caplog.messages)
+    assert (caplog.records[0].exc_info is not None) is (kind == "a failure")
 
 
 def test_reason_of_a_rule_makes_no_second_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -90,18 +94,9 @@ def test_reason_of_a_rule_makes_no_second_line(caplog: pytest.LogCaptureFixture)
 def test_outage_is_an_error_once_and_then_a_warning_for_each_client(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who is called by errors is called once, though every client that is turned away is in the log."""
-    monkeypatch.setattr(refusals, "_outage", refusals.Alarm())
+    """An outage is one ERROR; each further client that is turned away is a WARNING."""
+    monkeypatch.setattr(refusals, "_outage", LogThrottle())
     refusals.note_unserved("redis:6379", ConnectionError("refused"))
     refusals.note_unserved("redis:6379", ConnectionError("refused"))
     refusals.note_unpublished(ConnectionError("refused"))
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING", "WARNING"]
-
-
-def test_outage_that_lasts_is_an_error_again() -> None:
-    """After its interval the alarm is as loud as at first."""
-    alarm = refusals.Alarm(interval=0.01)
-    assert alarm.level() == logging.ERROR
-    wait_until(lambda: alarm.level() == logging.ERROR, "the interval ends")
-    patient = refusals.Alarm(interval=3600)
-    assert [patient.level(), patient.level()] == [logging.ERROR, logging.WARNING]

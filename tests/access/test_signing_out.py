@@ -27,7 +27,7 @@ from tests.layers import PUBSUB, one_layer
 from tests.silence import refusing_port
 from tests.sockets import Socket, cookie_header
 from tests.waiting import QUIET
-from ws4channels.access import signing_out
+from ws4channels.access import session_ends, signing_out
 from ws4channels.testing import capture_published
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,7 +60,7 @@ def engine(request: pytest.FixtureRequest, settings: Any) -> Iterator[Any]:
 def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The keys of the sessions of which the servers are told that they are over, in order."""
     keys: list[str] = []
-    monkeypatch.setattr(signing_out, "end_session", keys.append)
+    monkeypatch.setattr(session_ends, "end_session", keys.append)
     return keys
 
 
@@ -313,7 +313,7 @@ def test_deletions_are_watched_where_sessions_are_in_the_database(engine: Any) -
     assert not post_delete.has_listeners(User)
 
 
-def test_deletions_are_not_watched_in_vain(settings: Any) -> None:
+def test_deletions_are_not_watched_where_the_setting_is_off(settings: Any) -> None:
     """Where the setting turns it off from the start, deleting sessions costs what it costs without us."""
     settings.WS4CHANNELS_CLOSE_ON_SIGN_OUT = False
     connect_anew()

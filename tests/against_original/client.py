@@ -309,7 +309,7 @@ class Side:
         return {name.decode(): readable(self.redis.get(name) or b"") for name in sorted(names)}
 
     def lifetimes(self) -> dict[str, str]:
-        """Return the string keys with what is left of their lives."""
+        """Return the string keys with how long they still live."""
         return {name: self.lifetime(name) for name in self.kept()}
 
     def value(self, key: str) -> str | None:

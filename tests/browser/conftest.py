@@ -33,7 +33,7 @@ MISSING = (
 )
 
 VIOLATION = "Content Security Policy"
-"""What Chromium's console says when a page does what the policy forbids."""
+"""A part of what Chromium writes to the console when a page violates its policy."""
 
 OpenWindow = Callable[..., Page]
 
@@ -84,6 +84,8 @@ def running_site(site_redis: RedisServer, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def site(running_site: Site, site_redis: RedisServer) -> Site:
     """The example site, running, without messages of earlier tests."""
+    if running_site.process.poll() is not None:  # a test that failed had killed it
+        running_site.start()
     with site_redis.client() as client:
         client.flushall()
     return running_site
@@ -91,7 +93,7 @@ def site(running_site: Site, site_redis: RedisServer) -> Site:
 
 @pytest.fixture
 def complaints() -> Iterator[list[str]]:
-    """What the windows' browsers complained of; after the test, anything in it fails the test."""
+    """Errors that the browser reported; any that is left after the test fails it."""
     complaints: list[str] = []
     yield complaints
     assert complaints == []
@@ -135,6 +137,6 @@ def sign_in(page: Page, username: str, path: str) -> None:
 
 @pytest.fixture(scope="session")
 def artifacts() -> Path:
-    """Where screenshots are kept for people to look at."""
+    """The directory for screenshots."""
     ARTIFACTS.mkdir(exist_ok=True)
     return ARTIFACTS

@@ -1,4 +1,4 @@
-"""A middleware that forbids pages all that the example's pages promise to do without."""
+"""A middleware that sets a strict Content-Security-Policy."""
 
 from collections.abc import Callable
 

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tests.waiting import TIMEOUT
+from ws4channels.connections import RedisConnectionError
 from ws4channels.delivery.batches import Batches
 
 
@@ -43,18 +44,31 @@ async def test_what_comes_during_a_batch_makes_up_the_next() -> None:
     assert doubler.batches == [[1], [2, 3, 4]]
 
 
-async def test_error_reaches_all_of_its_batch_and_nobody_else() -> None:
-    """Whoever is in a batch that fails gets its error; the next batch is none the worse."""
+async def test_item_that_fails_does_so_alone() -> None:
+    """The others of its batch get their results, and so does the next batch."""
     doubler = Doubler()
     batches = Batches(doubler.run)
     [first] = await begin(batches, 1)
-    failing = await begin(batches, 0, 2)
+    failing, other = await begin(batches, 0, 2)
     doubler.may_go_on.set()
-    for task in failing:
-        with pytest.raises(ValueError, match="zero"):
-            await asyncio.wait_for(task, TIMEOUT)
-    assert await first == 2
+    with pytest.raises(ValueError, match="zero"):
+        await asyncio.wait_for(failing, TIMEOUT)
+    assert [await first, await other] == [2, 4]
     assert await asyncio.wait_for(batches.submit(5), TIMEOUT) == 10
+
+
+async def test_outage_fails_a_whole_batch_at_once() -> None:
+    """Where nothing answers, nobody waits for as many attempts as there are items."""
+    attempts = []
+
+    async def fail(items: list[int]) -> list[int]:
+        attempts.append(items)
+        raise RedisConnectionError("gone")
+
+    batches = Batches(fail)
+    results = await asyncio.gather(*(batches.submit(number) for number in range(3)), return_exceptions=True)
+    assert [str(result) for result in results] == ["gone"] * 3
+    assert len(attempts) <= 2
 
 
 async def test_who_gives_up_waiting_harms_nobody() -> None:

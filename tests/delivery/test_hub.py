@@ -115,7 +115,7 @@ async def group_size(backend: str, key: str, client: redis.Redis) -> int:
         return int(count)
     if backend == CORE:
         return int(client.zcard(f"asgi:group:{group_of(key)}"))
-    from_layer: dict[str, Any] = get_transport("default")._layer.groups.get(group_of(key), {})
+    from_layer: dict[str, Any] = get_transport()._layer.groups.get(group_of(key), {})
     return len(from_layer)
 
 
@@ -548,7 +548,7 @@ class BusyLayer(InMemoryChannelLayer):
 async def test_layer_that_is_full_for_a_moment_refuses_nobody(settings: Any) -> None:
     """A layer that holds as many messages as it may takes the hub's probe a moment later; the join waits for that."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.delivery.test_hub.BusyLayer"}}
-    hub, inbox = Hub(get_transport("default")), Inbox()
+    hub, inbox = Hub(get_transport()), Inbox()
     assert await hub.join(inbox, ("broadcast:a",)) == []
 
 
@@ -556,7 +556,7 @@ async def test_layer_that_is_full_for_a_moment_refuses_nobody(settings: Any) -> 
 async def test_socket_outlives_the_expiry_of_groups(backend: str, settings: Any, redis_client: redis.Redis) -> None:
     """A socket that stays open longer than a layer remembers group members goes on being delivered to."""
     settings.CHANNEL_LAYERS = one_layer(backend, group_expiry=1)
-    hub, inbox = Hub(get_transport("default")), Inbox()
+    hub, inbox = Hub(get_transport()), Inbox()
     await hub.join(inbox, ("broadcast:a",))
     expired = time.monotonic() + 2.5
     await eventually(lambda: time.monotonic() > expired, "the time in which layers forget has passed")
@@ -577,13 +577,10 @@ class FailingLayer(InMemoryChannelLayer):
         return event
 
 
-async def test_hub_receives_again_after_a_failure(
-    settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_hub_receives_again_after_a_failure(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
     """A failure while receiving is logged when it begins and when it is over, and the hub goes on."""
-    monkeypatch.setattr(hub_module, "_RETRY_DELAY", 0.05)
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.delivery.test_hub.FailingLayer"}}
-    hub, inbox = Hub(get_transport("default")), Inbox()
+    hub, inbox = Hub(get_transport()), Inbox()
     await hub.join(inbox, ("broadcast:a",))
     await publish("broadcast:a", "x")
     await arrived(inbox, "x")
@@ -611,14 +608,14 @@ async def test_loss_without_a_sign_is_noticed_and_made_up_for(
     settings.WS4CHANNELS_PROBE_INTERVAL = 0.05
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.delivery.test_hub.ForgetfulLayer"}}
     gaps, resent = counts["gaps"], counts["resent"]
-    hub, inbox = Hub(get_transport("default")), Inbox()
+    hub, inbox = Hub(get_transport()), Inbox()
     await hub.join(inbox, ("broadcast:same", "broadcast:changed", "broadcast:passing"))
     await publish("broadcast:same", "same", expire=60)
     await publish("broadcast:changed", "old", expire=60)
     await publish("broadcast:passing", "kept", expire=60)
     await publish("broadcast:passing", "not kept")
     await arrived(inbox, "same", "old", "kept", "not kept")
-    get_transport("default")._layer.forget()
+    get_transport()._layer.forget()
     redis_client.set("broadcast:changed", "new", ex=60)
     await arrived(inbox, "same", "old", "kept", "not kept", "new")
     await eventually(lambda: any("again after" in line for line in caplog.messages), "the end is logged")
@@ -651,7 +648,7 @@ async def test_kept_message_that_changed_while_redis_was_lost_is_sent(
 async def test_socket_that_came_in_the_gap_gets_nothing_twice(settings: Any, redis_client: redis.Redis) -> None:
     """Who connects after a message was lost and before that is noticed has it, and is not sent it again."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.delivery.test_hub.ForgetfulLayer"}}
-    hub, before, after = Hub(get_transport("default")), Inbox(), Inbox()
+    hub, before, after = Hub(get_transport()), Inbox(), Inbox()
     redis_client.set("broadcast:a", "old")
     await hub.join(before, ("broadcast:a",))
     redis_client.set("broadcast:a", "new")
@@ -665,7 +662,7 @@ async def test_message_that_comes_while_kept_ones_are_read_is_not_followed_by_an
 ) -> None:
     """What was read is looked at again when its key is heard from meanwhile, for that may be newer."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.delivery.test_hub.ForgetfulLayer"}}
-    hub, inbox = Hub(get_transport("default")), Inbox()
+    hub, inbox = Hub(get_transport()), Inbox()
     await hub.join(inbox, ("broadcast:a",))
     redis_client.set("broadcast:a", "missed")
     assert hub._kept is not None

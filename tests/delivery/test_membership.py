@@ -41,7 +41,7 @@ class Journal:
 def parts() -> tuple[SubscriberMap, Any, Membership]:
     """What is wanted, the journal, and the membership between them."""
     wanted, journal = SubscriberMap(), Journal()
-    return wanted, journal, Membership(wanted, journal)  # type: ignore[arg-type]
+    return wanted, journal, Membership(wanted.__contains__, journal)  # type: ignore[arg-type]
 
 
 async def test_what_is_settled_asks_for_nothing(parts: tuple[SubscriberMap, Any, Membership]) -> None:

@@ -15,13 +15,11 @@ from tests.visitors import signed_in
 from tests.waiting import TIMEOUT, eventually
 from ws4channels.closing import CloseCommand, aclose_sockets, end_session, session_mark
 from ws4channels.counters import counts
-from ws4channels.delivery import open_sockets as open_sockets_module
 from ws4channels.delivery.hub import get_hub
 from ws4channels.delivery.open_sockets import OpenSocket, OpenSockets
 from ws4channels.exceptions import TooManySockets
 from ws4channels.subscriber import RedisSubscriber
 from ws4channels.transports.configured import get_transport
-from ws4channels.transports.messages import Delivery
 
 HERE = ["203.0.113.7", 54321]
 
@@ -49,9 +47,9 @@ class Client:
         return self
 
 
-def give(sockets: OpenSockets, order: CloseCommand) -> None:
-    """Have an order arrive."""
-    sockets.put(Delivery(order.publication().raw.decode()))
+def close(sockets: OpenSockets, command: CloseCommand) -> None:
+    """Have a close command arrive."""
+    sockets.carry_out(command.publication().raw.decode())
 
 
 # --- the index --------------------------------------------------------------------------------------------------------
@@ -63,11 +61,11 @@ def test_order_closes_those_whom_it_concerns() -> None:
     mary = Client(sockets).identify(session="s", user="mary")
     other = Client(sockets).identify(session="s", facility="other")
     anonymous = Client(sockets).identify()
-    give(sockets, CloseCommand(session="s", code=4001))
+    close(sockets, CloseCommand(session="s", code=4001))
     assert (mary.codes, other.codes, anonymous.codes) == ([4001], [4001], [])
-    give(sockets, CloseCommand(user="mary", code=4002))
+    close(sockets, CloseCommand(user="mary", code=4002))
     assert (mary.codes, other.codes, anonymous.codes) == ([4001, 4002], [4001], [])
-    give(sockets, CloseCommand(facility="f", code=4003))
+    close(sockets, CloseCommand(facility="f", code=4003))
     assert (mary.codes, other.codes, anonymous.codes) == ([4001, 4002, 4003], [4001], [4003])
 
 
@@ -85,7 +83,7 @@ def test_nothing_is_left_of_who_has_left(settings: Any) -> None:
     for client in [*clients, *clients]:
         sockets.leave(client.socket)
     assert (len(sockets), sockets._by_session, len(sockets._addresses)) == (0, {}, 0)
-    give(sockets, CloseCommand(session="s"))
+    close(sockets, CloseCommand(session="s"))
     assert [client.codes for client in clients] == [[], [], [], []]
 
 
@@ -108,7 +106,7 @@ async def test_many_are_closed_in_turns() -> None:
     sockets = OpenSockets()
     before = counts["closed_by_command"]
     clients = [Client(sockets).identify() for _ in range(450)]
-    give(sockets, CloseCommand(facility="f"))
+    close(sockets, CloseCommand(facility="f"))
     assert 0 < sum(len(client.codes) for client in clients) < 450
     sockets.leave(clients[-1].socket)
     await eventually(lambda: counts["closed_by_command"] == before + 449, "all others are closed")
@@ -116,14 +114,12 @@ async def test_many_are_closed_in_turns() -> None:
 
 
 def test_garbage_is_counted_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """What is no order closes nobody, and raises nothing that would end the hub's receiving."""
+    """What is no close command closes nobody, and raises nothing that would end the hub's receiving."""
     sockets = OpenSockets()
     client = Client(sockets).identify()
     before = counts["close_commands_refused"]
     for payload in ("", "{}", "\x00", b"\xff", "a:b:c"):
-        sockets.put(Delivery(payload))
-    sockets.put_own(Delivery("--heartbeat--"))
-    sockets.flush()
+        sockets.carry_out(payload)
     assert client.codes == []
     assert counts["close_commands_refused"] == before + 5
     assert set(caplog.messages) == {"Ignored a close command that was not signed with this site's SECRET_KEY."}
@@ -136,34 +132,35 @@ def test_order_that_comes_during_a_handshake_applies_to_it() -> None:
     """Whoever was looked up before the order came is closed as soon as it is known who that is."""
     sockets = OpenSockets()
     during, other = Client(sockets), Client(sockets)
-    give(sockets, CloseCommand(user="mary", code=4001))
+    close(sockets, CloseCommand(user="mary", code=4001))
     after = Client(sockets)
     assert during.identify(user="mary").codes == [4001]
     assert other.identify(user="john").codes == []
     assert after.identify(user="mary").codes == []
 
 
-def test_session_that_is_over_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A final order holds for handshakes that begin later, too: Django says that a session ends before it does."""
+def test_socket_of_a_session_that_has_ended_is_closed() -> None:
+    """A final command holds for later handshakes, too: Django says that a session ends before it deletes it."""
     sockets = OpenSockets()
-    give(sockets, CloseCommand(session="s", is_final=True))
+    close(sockets, CloseCommand(session="s", is_final=True))
     assert Client(sockets).identify(session="s").codes == [4401]
     assert Client(sockets).identify(session="t").codes == []
-    monkeypatch.setattr(open_sockets_module, "MEMORY_SECONDS", 0.0)
+
+
+def test_final_command_is_forgotten_after_a_while() -> None:
+    """A session key that is used again later is served."""
+    sockets = OpenSockets(memory_seconds=0.0)
+    close(sockets, CloseCommand(session="s", is_final=True))
     assert Client(sockets).identify(session="s").codes == []
 
 
-def test_orders_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is remembered of orders has a bound in time and number."""
-    sockets = OpenSockets()
-    monkeypatch.setattr(open_sockets_module, "_MOST_REMEMBERED", 10)
+def test_number_of_remembered_commands_is_bounded() -> None:
+    """The oldest of many ended sessions are forgotten."""
+    sockets = OpenSockets(most_remembered=10)
     for number in range(30):
-        give(sockets, CloseCommand(session=str(number), is_final=True))
-    assert list(sockets._ended) == [str(number) for number in range(20, 30)]
-    monkeypatch.setattr(open_sockets_module, "MEMORY_SECONDS", 0.0)
-    give(sockets, CloseCommand(session="last", is_final=True))
-    assert len(sockets._ended) <= 1
-    assert sockets._recent.maxlen == 1000
+        close(sockets, CloseCommand(session=str(number), is_final=True))
+    closed = [number for number in range(30) if Client(sockets).identify(session=str(number)).codes]
+    assert closed == list(range(20, 30))
 
 
 class Slow(RedisSubscriber):

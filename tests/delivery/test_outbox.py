@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.waiting import QUIET, TIMEOUT, eventually
-from ws4channels.delivery import outbox as outbox_module
 from ws4channels.delivery.outbox import Outbox
 from ws4channels.transports.messages import Delivery
 
@@ -125,10 +124,10 @@ async def test_own_last_message_is_left_out() -> None:
     """Without echo, a message that equals the last one of this client is not sent to it, and every other one is."""
     async with an_outbox() as (outbox, server, _):
         outbox.open()
-        outbox.last_received = "mine"
+        outbox.own.add("mine", 0)
         send(outbox, "mine", "other", "mine")
         outbox.put(Delivery(b"\xff"))
-        outbox.last_received = b"\xff"
+        outbox.own.add(b"\xff", 0)
         outbox.put(Delivery(b"\xff"))
         send(outbox, "mine")
         await eventually(lambda: "mine" in server.texts, "the last message is sent")
@@ -139,7 +138,7 @@ async def test_echo_sends_own_messages_too() -> None:
     """With echo, nothing is left out."""
     async with an_outbox(echo=True) as (outbox, server, _):
         outbox.open()
-        outbox.last_received = "mine"
+        assert outbox.own is None
         send(outbox, "mine")
         await eventually(lambda: server.texts == ["mine"], "the client's own message is sent")
 
@@ -148,7 +147,7 @@ async def test_heartbeat_that_equals_the_last_message_is_sent() -> None:
     """What is for this socket in any case does not count as an echo."""
     async with an_outbox() as (outbox, server, _):
         outbox.open()
-        outbox.last_received = "--beat--"
+        outbox.own.add("--beat--", 0)
         outbox.put_own(text("--beat--"))
         outbox.flush()
         await eventually(lambda: server.texts == ["--beat--"], "the heartbeat is sent")
@@ -350,9 +349,9 @@ async def test_nothing_is_sent_after_giving_up_before_it_was_opened(settings: An
         assert (overflows, server.texts) == ([2], [])
 
 
-async def test_socket_that_cannot_be_closed_ends_its_consumer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_socket_that_cannot_be_closed_ends_its_consumer(settings: Any) -> None:
     """If the server does not even take the closing, the task that serves the socket is cancelled, and knows why."""
-    monkeypatch.setattr(outbox_module, "CLOSE_TIMEOUT", 0.05)
+    settings.WS4CHANNELS_CLOSE_TIMEOUT = 0.05
     outboxes: list[Outbox] = []
 
     async def serve() -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from tests.waiting import eventually
 from ws4channels.connections import RedisConnectionError
-from ws4channels.delivery import watch as watch_module
 from ws4channels.delivery.watch import Watch
+from ws4channels.transports.contract import ignore_loss
 
 
 class Line:
@@ -21,28 +21,26 @@ class Line:
     renewal_interval: float | None = None
 
     def __init__(self) -> None:
-        self.generation = 0
+        self.on_loss: Callable[[str], None] = ignore_loss
         self.failure: Exception | None = None
         self.probes = 0
         self.restored = 0
-        self.hung_up = 0
+        self.reconnected = 0
 
-    async def restore(self) -> None:
+    async def restore(self, reconnect: bool = False) -> None:
         self.restored += 1
+        self.reconnected += reconnect
 
-    async def hang_up(self) -> None:
-        self.hung_up += 1
-
-    async def probe(self, timeout: float) -> None:
+    async def confirm(self, timeout: float) -> None:
         self.probes += 1
         if self.failure is not None:
             raise self.failure
 
 
 @asynccontextmanager
-async def watching(line: Line, recover: Callable[[], Any]) -> AsyncIterator[Watch]:
+async def watching(line: Line, recover: Callable[[], Any], **arguments: float) -> AsyncIterator[Watch]:
     """Run a watch of `line` for as long as the block runs."""
-    watch = Watch(line, "the layer", recover)  # type: ignore[arg-type]
+    watch = Watch(line, "the layer", recover, retry_delay=0.01, **arguments)  # type: ignore[arg-type]
     task = asyncio.create_task(watch.run())
     try:
         yield watch
@@ -67,9 +65,8 @@ class Recovery:
 
 
 @pytest.fixture(autouse=True)
-def _quick(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(settings: Any) -> None:
     settings.WS4CHANNELS_PROBE_INTERVAL = 0.01
-    monkeypatch.setattr(watch_module, "_RETRY_DELAY", 0.01)
 
 
 async def test_nothing_happens_while_probes_come_back(caplog: pytest.LogCaptureFixture) -> None:
@@ -98,19 +95,19 @@ async def test_outage_is_logged_once_and_its_end_once(caplog: pytest.LogCaptureF
     assert found.endswith("; 7 kept messages had changed and were sent.")
 
 
-async def test_other_connection_is_made_up_for() -> None:
-    """A connection that broke and is back lost messages, though probes come back."""
+async def test_reported_loss_is_recovered() -> None:
+    """What the receiver reports is recovered, though probes come back."""
     line, recover = Line(), Recovery()
     async with watching(line, recover):
-        line.generation += 1
+        line.on_loss("the connection was lost")
         await eventually(lambda: recover.times == 1, "it is recovered")
         probes = line.probes
         await eventually(lambda: line.probes > probes + 1, "it is watched again")
     assert recover.times == 1
 
 
-async def test_connection_that_breaks_while_it_is_made_up_for_is_made_up_for_again() -> None:
-    """What is lost while the recovery is under way is not forgotten."""
+async def test_loss_during_a_recovery_is_recovered_as_well() -> None:
+    """A loss that is reported during a recovery starts another."""
     line = Line()
     times = 0
 
@@ -118,20 +115,20 @@ async def test_connection_that_breaks_while_it_is_made_up_for_is_made_up_for_aga
         nonlocal times
         times += 1
         if times == 1:
-            line.generation += 1
+            line.on_loss("the connection was lost")
         return 0
 
     async with watching(line, recover):
-        line.generation += 1
+        line.on_loss("the connection was lost")
         await eventually(lambda: times == 2, "it is recovered twice")
 
 
-async def test_alarm_is_answered_at_once(settings: Any) -> None:
-    """When receiving fails nobody waits for the next probe."""
+async def test_failure_of_receiving_is_recovered_at_once(settings: Any) -> None:
+    """Recovery does not wait for the next probe."""
     settings.WS4CHANNELS_PROBE_INTERVAL = 3600
     line, recover = Line(), Recovery()
     async with watching(line, recover) as watch:
-        watch.alarm(RedisConnectionError("gone"))
+        watch.report("receiving failed", RedisConnectionError("gone"))
         await eventually(lambda: recover.times == 1, "it is recovered")
 
 
@@ -139,7 +136,7 @@ async def test_error_that_nobody_expects_is_logged_with_its_traceback(caplog: py
     """An outage needs no traceback; anything else does."""
     line, recover = Line(), Recovery()
     async with watching(line, recover) as watch:
-        watch.alarm(ValueError("strange"))
+        watch.report("receiving failed", ValueError("strange"))
         await eventually(lambda: recover.times == 1, "it is recovered")
     assert caplog.records[0].exc_info is not None
     assert isinstance(caplog.records[0].exc_info[1], ValueError)
@@ -154,16 +151,15 @@ async def test_membership_is_renewed_before_the_layer_forgets_it() -> None:
     assert line.restored >= 3
 
 
-async def test_connections_that_nothing_comes_by_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connections_without_an_answer_are_replaced() -> None:
     """When probes fail for long, the connections are closed, again and again, until a probe comes back."""
-    monkeypatch.setattr(watch_module, "_HOPELESS", 0.02)
     line, recover = Line(), Recovery()
     line.failure = asyncio.TimeoutError()
-    async with watching(line, recover):
-        await eventually(lambda: line.hung_up >= 2, "the connections are closed")
+    async with watching(line, recover, reconnect_after=0.02):
+        await eventually(lambda: line.reconnected >= 2, "the connections are closed")
         line.failure = None
         await eventually(lambda: recover.times == 1, "it is recovered")
-        hung_up = line.hung_up
+        reconnected = line.reconnected
         probes = line.probes
         await eventually(lambda: line.probes > probes + 2, "it is watched again")
-    assert line.hung_up == hung_up
+    assert line.reconnected == reconnected

@@ -15,7 +15,7 @@ from example_project.redis_server import HOST, free_port
 from tests.waiting import SCALE, wait_until
 
 ROOT = Path(__file__).parents[2]
-# What the surroundings of the test run may have set, and what would change the site under test.
+# Variables that may be set where the tests run, and that would change the site under test.
 FOREIGN_VARIABLES = {
     "ALLOWED_HOSTS",
     "DEBUG",
@@ -58,7 +58,7 @@ class Site:
         self.process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
-        """Make the database and the users."""
+        """Create the database and the users."""
         for command in ("migrate", "loadusers"):
             done = manage(command, env=self.env)
             assert done.returncode == 0, done.stderr
@@ -78,7 +78,7 @@ class Site:
         assert self.process.poll() is None, self.log()
 
     def kill(self) -> None:
-        """End Daphne without giving it the time to say good-bye."""
+        """Kill Daphne: it closes no websocket."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -121,7 +121,7 @@ class Demo:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Leave nothing behind, whatever the test found: the demo ends, and with it what it started."""
+        """End the demo, and all processes that it started, also after a failed test."""
         family = self.family()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -146,7 +146,7 @@ class Demo:
         return match[0]
 
     def family(self) -> list[psutil.Process]:
-        """Return the demo's process and all that came from it and live."""
+        """Return the demo's process and its descendants."""
         if self.process.poll() is not None:
             return []
         return [self.process, *self.process.children(recursive=True)]
@@ -159,9 +159,6 @@ class Demo:
     def text(self) -> str:
         """Return all that the demo wrote so far."""
         return self.output.read_text("utf-8", "replace")
-
-    def _printed_url_or_ended(self) -> bool:
-        return self.process.poll() is not None or self._printed_url() is not None
 
     def _printed_url(self) -> re.Match[str] | None:
         return re.search(r"http://[\d.]+:\d+", self.text())

@@ -1,9 +1,13 @@
-"""The command that a newcomer runs first."""
+"""The command `manage.py demo`."""
 
 import errno
 import os
+import re
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,7 +19,7 @@ from websockets.sync.client import connect
 from example_project.redis_server import HOST, RedisServer, free_port
 from tests.waiting import SCALE, wait_until
 
-from .site import Demo, environment, manage
+from .site import ROOT, Demo, environment, manage
 
 pytestmark = pytest.mark.live
 
@@ -46,7 +50,7 @@ def remains(demo: Demo) -> list[Path]:
 
 
 def is_ended(process: psutil.Process) -> bool:
-    """Say whether the process is gone, or only waits for whoever adopted it to collect its status."""
+    """Say whether the process has ended; its parent may not have collected its status yet."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -65,13 +69,13 @@ def test_demo_serves_pages_and_static_files(directory):
 
 
 def test_demo_serves_static_files_without_debug(directory):
-    """DEBUG=0 does not take the looks away: no other server is there to serve them."""
+    """Static files are served with DEBUG=0, too: there is no other server."""
     with Demo(directory, DEBUG="0") as demo:
         assert httpx.get(f"{demo.url()}/static/js/ws4redis.js", trust_env=False).status_code == 200
 
 
 def test_demo_starts_with_an_empty_directory(tmp_path_factory):
-    """The first run makes the database and the users by itself."""
+    """The first run creates the database and the users."""
     with tempfile.TemporaryDirectory(prefix="demo-", dir="/tmp") as directory, Demo(Path(directory)) as demo:
         with httpx.Client(base_url=demo.url(), timeout=20 * SCALE, trust_env=False) as client:
             client.get("/login/")
@@ -81,7 +85,7 @@ def test_demo_starts_with_an_empty_directory(tmp_path_factory):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_signal_leaves_nothing(directory, number):
-    """Ctrl-C, kill and a closed terminal end the demo in an orderly way, with all that it started."""
+    """Ctrl-C, kill and a closed terminal end the demo, and all that it started."""
     with Demo(directory) as demo:
         demo.url()
         family = demo.family()
@@ -96,7 +100,7 @@ def test_signal_leaves_nothing(directory, number):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_signal_while_starting_leaves_nothing(directory, number):
-    """An impatient Ctrl-C, after Redis started and before the site did, is as tidy as a late one."""
+    """Ctrl-C after Redis started and before the site did leaves no process and no file."""
     with Demo(directory) as demo:
         wait_until(demo.redis_socket.exists, "the embedded Redis did not start")
         family = demo.family()
@@ -106,7 +110,7 @@ def test_signal_while_starting_leaves_nothing(directory, number):
 
 
 def test_killed_demo_leaves_nothing(directory):
-    """SIGKILL gives the demo no time, yet its Redis ends with it."""
+    """After SIGKILL the demo's Redis ends, too."""
     with Demo(directory) as demo:
         demo.url()
         family = demo.family()
@@ -115,7 +119,7 @@ def test_killed_demo_leaves_nothing(directory):
         assert remains(demo) == []
 
 
-def test_stale_socket_file_is_in_nobodys_way(directory):
+def test_stale_socket_file_is_replaced(directory):
     """A socket file that a crash of the whole machine left does not stop the demo from starting."""
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(directory / "redis.sock"))
@@ -126,8 +130,8 @@ def test_stale_socket_file_is_in_nobodys_way(directory):
 
 
 @pytest.mark.parametrize("told_by", ["argument", "environment"])
-def test_busy_port_is_told_before_anything_starts(directory, told_by):
-    """One sentence says that the port is busy and how to choose another; Redis was not even started."""
+def test_busy_port_is_reported_before_anything_starts(directory, told_by):
+    """One sentence says that the port is busy and how to choose another; Redis is not started."""
     with socket.create_server((HOST, 0)) as other:
         port = str(other.getsockname()[1])
         arguments = ["--port", port] if told_by == "argument" else []
@@ -150,18 +154,117 @@ def test_impossible_port_is_refused(directory, port):
     assert done.stdout == ""
 
 
-def test_second_demo_in_the_same_directory_is_refused(directory):
-    """A demo that runs already keeps its Redis, and the second one says what to do."""
+def test_second_demo_in_the_same_directory_says_where_the_first_is(directory):
+    """A demo that runs already goes on, and the second one prints its address, whatever port it is to have."""
     with Demo(directory) as demo:
         url = demo.url()
-        done = manage("demo", "--port", "0", env=environment(DEMO_DIR=str(directory)))
-        assert done.returncode == 1
-        assert done.stderr == (
-            f"CommandError: Another server already listens on '{demo.redis_socket}'. What else you can do: name a "
-            f"server of your own in REDIS_URL, or, if another demo is running from '{directory}', give this one a "
-            "directory of its own in DEMO_DIR.\n"
-        )
+        for port in ("0", url.rpartition(":")[2]):
+            done = manage("demo", "--port", port, env=environment(DEMO_DIR=str(directory)))
+            assert done.returncode == 1
+            assert done.stderr == (
+                f"CommandError: The demo runs already at {url}/: end it first, or give this one another port and a "
+                "directory of its own, for example `DEMO_DIR=.demo2 make demo PORT=8001`.\n"
+            )
         assert httpx.get(url, trust_env=False).status_code == 200
+
+
+def test_second_demo_on_the_port_of_another_directory_says_where_the_first_is(directory, tmp_path):
+    """A demo with another state directory, or another Redis, is recognised by its pages."""
+    with Demo(directory) as demo:
+        url = demo.url()
+        done = manage("demo", "--port", url.rpartition(":")[2], env=environment(DEMO_DIR=str(tmp_path)))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"CommandError: The demo runs already at {url}/: ")
+
+
+def test_redis_of_another_program_in_the_directory_is_left_alone(directory):
+    """A Redis on the demo's socket that no demo has started is not taken over."""
+    with RedisServer(unix_socket=directory / "redis.sock") as server:
+        done = manage("demo", "--port", "0", env=environment(DEMO_DIR=str(directory)))
+        assert server.is_running()
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"CommandError: Another server already listens on '{directory}/redis.sock'. What else you can do: name a "
+        f"server of your own in REDIS_URL, or, if another demo is running from '{directory}', give this one a "
+        "directory of its own in DEMO_DIR.\n"
+    )
+
+
+def test_printed_commands_work(directory):
+    """The three commands to try are printed as they can be typed, and do what they are for."""
+    with Demo(directory) as demo:
+        url = demo.url()
+        wait_until(lambda: "Ctrl-C" in demo.text(), "the demo did not print everything")
+        assert "Try in another terminal, with the same DEMO_DIR:" in demo.text()
+        listen, publish, status = re.findall(r"^    (.* manage.py ws4channels_.*)$", demo.text(), re.M)
+        with connect(f"ws{url.removeprefix('http')}/ws/broadcast-chat?subscribe-broadcast") as websocket:
+            assert typed(publish, demo).returncode == 0
+            assert websocket.recv(20 * SCALE) == "Hello from the terminal"
+        assert "Hello from the terminal" in typed(f"{listen} --count 1", demo).stdout
+        assert typed(status, demo).returncode in {0, 1}  # 1: a warning, of a socket that is used for the first time
+
+
+def typed(command: str, demo: Demo) -> subprocess.CompletedProcess[str]:
+    """Run a command as a shell in the project's directory does."""
+    return subprocess.run(
+        command, shell=True, cwd=ROOT, env=demo.env, capture_output=True, text=True, timeout=60 * SCALE, check=False
+    )
+
+
+def test_log_shows_who_connects_publishes_and_disconnects(directory):
+    """There is one line for each, with the user's name and without the text."""
+    with Demo(directory) as demo:
+        url = demo.url()
+        with httpx.Client(base_url=url, timeout=20 * SCALE, trust_env=False) as client:
+            client.get("/login/")
+            token = {"csrfmiddlewaretoken": client.cookies["csrftoken"]}
+            client.post("/login/", data={"username": "john", "password": "secret", **token})
+            token = {"csrfmiddlewaretoken": client.cookies["csrftoken"]}
+            client.post("/user/", data={"recipient": "mary", "text": "a secret text", **token})
+            cookie = {"Cookie": f"sessionid={client.cookies['sessionid']}"}
+        path = "/ws/broadcast-chat?subscribe-broadcast&publish-broadcast&publish-user"
+        with connect(f"ws{url.removeprefix('http')}{path}", additional_headers=cookie) as websocket:
+            websocket.send("another secret text")
+            websocket.recv(20 * SCALE)
+        wait_until(lambda: "disconnected from" in demo.text(), "the end of the websocket was not logged")
+    logged = re.findall(r"^\d\d:\d\d:\d\d INFO example_project.chat.activity: (.*)$", demo.text(), re.M)
+    assert [re.sub(r"\d+ bytes", "N bytes", line) for line in logged] == [
+        "john published N bytes to 'user-chat' by a view",
+        "john connected to 'broadcast-chat' with publish-broadcast, subscribe-broadcast",
+        "john published N bytes to 'broadcast-chat' over the websocket",
+        "john disconnected from 'broadcast-chat'",
+    ]
+    assert "secret text" not in demo.text()
+
+
+def test_refused_pages_leave_no_traceback(directory):
+    """A visitor who may not read the metrics is refused, with one line in the log."""
+    with Demo(directory) as demo:
+        assert httpx.get(f"{demo.url()}/metrics", trust_env=False).status_code == 403
+        wait_until(lambda: "Forbidden: /metrics" in demo.text(), "the refusal was not logged")
+    assert "Traceback" not in demo.text()
+
+
+def test_make_demo_says_in_one_line_that_it_could_not_install(tmp_path):
+    """Without a network there is no page of pip's output, but a sentence, and nothing is started."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    unreachable = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": f"http://{HOST}:{free_port()}/", "PIP_RETRIES": "0"}
+    unreachable |= {"PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
+    done = subprocess.run(
+        ["make", "demo", f"VENV={tmp_path / 'venv'}", f"PYTHON={sys.executable}"],
+        cwd=ROOT,
+        env=environment(DEMO_DIR=str(tmp_path), **unreachable),
+        capture_output=True,
+        text=True,
+        timeout=120 * SCALE,
+        check=False,
+    )
+    assert done.returncode == 2
+    installing, failed = done.stdout.splitlines()
+    assert installing == f"Installing what the demo needs into {tmp_path / 'venv'}: about half a minute."
+    assert failed.startswith("Could not install (no network?): ERROR: Could not find a version that satisfies")
+    assert "Traceback" not in done.stderr
 
 
 def test_redis_url_is_used(directory):
@@ -177,7 +280,7 @@ def test_redis_url_is_used(directory):
         assert not demo.redis_socket.exists()
 
 
-def test_unreachable_redis_url_is_told(directory):
+def test_unreachable_redis_url_is_reported(directory):
     """One sentence says that the given server does not answer and what to do; Daphne is not started."""
     env = environment(DEMO_DIR=str(directory), REDIS_URL=f"redis://:hidden@{HOST}:{free_port()}")
     done = manage("demo", "--port", "0", env=env)
@@ -189,7 +292,7 @@ def test_unreachable_redis_url_is_told(directory):
     assert done.stdout == ""
 
 
-def test_redis_url_that_is_none_is_told(directory):
+def test_redis_url_that_is_no_url_is_reported(directory):
     """A REDIS_URL that is no URL is found by the system checks, before anything starts."""
     done = manage("demo", "--port", "0", env=environment(DEMO_DIR=str(directory), REDIS_URL="nonsense"))
     assert done.returncode == 1

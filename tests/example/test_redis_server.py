@@ -44,7 +44,7 @@ def run_script(script: str) -> subprocess.Popen[str]:
 
 
 def test_server_answers_once_started_and_leaves_nothing(temporary_directory):
-    """After the start a client is served at once; after the stop neither process nor file remains."""
+    """The server answers as soon as it is started; after the stop neither process nor file remains."""
     children = psutil.Process().children()
     with RedisServer() as server:
         with server.client() as client:
@@ -75,7 +75,7 @@ def test_unix_socket_replaces_the_port(socket_path):
 
 
 def test_password_is_required_and_part_of_the_url():
-    """The URL lets in, even with characters that mean something in URLs; a client without password is refused."""
+    """The password is quoted in the URL; a client without password is refused."""
     with RedisServer(password="p@ss/w:rd") as server, server.client() as client:
         assert client.ping()
         with (
@@ -129,7 +129,7 @@ def test_start_and_stop_can_be_repeated():
 
 
 def test_port_of_another_program_is_refused(temporary_directory):
-    """A port that was asked for and is taken gives one sentence, and nothing remains."""
+    """A port that is taken gives one sentence, and no file remains."""
     with socket.create_server((HOST, 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(AddressTakenError) as caught:
@@ -194,13 +194,13 @@ def test_missing_binary_says_what_to_install(tmp_path, monkeypatch):
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_the_server():
-    """The server is in a session of its own, so that it outlives its clients and is stopped by us."""
+    """The server runs in a session of its own."""
     with RedisServer() as server:
         assert os.getsid(server.pid) == server.pid
 
 
 def test_server_dies_with_a_killed_parent():
-    """A process that is killed takes its server along."""
+    """The server of a killed process ends."""
     script = """
 import sys
 from example_project.redis_server import RedisServer
@@ -224,7 +224,7 @@ def test_server_dies_with_a_parent_that_forgot_to_stop_it():
 
 
 def test_server_outlives_a_fork_of_its_parent():
-    """A forked child that ends in an orderly way does not stop the server of its parent."""
+    """A forked child that ends does not stop the server of its parent."""
     script = """
 import os, signal
 from example_project.redis_server import RedisServer

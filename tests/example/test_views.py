@@ -71,6 +71,20 @@ def test_user_message_is_kept_for_both(visit, stored):
     assert stored("ws:user:john:user-chat") == message
 
 
+def test_message_keeps_the_id_that_the_page_chose(visit, stored):
+    """A page that posts a message again, since the answer was lost, sends the same id; else the server chooses one."""
+    john = visit("john")
+    chosen = "0123456789abcdef0123456789abcdef"
+    for _ in range(2):
+        assert post(john, "/group/", text="Hello", id=chosen).status_code == 204
+        assert stored("ws:group:chatters:group-chat")["id"] == chosen
+    ids = set()
+    for _ in range(2):
+        assert post(john, "/group/", text="Hello").status_code == 204
+        ids.add(stored("ws:group:chatters:group-chat")["id"])
+    assert len(ids - {chosen}) == 2
+
+
 def test_group_message_is_kept_for_the_group(visit, stored):
     """What mary posts is stored once, under the group's key."""
     assert post(visit("mary"), "/group/", text="Hello").status_code == 204
@@ -87,6 +101,7 @@ def test_group_message_is_kept_for_the_group(visit, stored):
         ({"recipient": "nobody", "text": "Hello"}, "recipient"),
         ({"recipient": "john", "text": "To myself"}, "recipient"),
         ({"text": "To whom?"}, "recipient"),
+        ({"recipient": "mary", "text": "Hello", "id": "<script>"}, "id"),
     ],
 )
 def test_bad_user_message_is_refused(visit, stored, fields, wrong):
@@ -97,10 +112,12 @@ def test_bad_user_message_is_refused(visit, stored, fields, wrong):
     assert stored("ws:user:john:user-chat") is None
 
 
-def test_stranger_to_the_group_is_refused(visit, stored):
+def test_user_outside_of_the_group_is_refused(visit, stored):
     """Only members read and write in the group chat."""
     otto = visit("otto")
-    assert otto.get("/group/").status_code == 403
+    page = otto.get("/group/")
+    assert page.status_code == 403
+    assert "Only the members of the group <b>chatters</b>" in page.text
     assert post(otto, "/group/", text="Let me in").status_code == 403
     assert stored("ws:group:chatters:group-chat") is None
 
@@ -131,7 +148,7 @@ def test_anonymous_page_holds_no_user_channel(visit):
 
 
 def test_metrics_are_for_prometheus(visit):
-    """Who has the token reads the numbers of the server; signed-in and other visitors do not."""
+    """Clients with the token read the metrics of the server; signed-in and other visitors do not."""
     for client in (visit(), visit("john")):
         for headers in ({}, {"Authorization": "Bearer None"}, {"Authorization": "Bearer"}):
             assert client.get("/metrics", headers=headers).status_code == 403

@@ -36,7 +36,7 @@ def run_site(surroundings: Surroundings, server: str, *options: str, **settings:
 def state_of(site: RunningSite) -> dict[str, Any]:
     """Return what there is in the server process."""
     answer = site.get("/state/")
-    assert answer.status_code == 200, site.output()
+    assert answer.status_code == 200
     state: dict[str, Any] = answer.json()
     return state
 
@@ -44,7 +44,7 @@ def state_of(site: RunningSite) -> dict[str, Any]:
 def send(site: RunningSite, facility: str, count: int, text: str = "") -> list[str]:
     """Have the server publish numbered messages; return them. The last one is kept."""
     parameters = {"facility": facility, "text": text, "count": str(count)}
-    assert site.get("/publish/", params=parameters).status_code == 200, site.output()
+    assert site.get("/publish/", params=parameters).status_code == 200
     return [f"{text}{number}" for number in range(count)]
 
 

@@ -83,7 +83,7 @@ def test_failing_hook_refuses_its_own_socket(site, facility, word):
     assert {"failing": f"LookupError: {SECRET}", "database": "unable to open database file"}[word] in output
 
 
-def test_hook_that_daphne_does_not_wait_for_leaves_nothing(surroundings, live_redis, facility):
+def test_hook_that_outlasts_daphnes_timeout_leaves_nothing(surroundings, live_redis, facility):
     """Daphne refuses clients whose hooks take longer than its limit; when these end, nothing of the clients is left."""
     waiting = f"waiting{facility}"
     with (

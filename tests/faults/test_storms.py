@@ -49,7 +49,7 @@ async def open_socket(site: RunningSite, facility: str, *channels: str, **option
     return await connect(uri, compression=None, open_timeout=60 * SCALE, proxy=None, **options)
 
 
-async def test_all_who_come_at_once_are_let_in(site, live_redis: redis.Redis, surroundings, facility):
+async def test_five_hundred_handshakes_at_once_succeed(site, live_redis: redis.Redis, surroundings, facility):
     """Five hundred at once, with hooks, sessions and users to look up, all get in, and all that is published then."""
     headers = await asyncio.to_thread(site.signed_in)
     async with AsyncExitStack() as stack:
@@ -81,7 +81,7 @@ def until_quiet(socket: Socket) -> Iterator[str | bytes]:
             yield socket.receive(timeout=3 * QUIET)
 
 
-def test_burst_beyond_the_layers_capacity_is_accounted_for(surroundings, facility):
+def test_messages_beyond_the_layers_capacity_are_counted(surroundings, facility):
     """What `channels_redis.core` drops is counted and logged once; the rest arrives in order, and none twice."""
     hosts = [{"address": surroundings.redis_url, "socket_timeout": None}]
     layer = {"BACKEND": CORE, "CONFIG": {"hosts": hosts, "capacity": 20, "prefix": "narrow"}}
@@ -105,7 +105,7 @@ def test_burst_beyond_the_layers_capacity_is_accounted_for(surroundings, facilit
 
 
 async def come_and_go(site: RunningSite, facility: str, visitors: int) -> None:
-    """Have clients come, publish something, hear it and go, some at a time; every second one just hangs up."""
+    """Have clients come, publish something, receive it and go, some at a time; every second one just hangs up."""
     numbers = count()
 
     async def visit_again_and_again() -> None:
@@ -121,8 +121,8 @@ async def come_and_go(site: RunningSite, facility: str, visitors: int) -> None:
     await asyncio.gather(*(visit_again_and_again() for _ in range(SIDE_BY_SIDE)))
 
 
-async def test_nothing_is_left_of_those_who_went(site, live_redis: redis.Redis, facility):
-    """When a thousand or more have come and gone, the server has what it had: in Redis, in the kernel and in memory."""
+async def test_sockets_that_are_gone_leave_nothing_in_the_server(site, live_redis: redis.Redis, facility):
+    """After a thousand or more, the server has the connections, descriptors, tasks and memory that it had before."""
     server = psutil.Process(site.process.process.pid)
 
     def possessions() -> dict[str, int]:
@@ -146,9 +146,9 @@ async def test_nothing_is_left_of_those_who_went(site, live_redis: redis.Redis, 
         return not left[-1]
 
     try:
-        await asyncio.to_thread(wait_until, nothing_is_left, "nothing is left of them")
+        await asyncio.to_thread(wait_until, nothing_is_left, "the server gives back what they took")
     except AssertionError as error:
-        raise AssertionError(f"{error}, but {left[-1]} more than {baseline}") from None
+        raise AssertionError(f"{error}: {left[-1]}, more than {baseline}") from None
     assert server.memory_info().rss - memory < GROWTH
 
 

@@ -59,7 +59,7 @@ def test_every_group_is_valid_for_channels(prefix: str | None, audience: str, na
     assert check_group_name(group_of(build_key(prefix, audience, name, facility)))
 
 
-def test_channels_check_does_check() -> None:
+def test_channels_refuses_keys_as_group_names() -> None:
     """What stands in keys would be no group."""
     with pytest.raises(TypeError):
         check_group_name(build_key(None, "user", "a:b", "c"))

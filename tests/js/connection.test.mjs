@@ -77,7 +77,7 @@ test('no callback is required', () => {
     assert.deepEqual(world.errors, []);
 });
 
-test('callbacks follow the life of a connection', () => {
+test('callbacks are called in the order of events', () => {
     const world = new World();
     world.open_client();
     world.socket.receive('hello');
@@ -296,7 +296,7 @@ test('a client closed by disconnected does not reconnect', () => {
     assert.deepEqual([world.clock.pending, world.window.count, world.document.count], [0, 0, 0]);
 });
 
-test('an undisturbed life writes nothing to the console', () => {
+test('a client without faults writes nothing to the console', () => {
     const world = new World();
     const client = world.open_client();
     world.socket.receive('hello');

@@ -1,4 +1,4 @@
-/** Heartbeats: when they are sent, when they end, and what happens when nobody answers. */
+/** Heartbeats: when they are sent, when they end, and what happens without an answer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CLOSED, CLOSING, OPEN, World } from './world.mjs';
@@ -26,7 +26,7 @@ test('a heartbeat is sent every five seconds', () => {
 });
 
 for (const heartbeat_msg of [undefined, null, '']) {
-    test(`without a heartbeat (${JSON.stringify(heartbeat_msg)}) nothing is sent and silence is no fault`, () => {
+    test(`without a heartbeat (${JSON.stringify(heartbeat_msg)}) nothing is sent, and a silent server is not disconnected`, () => {
         const world = new World();
         open_client(world, {heartbeat_msg});
         world.seconds(600);
@@ -50,7 +50,7 @@ test('without a heartbeat its text is a message like any other', () => {
     assert.equal(count(world, HEARTBEAT), 1);
 });
 
-test('three missed answers are borne, the fourth closes the connection', () => {
+test('the connection is closed after three heartbeats without an answer', () => {
     const world = new World();
     open_client(world);
     world.seconds(19.999);
@@ -101,7 +101,7 @@ test('a close handshake that never completes delays the reconnection by two seco
     assert.equal(world.sockets.length, 2);
 });
 
-test('disconnected is told that an abandoned connection ended abnormally', () => {
+test('disconnected is called with code 1006 for an abandoned connection', () => {
     const world = new World();
     const events = [];
     open_client(world, {disconnected: event => events.push(event)});
@@ -121,7 +121,7 @@ test('disconnected is given a plain object where there is no CloseEvent', () => 
     assert.deepEqual(events, [{type: 'close', code: 1006, reason, wasClean: false}]);
 });
 
-test('an abandoned connection is not heard any more', () => {
+test('later events of an abandoned connection are ignored', () => {
     const world = new World();
     const client = open_client(world);
     const abandoned = world.socket;
@@ -144,7 +144,7 @@ test('the state of a client that abandoned its connection is closed', () => {
     assert.equal(client.get_state(), CLOSED);
 });
 
-test('a close handshake that completes late, but in time, is the end of that connection', () => {
+test('a close handshake that completes within two seconds ends the connection once', () => {
     const world = new World();
     open_client(world);
     world.seconds(21);

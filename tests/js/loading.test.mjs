@@ -1,8 +1,9 @@
-/** The two ways to load the client: as a classic script and as a module. */
+/** The two ways to load the client, as a classic script and as a module, and its types. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import vm from 'node:vm';
-import { FakeWebSocket, MODULE, World } from './world.mjs';
+import { FakeWebSocket, MODULE, SCRIPT, World } from './world.mjs';
 
 test('the classic script adds one global and nothing else', () => {
     const without_script = Object.keys(vm.createContext({}));
@@ -52,4 +53,14 @@ test('the client of the module connects with the WebSocket of its surroundings',
     client.send_message('hello');
     client.close();
     assert.deepEqual(sockets.map(socket => [socket.url, socket.sent]), [['ws://site/ws/news', ['hello']]]);
+});
+
+test('types and documentation name exactly the options that the client reads', () => {
+    const read = (path, pattern, section = /[^]*/) => {
+        const [text] = readFileSync(new URL(path, SCRIPT), 'utf-8').match(section);
+        return [...new Set([...text.matchAll(pattern)].map(match => match[1]))].sort();
+    };
+    const options = read('ws4redis.js', /(?:settings\.|call_back\(')(\w+)/g);
+    assert.deepEqual(read('ws4redis.d.ts', /^    (\w+)\??: /gm, /interface WS4RedisOptions [^]*?^}/m), options);
+    assert.deepEqual(read('../../../docs/browser-client.md', /^- `(\w+)/gm, /## Options[^]*?^## /m), options);
 });

@@ -7,7 +7,7 @@ function numbers(count) {
     return Array.from({length: count}, (_, index) => String(index));
 }
 
-test('messages sent while connecting go out in their order, before connected is called', () => {
+test('messages sent while connecting are sent in their order, before connected is called', () => {
     const world = new World();
     const client = world.client();
     assert.deepEqual(['a', 'b'].map(client.send_message), [true, true]);
@@ -23,7 +23,7 @@ test('a message that connected sends comes after those that waited', () => {
     assert.deepEqual(world.socket.sent, ['waited', 'hello']);
 });
 
-test('messages sent while waiting to reconnect go out on the next connection, once', () => {
+test('messages sent while waiting to reconnect are sent on the next connection, once', () => {
     const world = new World();
     const client = world.open_client();
     world.socket.end();
@@ -82,7 +82,7 @@ test('an undefined queue size is the default', () => {
     assert.equal(numbers(101).filter(message => client.send_message(message)).length, 100);
 });
 
-test('a queue of size 0 refuses what can not be sent at once', () => {
+test('a queue of size 0 refuses what cannot be sent at once', () => {
     const world = new World();
     const client = world.client({queue_size: 0});
     assert.equal(client.send_message('a'), false);
@@ -117,7 +117,7 @@ test('a connection that breaks while the queue is sent leaves the rest in the qu
     assert.deepEqual(world.socket.sent, ['b', 'c']);
 });
 
-test('what waits is dropped by close', () => {
+test('close drops the queue', () => {
     const world = new World();
     const client = world.client();
     client.send_message('a');

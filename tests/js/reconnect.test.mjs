@@ -24,7 +24,7 @@ for (const random of [0.25, 0.5, 0.999]) {
     });
 }
 
-test('the delay can be nothing at all', () => {
+test('the delay can be zero', () => {
     const world = new World();
     world.random = 0;
     world.client();
@@ -46,7 +46,7 @@ test('a thousand attempts later the bound is still 30 seconds', () => {
     assert_reconnects_after(world, 15000);
 });
 
-test('a connection that stays open for five seconds starts the delays anew', () => {
+test('a connection that stays open for five seconds resets the delays', () => {
     const world = new World();
     world.client();
     for (let attempt = 0; attempt < 5; attempt++) {
@@ -117,7 +117,7 @@ test('a network that returns reconnects at once', () => {
     assert.equal(world.sockets.length, 2);
 });
 
-test('an early reconnection takes the place of the planned one', () => {
+test('an early reconnection replaces the planned one', () => {
     const world = new World();
     world.open_client();
     world.socket.end();
@@ -164,7 +164,7 @@ test('Node, which has neither window nor document, reconnects by time', () => {
     assert.equal(world.clock.pending, 0);
 });
 
-test('a browser that refuses a socket later on is reported and asked again', () => {
+test('a browser that refuses a later socket is reported and tried again', () => {
     const world = new World();
     world.open_client();
     world.socket.end();
@@ -174,4 +174,77 @@ test('a browser that refuses a socket later on is reported and asked again', () 
     world.refuses_sockets = false;
     world.seconds(3);
     assert.equal(world.sockets.length, 2);
+});
+
+test('a failed handshake that is reported by error alone, as in Node 22, is tried again', () => {
+    const world = new World({without: ['document', 'addEventListener', 'removeEventListener', 'CloseEvent']});
+    const events = [];
+    const client = world.client({disconnected: event => events.push({...event})});
+    world.socket.fail();
+    world.seconds(0);
+    assert.deepEqual(events, [{type: 'close', code: 1006, reason: 'The connection failed.', wasClean: false}]);
+    assert.equal(client.is_closed(), true);
+    assert_reconnects_after(world, 500);
+    world.socket.fail();
+    world.seconds(0);
+    assert_reconnects_after(world, 1500);
+});
+
+test('error and close of one failure make one attempt', () => {
+    const world = new World();
+    world.client();
+    const [first] = world.sockets;
+    first.end();  // fires both
+    first.fail();
+    world.seconds(30);
+    assert.deepEqual(world.log, ['connecting', 'socket', 'disconnected 1006', 'connecting', 'socket']);
+});
+
+test('a close that follows the error later is the end of that connection', () => {
+    const world = new World();
+    world.open_client({heartbeat_msg: '--heartbeat--'});
+    world.socket.fail();
+    world.seconds(1.999);
+    assert.equal(world.log.at(-1), 'connected');
+    world.socket.end({code: 1002});
+    world.seconds(0.4);
+    assert.deepEqual(world.log, ['connecting', 'socket', 'connected', 'disconnected 1002']);
+    assert_reconnects_after(world, 100);
+});
+
+test('an open connection that reports an error and no close is given up after two seconds', () => {
+    const world = new World();
+    world.open_client();
+    world.socket.fail();
+    world.seconds(2);
+    assert.equal(world.log.at(-1), 'disconnected 1006');
+    assert_reconnects_after(world, 500);
+});
+
+test('waiting is called with the seconds until the next attempt', () => {
+    const world = new World();
+    const client = world.open_client({waiting: seconds => world.log.push(`waiting ${seconds}`)});
+    world.socket.end();
+    world.seconds(0.5);
+    world.socket.end();
+    assert.deepEqual(world.log.slice(3), [
+        'disconnected 1006', 'waiting 0.5', 'connecting', 'socket', 'disconnected 1006', 'waiting 1.5',
+    ]);
+    client.close();
+});
+
+test('waiting is not called for a client that is closed', () => {
+    const world = new World();
+    const client = world.open_client({disconnected: () => client.close(), waiting: () => assert.fail('called')});
+    world.socket.end();
+    world.seconds(600);
+});
+
+test('a client closed by waiting does not reconnect', () => {
+    const world = new World();
+    const client = world.open_client({waiting: () => client.close()});
+    world.socket.end();
+    assert.deepEqual([world.clock.pending, world.window.count, world.document.count], [0, 0, 0]);
+    world.seconds(600);
+    assert.equal(world.sockets.length, 1);
 });

@@ -1,5 +1,5 @@
 /**
- * A small browser for the client: a clock that the test moves, sockets that the test opens, feeds and breaks.
+ * A small browser for the client: the test moves its clock, and opens and closes its sockets.
  *
  * The client is loaded as a classic script into a context of its own, which has only what a page gives it here,
  * and which forbids `eval` as a strict Content-Security-Policy does.
@@ -45,14 +45,15 @@ export class Clock {
     }
 }
 
-/** Does on its own only what the standard does at once; the rest of the network is played by the test. */
+/** Does by itself only what the standard does at once; the test does what the network would. */
 export class FakeWebSocket {
     readyState = CONNECTING;
     sent = [];
     sent_too_late = [];
 
-    constructor(url) {
+    constructor(url, protocols) {
         this.url = url;
+        this.protocols = protocols;
     }
 
     send(data) {
@@ -78,11 +79,16 @@ export class FakeWebSocket {
         this.onmessage?.({type: 'message', data});
     }
 
-    /** The connection ends, or could not be made. As in libraries for Node, an error that nobody hears is fatal. */
+    /** The connection ends, or could not be made. As in libraries for Node, an error without a listener is fatal. */
     end(event = {}) {
         this.readyState = CLOSED;
         this.onerror({type: 'error'});
         this.onclose?.({type: 'close', code: 1006, reason: '', wasClean: false, ...event});
+    }
+
+    /** As in Node 22: where the handshake fails there is no `close`, and the state stays what it was. */
+    fail() {
+        this.onerror({type: 'error'});
     }
 }
 
@@ -113,7 +119,7 @@ class Listeners {
 /**
  * A page with the client loaded.
  *
- * `log` tells which callbacks ran and what else happened, in order; `sockets` holds every socket ever made.
+ * `log` lists the callbacks and other events in their order; `sockets` holds all sockets that were made.
  * `random` is what the page's Math.random gives. Names in `without` are missing, as in Node or a worker.
  */
 export class World {
@@ -121,6 +127,7 @@ export class World {
     sockets = [];
     log = [];
     warnings = [];
+    console_errors = [];
     errors = [];
     random = 0.5;
     window = new Listeners();
@@ -131,8 +138,8 @@ export class World {
         const world = this;
         const page = {
             WebSocket: class extends FakeWebSocket {
-                constructor(url) {
-                    super(url);
+                constructor(url, protocols) {
+                    super(url, protocols);
                     if (world.refuses_sockets) {
                         throw new SyntaxError(`The URL '${url}' is invalid.`);
                     }
@@ -151,7 +158,10 @@ export class World {
             addEventListener: this.window.addEventListener,
             removeEventListener: this.window.removeEventListener,
             document: this.document,
-            console: {warn: text => this.warnings.push(text)},  // the client calls no other method
+            console: {  // the client calls no other methods
+                warn: text => this.warnings.push(text),
+                error: (text, error) => this.console_errors.push([text, error]),
+            },
             reportError: error => this.errors.push(error),
             CloseEvent: class { constructor(type, details) { Object.assign(this, {type}, details); } },
             Blob,
@@ -192,6 +202,11 @@ export class World {
 
     seconds(number) {
         this.clock.advance(number * 1000);
+    }
+
+    /** Lets promises that are settled run their callbacks, and those that follow from them. */
+    async settle() {
+        await new Promise(resolve => setImmediate(resolve));
     }
 
     show_page(visibilityState = 'visible') {

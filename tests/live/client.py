@@ -24,11 +24,12 @@ from tests.waiting import QUIET, TIMEOUT
 
 @dataclass(frozen=True)
 class Site:
-    """Where a site is reached: at `host`, or at a unix socket; with TLS if there is a context for it."""
+    """Where a site is reached: at `host` or a unix socket, below `script_name`; with TLS if it has a context."""
 
     host: str
     unix_socket: Path | None = None
     tls: ssl.SSLContext | None = None
+    script_name: str = ""
 
     @property
     def origin(self) -> str:
@@ -51,7 +52,7 @@ class Site:
     @contextmanager
     def connect(self, facility: str, *channels: str, quoted: str | None = None, **options: Any) -> Iterator[Socket]:
         """Open a websocket; `quoted` is the facility as it stands in the URL, if it is to be there as it is."""
-        target = f"/ws/{quote(facility, safe='') if quoted is None else quoted}?{'&'.join(channels)}"
+        target = f"{self.script_name}/ws/{quote(facility, safe='') if quoted is None else quoted}?{'&'.join(channels)}"
         options = {"compression": None, "open_timeout": TIMEOUT, "max_size": None, "max_queue": 1000, **options}
         if self.tls is not None:
             options["ssl"] = self.tls

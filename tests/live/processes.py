@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar
 
 import psutil
 
@@ -24,6 +25,10 @@ class ServerProcess:
     It is up when `is_up`, which is asked again and again, returns something true for its output so far.
     """
 
+    running: ClassVar[list[ServerProcess]] = []
+    stopped: ClassVar[list[ServerProcess]] = []
+    """Those that have been stopped since the test began: `tests.conftest` shows their logs where it fails."""
+
     def __init__(
         self, command: Sequence[str | Path], env: Mapping[str, str], log: Path, is_up: Callable[[str], object]
     ) -> None:
@@ -33,9 +38,10 @@ class ServerProcess:
         self.is_up = is_up
         self.process: subprocess.Popen[bytes] | None = None
         self.guard: subprocess.Popen[bytes] | None = None
+        self.last_output = ""
 
     def start(self) -> None:
-        """Start the server and wait until it is up. Fails with its output if it ends instead, or takes too long."""
+        """Start the server and wait until it is up. Fails if it ends instead, or takes too long."""
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 self.command,
@@ -46,6 +52,8 @@ class ServerProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self.last_output = ""
+        self.running.append(self)
         # Should the test run be killed, the whole process group (that is what the minus means) goes with it.
         self.guard = start_guard(-self.process.pid, ())
         try:
@@ -53,11 +61,11 @@ class ServerProcess:
             assert self.process.poll() is None, f"{self.command} ended at once"
         except AssertionError as error:
             self.stop()
-            raise AssertionError(f"{error}:\n{self.output()}") from None
+            raise AssertionError(str(error)) from None
 
     def output(self) -> str:
         """Return all that the server wrote so far."""
-        return self.log.read_text("utf-8", "replace")
+        return self.log.read_text("utf-8", "replace") if self.process is not None else self.last_output
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the server's process alone, as a service manager does."""
@@ -82,8 +90,11 @@ class ServerProcess:
         self.process.wait(STOP_TIMEOUT)
         self.guard.kill()
         self.guard.communicate()
+        self.last_output = self.output()
         self.process = self.guard = None
-        assert not alive, f"{alive} did not end at SIGTERM:\n{self.output()}"
+        self.running.remove(self)
+        self.stopped.append(self)
+        assert not alive, f"{alive} did not end at SIGTERM."
 
     def _group(self) -> list[psutil.Process]:
         assert self.process is not None

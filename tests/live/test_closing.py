@@ -38,7 +38,7 @@ def connect(
 
 
 def assert_still_open(site: RunningSite, sockets: list[Socket], facility: str) -> None:
-    """See that sockets hear what is published."""
+    """See that sockets receive what is published."""
     site.get(f"/publish/?facility={facility}&text=open").raise_for_status()
     assert [socket.receive() for socket in sockets] == ["open0"] * len(sockets)
 
@@ -68,11 +68,11 @@ def test_signing_out_closes_the_session_s_sockets_at_all_servers(sites, stack, f
 def test_command_closes_sockets_at_all_servers(sites, stack, surroundings, facility, by, code):
     """A process without sockets closes those of a user, a facility or a session, with any code, and no others."""
     cookie = sites[0].signed_in()
-    witnesses = connect(stack, sites, f"{facility}-witness", "subscribe-broadcast")
+    others = connect(stack, sites, f"{facility}-other", "subscribe-broadcast")
     leaving = connect(stack, sites, facility, "subscribe-user", "subscribe-broadcast", headers=cookie)
     names = {"user": "mary", "facility": facility, "session": cookie["Cookie"].partition("=")[2]}
     surroundings.manage("close_sockets", f"--{by}", names[by], "--code", str(code))
     assert [socket.closing() for socket in leaving] == [(code, "")] * 2
-    assert_still_open(sites[0], witnesses, f"{facility}-witness")
+    assert_still_open(sites[0], others, f"{facility}-other")
     back = connect(stack, sites, facility, "subscribe-user", "subscribe-broadcast", headers=cookie)
     assert_still_open(sites[1], back, facility)

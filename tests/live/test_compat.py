@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
 from example_project.redis_server import HOST
-from tests.live.processes import ROOT, ServerProcess
+from tests.live.processes import ServerProcess
 from tests.live.servers import RunningSite, Surroundings
-from tests.waiting import TIMEOUT
 
 pytestmark = pytest.mark.live
 
@@ -67,20 +65,3 @@ def test_hooks_of_the_site_decide(site: RunningSite, facility: str) -> None:
         site.get("/publish/", params={"facility": "elsewhere", "text": "hello"})
         assert listener.receive() == "hello to all"
         assert silenced.is_quiet()
-
-
-def test_check_names_each_file(surroundings: Surroundings) -> None:
-    """``python -W default manage.py check`` names each file that says ws4redis; the settings for the dotted paths."""
-    command = [sys.executable, "-W", "default", "-m", "django", "check"]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment(surroundings),
-        capture_output=True,
-        text=True,
-        timeout=4 * TIMEOUT,
-        check=True,
-    )
-    named = re.findall(r"tests/live/legacy_site/(\w+\.py):(\d+): DeprecationWarning: ws4redis is", done.stderr)
-    assert {("settings.py", "1"), ("urls.py", "3")} <= set(named)
-    assert len(named) == len({name for name, _ in named})

@@ -83,8 +83,8 @@ def opened(server: RunningSite, facility: str) -> int:
     return len(re.findall(rf'"WSCONNECT /ws/{re.escape(facility)}"', server.output()))
 
 
-def test_weights_say_who_serves_how_many(split: Split, facility: str) -> None:
-    """Of ten websockets nine come to the old server and one to the new; all hear what a page publishes."""
+def test_weights_share_websockets_between_servers(split: Split, facility: str) -> None:
+    """Of ten websockets nine come to the old server and one to the new; all receive what a page publishes."""
     split.shift("weight=9", "weight=1")
     with ExitStack() as stack:
         sockets = [stack.enter_context(split.site.connect(facility, "subscribe-broadcast")) for _ in range(SOCKETS)]
@@ -96,7 +96,7 @@ def test_weights_say_who_serves_how_many(split: Split, facility: str) -> None:
 
 
 def test_open_websockets_stay_when_the_old_server_is_taken_out(split: Split, facility: str) -> None:
-    """After the shift new websockets come to the new server alone; those of the old one stay open and hear the same."""
+    """After the shift new websockets come to the new server alone; the old one's stay open and receive the same."""
     split.shift("weight=9", "down")
     with split.site.connect(facility, "subscribe-broadcast") as before:
         split.shift("down", "weight=1")

@@ -62,12 +62,30 @@ def test_terminated_server_says_that_it_restarts(site, facility):
         assert socket.closing()[0] == 1012
 
 
-def test_terminated_server_does_not_wait_for_deaf_clients(site, facility):
+def test_terminated_server_does_not_wait_for_clients_that_do_not_read(site, facility):
     """Clients that do not read do not keep a server from ending."""
     with site.connect(facility, "subscribe-broadcast", max_queue=1, close_timeout=0):
         site.get(f"/publish/?facility={facility}&count=80&size=100000").raise_for_status()
         with prompt_end(site):
             pass
+
+
+@pytest.mark.parametrize("server", sorted(SERVERS))
+def test_subscriber_of_each_socket_is_released_at_shutdown(surroundings, live_redis, server):
+    """A client that does not answer the close frame keeps no subscriber from being released."""
+    settings = {
+        "WS4REDIS_SUBSCRIBER": "tests.legacy_subscribers.Releasing",
+        "WS4CHANNELS_SHUTDOWN_SPREAD": 0.2,
+    }
+    options = ["--timeout-graceful-shutdown", "2"] if server == "uvicorn" else []
+    live_redis.delete("released")
+    with SERVERS[server](surroundings, *options, settings=settings) as site, ExitStack() as stack:
+        for _ in range(4):
+            client = stack.enter_context(RawWebsocket(connect_socket(site.host)))
+            client.open(site.host, "/ws/releasing?subscribe-broadcast")
+        site.process.signal(signal.SIGTERM)
+        site.process.wait()
+    assert live_redis.get("released") == b"4"
 
 
 def subscribed(client: redis.Redis) -> list[str]:
@@ -188,7 +206,7 @@ def members(client: redis.Redis) -> list[str]:
 
 
 @pytest.mark.parametrize("server", sorted(SERVERS))
-def test_deaf_clients_do_not_prolong_the_end(surroundings, facility, server):
+def test_server_waits_half_a_second_for_clients_that_do_not_answer(surroundings, facility, server):
     """A client that does not answer the closing has half a second more."""
     settings = {"WS4CHANNELS_SHUTDOWN_SPREAD": 0.2}
     with SERVERS[server](surroundings, settings=settings) as site, RawWebsocket(connect_socket(site.host)) as client:

@@ -88,23 +88,28 @@ async def _answer(content: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+def _counts(query: dict[str, list[str]], send: Any) -> dict[str, int]:
+    return counts
+
+
 def _state(query: dict[str, list[str]], send: Any) -> dict[str, Any]:
     gc.collect()
     facility = query.get("facility", [""])[0]
-    consumers = [each for each in _alive(FacilityConsumer) if _facility_of(each) == facility and each._outbox]
+    alive = _alive(FacilityConsumer, Outbox)
+    consumers = [each for each in alive[FacilityConsumer] if _facility_of(each) == facility and each._outbox]
     return {
-        "all_outboxes": len(_alive(Outbox)),
+        "all_outboxes": len(alive[Outbox]),
         "outboxes": [type(each._outbox).__name__ for each in consumers],
         "waiting": sum(len(each._outbox._queue) for each in consumers if each._outbox is not None),
         "producers": _producers(send),
-        "counts": counts,
         "has_ended": facility in ended,
     }
 
 
-def _alive(cls: type) -> list[Any]:
-    # By type(): isinstance() would wake Django's lazy objects.
-    return [each for each in gc.get_objects() if issubclass(type(each), cls)]
+def _alive(*classes: type) -> dict[type, list[Any]]:
+    """Return what there is of each class. By type(): isinstance() would wake Django's lazy objects."""
+    found = [each for each in gc.get_objects() if issubclass(type(each), classes)]
+    return {cls: [each for each in found if issubclass(type(each), cls)] for cls in classes}
 
 
 def _facility_of(consumer: FacilityConsumer) -> str | None:
@@ -129,4 +134,4 @@ def _accept_compression(query: dict[str, list[str]], send: Any) -> None:
     )
 
 
-_PAGES = {"/state": _state, "/accept-compression": _accept_compression}
+_PAGES = {"/counts": _counts, "/state": _state, "/accept-compression": _accept_compression}

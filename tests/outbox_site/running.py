@@ -49,12 +49,20 @@ class Running:
             client.open(host, f"/ws/{quote(facility)}?{'&'.join(channels or ('subscribe-broadcast',))}", *headers)
             yield client
 
+    def count(self, name: str) -> int:
+        """Return one of the package's counters in the server process, without the cost of `state`."""
+        counts: dict[str, int] = self._page("/counts")
+        return counts.get(name, 0)
+
     def state(self, facility: str = "") -> dict[str, Any]:
         """Return what there is in the server process, of `facility` in particular."""
-        answer = self.site.get("/state", params={"facility": facility})
-        assert answer.status_code == 200, self.process.output()
-        state: dict[str, Any] = answer.json()
-        return state
+        return self._page("/state", facility=facility)
+
+    def _page(self, path: str, **query: str) -> dict[str, Any]:
+        answer = self.site.get(path, params=query)
+        assert answer.status_code == 200
+        page: dict[str, Any] = answer.json()
+        return page
 
     def wait_for(self, facility: str, what: str, **expected: Any) -> dict[str, Any]:
         """Return the state when all that is expected of it is so."""

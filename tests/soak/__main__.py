@@ -1,5 +1,5 @@
 """
-Run a mixed load with faults on two servers, and balance the books.
+Run a mixed load with faults on two servers, and account for every message.
 
 Exit status 0: every message is accounted for, nothing is left behind, memory does not grow. 1: something is not so.
 """
@@ -18,7 +18,7 @@ import django
 
 from example_project.redis_server import RedisServer
 from tests.live.servers import Surroundings
-from tests.soak.audit import balance_of
+from tests.soak.audit import audit_of
 from tests.soak.plan import parse
 from tests.soak.report import complaints_of, render
 from tests.soak.run import Run
@@ -36,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.update(surroundings.environment(run.settings))
         django.setup()
         findings = asyncio.run(run.run())
-        balance = balance_of(findings.ledger)
-        print(render(plan, findings, balance))
-        return 1 if complaints_of(findings, balance) else 0
+        outcome = audit_of(findings.ledger)
+        print(render(plan, findings, outcome))
+        return 1 if complaints_of(findings, outcome) else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Whether the books of a soak balance: whether what was published accounts for what each socket received.
+"""Whether what was published in a soak accounts for what each socket received.
 
 **Owed** to a socket is each message that was published, without an error for its publisher, to the socket's key while
 the socket was open; and, where the socket was sent a kept message at connect, each one that came after that. What is
@@ -30,8 +30,8 @@ CLOSED_FOR_SLOWNESS = frozenset({CLOSED_AS_FULL}) | CLOSED_FOR_RESTART
 
 
 @dataclass
-class Balance:
-    """What the books say."""
+class Outcome:
+    """What was found."""
 
     counts: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
@@ -47,27 +47,27 @@ class Balance:
             self.complaints.append(text)
 
 
-def balance_of(ledger: Ledger) -> Balance:
-    """Compare everything with everything."""
-    balance = Balance(complaints=[], counts=Counter(complaints=0))
+def audit_of(ledger: Ledger) -> Outcome:
+    """Compare what each socket received with what was published while it was open."""
+    outcome = Outcome(complaints=[], counts=Counter(complaints=0))
     for oddity in ledger.oddities:
-        balance.complain(oddity)
-    books: dict[str, _Book] = defaultdict(_Book)
+        outcome.complain(oddity)
+    histories: dict[str, _History] = defaultdict(_History)
     for publication in sorted(ledger.publications, key=lambda each: each.began):
-        books[publication.key].add(publication)
-        balance.counts["accepted" if publication.is_accepted else "failed"] += 1
+        histories[publication.key].add(publication)
+        outcome.counts["accepted" if publication.is_accepted else "failed"] += 1
         if not publication.is_accepted and not ledger.covering(publication):
-            balance.complain(f"{publication} failed, and nothing was broken.")
+            outcome.complain(f"{publication} failed, and nothing was broken.")
     for when, why in ledger.refusals:
-        balance.counts["refused"] += 1
+        outcome.counts["refused"] += 1
         if not ledger.is_disturbed(when):
-            balance.complain(f"At {when:.1f} a websocket was refused, and nothing was broken: {why}")
+            outcome.complain(f"At {when:.1f} a websocket was refused, and nothing was broken: {why}")
     for session in ledger.sessions:
-        _Audit(ledger, session, books[session.key], balance).run()
-    return balance
+        _Audit(ledger, session, histories[session.key], outcome).run()
+    return outcome
 
 
-class _Book:
+class _History:
     """What was published to one key, in order of time."""
 
     def __init__(self) -> None:
@@ -100,14 +100,14 @@ class _Book:
 
 
 class _Audit:
-    """Balances one session."""
+    """Compares one session with what was published to its key."""
 
-    def __init__(self, ledger: Ledger, session: Session, book: _Book, balance: Balance) -> None:
+    def __init__(self, ledger: Ledger, session: Session, history: _History, outcome: Outcome) -> None:
         self.ledger = ledger
         self.session = session
-        self.book = book
-        self.known = book.by_name
-        self.balance = balance
+        self.history = history
+        self.known = history.by_name
+        self.outcome = outcome
         self.received: dict[tuple[str, str, int], float] = {}
         self.complaints = 0
 
@@ -122,20 +122,20 @@ class _Audit:
         session = self.session
         self.complaints += 1
         if self.complaints > _COMPLAINTS_PER_SESSION:
-            self.balance.counts["complaints"] += 1
+            self.outcome.counts["complaints"] += 1
             return
-        self.balance.complain(
+        self.outcome.complain(
             f"{session.name} on {session.key}, begun {session.began:.2f}, opened {session.opened:.2f}: {text}"
         )
 
     def _check_ending(self) -> None:
         session, ledger = self.session, self.ledger
         code = session.close_code
-        self.balance.counts["sockets"] += 1
+        self.outcome.counts["sockets"] += 1
         if code is None:
-            self.balance.counts["left"] += 1
+            self.outcome.counts["left"] += 1
             return
-        self.balance.counts[f"closed with {code}"] += 1
+        self.outcome.counts[f"closed with {code}"] += 1
         if code in CLOSED_FOR_SLOWNESS and not session.reads:
             return
         if code == CLOSED_AS_FULL and self._waited_for_redis():
@@ -157,7 +157,7 @@ class _Audit:
             if publication is None:
                 self._complain(f"received {name}, which nobody published here.")
                 continue
-            self.balance.counts["received"] += 1
+            self.outcome.counts["received"] += 1
             if name in self.received:
                 self._complain(f"received {name} twice, at {self.received[name]:.2f} and at {when:.2f}.")
             self.received.setdefault(name, when)
@@ -167,7 +167,7 @@ class _Audit:
                 newest[publication.publisher] = publication.number
             is_usual = self.session.is_prompt and publication.began > self.session.opened
             if is_usual and not self.ledger.covering(publication):
-                self.balance.slowest = max(self.balance.slowest, when - publication.began)
+                self.outcome.slowest = max(self.outcome.slowest, when - publication.began)
 
     def _owed_since(self) -> float:
         """Return from when on everything is owed: since the socket was open, or since the kept message before."""
@@ -180,32 +180,32 @@ class _Audit:
     def _check_owed(self) -> None:
         since, until = self._owed_since(), self.session.counted_until
         owed = set()
-        for publication in self.book.since(since):
+        for publication in self.history.since(since):
             if publication.began >= until:
                 break
             if publication.is_accepted and publication.began > since and publication.ended <= until:
                 owed.add(publication.name)
                 self._account_for(publication)
-        self.balance.counts["owed"] += len(owed)
+        self.outcome.counts["owed"] += len(owed)
         for name in self.received.keys() - owed:
             publication = self.known[name]
             if publication.began <= self.session.opened:
-                self.balance.counts["kept, sent at connect"] += 1
+                self.outcome.counts["kept, sent at connect"] += 1
             elif not publication.is_accepted:
-                self.balance.counts["published in spite of an error"] += 1
+                self.outcome.counts["published in spite of an error"] += 1
             else:
-                self.balance.counts["received while leaving"] += 1
+                self.outcome.counts["received while leaving"] += 1
 
     def _account_for(self, publication: Publication) -> None:
         if publication.name in self.received:
-            self.balance.counts["delivered"] += 1
+            self.outcome.counts["delivered"] += 1
             return
         excuse = self._excuse(publication)
         if excuse is None:
-            self.balance.lost["no excuse"] += 1
+            self.outcome.lost["no excuse"] += 1
             self._complain(f"never received {publication}.")
         else:
-            self.balance.lost[excuse] += 1
+            self.outcome.lost[excuse] += 1
 
     def _waited_for_redis(self) -> bool:
         """Tell whether the socket was closed as it opened, after a handshake that an outage held up.
@@ -249,10 +249,10 @@ class _Audit:
 
     def _check_has_newest_of(self, moment: float) -> None:
         emptied = max((each.loses_kept_at or -inf for each in self.ledger.outages if each.began < moment), default=-inf)
-        newest = self.book.newest(emptied, moment)
+        newest = self.history.newest(emptied, moment)
         if not newest:
             return
-        self.balance.counts["newest expected"] += 1
+        self.outcome.counts["newest expected"] += 1
         # Who connects reads what is kept a moment later.
         if moment == self.session.began:
             is_there = any(self.known_time(name) >= newest[0].began for name in self.received)

@@ -211,7 +211,7 @@ class Staller(Client):
 
 
 class Talker(Client):
-    """Publishes through its websocket, and waits to hear itself before it goes on."""
+    """Publishes through its websocket, and waits for its own message before it goes on."""
 
     publishes = True
 

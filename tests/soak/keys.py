@@ -24,7 +24,7 @@ class Key:
     """Characters of each message, at least."""
     listeners: int = 0
     talkers: int = 0
-    """Clients that publish through their websockets, and hear themselves."""
+    """Clients that publish through their websockets, and receive their own messages."""
     dawdlers: int = 0
     """Clients that now and then do not read for a while."""
     stallers: int = 0

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.soak.audit import Balance
+from tests.soak.audit import Outcome
 from tests.soak.memory import MEGABYTE, Trend
 from tests.soak.plan import Plan
 from tests.soak.run import Findings
 
 
-def complaints_of(findings: Findings, balance: Balance) -> list[str]:
+def complaints_of(findings: Findings, outcome: Outcome) -> list[str]:
     """Return everything that makes a run fail, in sentences."""
-    complaints = list(balance.complaints)
-    if (more := balance.counts["complaints"] - len(complaints)) > 0:
+    complaints = list(outcome.complaints)
+    if (more := outcome.counts["complaints"] - len(complaints)) > 0:
         complaints.append(f"… and {more} more.")
     complaints += [f"Left behind: {what}." for what in findings.left_behind]
     complaints += [f"A server grows: {describe(trend)}." for trend in findings.memory if trend.is_leak]
-    counts = balance.counts
-    if counts["owed"] != counts["delivered"] + sum(balance.lost.values()):
+    counts = outcome.counts
+    if counts["owed"] != counts["delivered"] + sum(outcome.lost.values()):
         complaints.append("What was owed is not what was delivered and what was lost.")
     for what in ("accepted", "delivered", "left"):
         if not counts[what]:
@@ -34,9 +34,9 @@ def describe(trend: Trend) -> str:
     )
 
 
-def rows(findings: Findings, balance: Balance) -> list[tuple[str, str]]:
+def rows(findings: Findings, outcome: Outcome) -> list[tuple[str, str]]:
     """Return the ledger: what, and how many."""
-    counts, table = balance.counts, []
+    counts, table = outcome.counts, []
 
     def add(what: str, number: int) -> None:
         table.append((what, f"{number:,}"))
@@ -45,7 +45,7 @@ def rows(findings: Findings, balance: Balance) -> list[tuple[str, str]]:
     add("… refused with an error", counts["failed"])
     add("messages owed to sockets", counts["owed"])
     add("… delivered", counts["delivered"])
-    for excuse, number in sorted(balance.lost.items()):
+    for excuse, number in sorted(outcome.lost.items()):
         add(f"… lost: {excuse}", number)
     add("messages received", counts["received"])
     for what in ("kept, sent at connect", "received while leaving", "published in spite of an error"):
@@ -56,7 +56,7 @@ def rows(findings: Findings, balance: Balance) -> list[tuple[str, str]]:
     for what in sorted(name for name in counts if name.startswith("closed with")):
         add(f"… {what}", counts[what])
     add("handshakes refused", counts["refused"])
-    table.append(("slowest delivery outside outages", f"{balance.slowest * 1000:.0f} ms"))
+    table.append(("slowest delivery outside outages", f"{outcome.slowest * 1000:.0f} ms"))
     table += [(f"memory of server {number}", describe(trend)) for number, trend in enumerate(findings.memory, 1)]
     return table
 
@@ -68,12 +68,12 @@ def title(plan: Plan, findings: Findings) -> str:
     return f"{plan.seconds:g} s, two Daphnes {where}, layer {plan.layer}, seed {plan.seed}; faults: {faults}."
 
 
-def render(plan: Plan, findings: Findings, balance: Balance) -> str:
+def render(plan: Plan, findings: Findings, outcome: Outcome) -> str:
     """Return the whole report."""
-    table = rows(findings, balance)
+    table = rows(findings, outcome)
     width = max(len(what) for what, _ in table)
     lines = [title(plan, findings), "", *(f"{what:<{width}}  {number:>12}" for what, number in table), ""]
-    complaints = complaints_of(findings, balance)
+    complaints = complaints_of(findings, outcome)
     lines += [f"WRONG: {complaint}" for complaint in complaints]
-    lines.append(f"{len(complaints)} complaints." if complaints else "The books balance.")
+    lines.append(f"{len(complaints)} complaints." if complaints else "Every message is accounted for.")
     return "\n".join(lines)

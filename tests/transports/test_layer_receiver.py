@@ -14,24 +14,19 @@ from example_project.redis_server import RedisServer
 from tests.layers import CORE, IN_MEMORY, PUBSUB, one_layer
 from tests.waiting import TIMEOUT, eventually
 from ws4channels.connections import RedisConnectionError
-from ws4channels.transports import layer_receiver
 from ws4channels.transports.configured import get_transport
-from ws4channels.transports.layer_receiver import LayerReceiver, persistently
+from ws4channels.transports.layer_receiver import LayerReceiver, retry_if_stale
 from ws4channels.transports.messages import Publication
 from ws4channels.transports.pubsub_layer import PubSubLayerReceiver
 
 
 @pytest.mark.parametrize("backend", [PUBSUB, CORE, IN_MEMORY], ids=["pubsub", "core", "in-memory"])
-async def test_catching_up_without_a_receiver_ends(
-    settings: Any, monkeypatch: pytest.MonkeyPatch, backend: str
-) -> None:
-    """A probe that does not come back is a timeout, and is forgotten."""
-    monkeypatch.setattr(layer_receiver, "PROBE_TIMEOUT", 0.1)
+async def test_confirming_while_nobody_receives_is_a_timeout(settings: Any, backend: str) -> None:
+    """A probe that nobody receives is a timeout."""
     settings.CHANNEL_LAYERS = one_layer(backend)
     receiver = await get_transport().open_receiver()
     with pytest.raises(asyncio.TimeoutError):
-        await asyncio.wait_for(receiver.catch_up(), TIMEOUT)
-    assert receiver._probes == {}
+        await receiver.confirm(0.1)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +71,9 @@ async def test_layer_that_has_stopped_receiving_is_started_again(settings: Any) 
         shard._receive_task.cancel()
         await asyncio.wait([shard._receive_task])
         with pytest.raises(asyncio.TimeoutError):
-            await receiver.probe(0.2)
+            await receiver.confirm(0.2)
         await receiver.restore()
-        await receiver.probe(TIMEOUT)
+        await receiver.confirm(TIMEOUT)
         await transport.apublish(Publication(("broadcast:a",), b"x", 0))
         await eventually(lambda: events, "the message arrives")
 
@@ -88,11 +83,13 @@ async def test_new_connection_of_the_layer_is_noticed(settings: Any, redis_clien
     settings.CHANNEL_LAYERS = one_layer(PUBSUB)
     receiver = await get_transport().open_receiver()
     async with receiving(receiver):
+        losses: list[str] = []
+        receiver.on_loss = losses.append
         await receiver.join(["broadcast:a"])
-        assert receiver.generation == 0
+        assert losses == []
         redis_client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-        await eventually(lambda: receiver.generation == 1, "the new connection is noticed")
-        await receiver.probe(TIMEOUT)
+        await eventually(lambda: losses == ["the channel layer connected to Redis again"], "the loss is reported")
+        await receiver.confirm(TIMEOUT)
 
 
 async def test_each_of_several_hosts_is_confirmed(settings: Any, redis_server: RedisServer) -> None:
@@ -106,15 +103,17 @@ async def test_each_of_several_hosts_is_confirmed(settings: Any, redis_server: R
             keys = tuple(f"broadcast:{number}" for number in range(20))
             await receiver.join(keys)
             await transport.apublish(Publication(keys, b"x", 0))
-            await receiver.catch_up()
+            await receiver.confirm(TIMEOUT)
             await eventually(lambda: len(events) == len(keys), "all arrive")
-            await receiver.probe(TIMEOUT)
+            await receiver.confirm(TIMEOUT)
+            losses: list[str] = []
+            receiver.on_loss = losses.append
             with second.client() as client:
                 client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-            await eventually(lambda: receiver.generation == 1, "the new connection is noticed")
+            await eventually(lambda: len(losses) == 1, "the loss is reported")
             second.kill()
             with pytest.raises((ConnectionError, RedisConnectionError, asyncio.TimeoutError)):
-                await receiver.probe(1)
+                await receiver.confirm(1)
 
 
 async def test_connection_that_died_in_the_pool_is_tried_again() -> None:
@@ -127,11 +126,11 @@ async def test_connection_that_died_in_the_pool_is_tried_again() -> None:
         if failures:
             raise failures.pop()
 
-    await persistently(send, "probe")
+    await retry_if_stale(send, "probe")
     assert calls == ["probe"] * 3
     failures.extend(RedisConnectionError("gone") for _ in range(9))
     with pytest.raises(RedisConnectionError):
-        await persistently(send, "probe")
+        await retry_if_stale(send, "probe")
     assert len(calls) == 6
 
 

@@ -208,9 +208,8 @@ async def test_cancelling_the_caller_cancels_the_call() -> None:
     assert await asyncio.to_thread(cancelled.wait, TIMEOUT)
 
 
-def test_a_call_that_does_not_end_is_a_connection_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread waits so long and no longer; what it waited for is cancelled."""
-    monkeypatch.setattr(publishing_loop, "CALL_TIMEOUT", 0.05)
+def test_a_call_that_does_not_end_is_a_connection_error() -> None:
+    """A thread waits for the timeout and no longer; what it waited for is cancelled."""
     cancelled = threading.Event()
 
     async def wait(_: PublishingLoop) -> None:
@@ -220,20 +219,19 @@ def test_a_call_that_does_not_end_is_a_connection_error(monkeypatch: pytest.Monk
             cancelled.set()
 
     with pytest.raises(redis.exceptions.ConnectionError) as raised:
-        publishing_loop.run_from_thread(wait)
+        publishing_loop.run_from_thread(wait, timeout=0.05)
     assert str(raised.value) == "Publishing did not finish within 0.05 s."
     assert cancelled.wait(TIMEOUT)
 
 
-async def test_an_async_call_that_does_not_end_is_a_connection_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task waits no longer than a thread does: a layer's client may have no timeout of its own."""
-    monkeypatch.setattr(publishing_loop, "CALL_TIMEOUT", 0.05)
+async def test_an_async_call_that_does_not_end_is_a_connection_error() -> None:
+    """A task waits for the timeout and no longer: a layer's client may have no timeout of its own."""
 
     async def wait(_: PublishingLoop) -> None:
         await asyncio.Event().wait()
 
     with pytest.raises(redis.exceptions.ConnectionError) as raised:
-        await asyncio.wait_for(publishing_loop.run(wait), 1)
+        await asyncio.wait_for(publishing_loop.run(wait, timeout=0.05), TIMEOUT)
     assert str(raised.value) == "Publishing did not finish within 0.05 s."
 
 

@@ -1,37 +1,31 @@
-"""Tests of `ws4channels.transports.pubsub_layer`."""
+"""Tests of `ws4channels.transports.pubsub_layer`. What holds for every layer is in test_hub.py."""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
-import pytest
 from channels_redis import pubsub
 
-from ws4channels.transports import pubsub_layer
-from ws4channels.transports.pubsub_layer import OncePerOutage, log_outages_once
+from tests.layers import PUBSUB, one_layer
+from ws4channels.transports.configured import get_transport
+from ws4channels.transports.pubsub_layer import FirstTraceback
 
 
-def test_tracebacks_of_one_outage_are_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The layer's traceback of every second passes once an outage; whatever else it logs always passes."""
-    now = 1000.0
-    monkeypatch.setattr(pubsub_layer.time, "monotonic", lambda: now)
-    once = OncePerOutage()
+def test_traceback_of_an_outage_is_logged_once() -> None:
+    """The layer's traceback of every second passes once; whatever else it logs always passes."""
+    first = FirstTraceback()
 
     def passes(message: str) -> bool:
-        return once.filter(logging.LogRecord("layer", logging.ERROR, __file__, 1, message, None, None))
+        return first.filter(logging.LogRecord("layer", logging.ERROR, __file__, 1, message, None, None))
 
-    passed = []
-    for _ in range(60):
-        passed.append(passes("Unexpected exception in receive task"))
-        now += 1
-        assert passes("Something else")
-    assert passed == [True] + [False] * 59
-    now += OncePerOutage.QUIET
-    assert passes("Unexpected exception in receive task")
+    assert [passes("Unexpected exception in receive task") for _ in range(60)] == [True] + [False] * 59
+    assert passes("Something else")
 
 
-def test_filter_stands_once_where_the_pubsub_layer() -> None:
-    """However many hubs there are, the layer's logger has one filter."""
-    log_outages_once()
-    log_outages_once()
-    assert sum(isinstance(each, OncePerOutage) for each in logging.getLogger(pubsub.__name__).filters) == 1
+async def test_filter_is_added_once(settings: Any) -> None:
+    """However many receivers are opened, the layer's logger has one filter."""
+    settings.CHANNEL_LAYERS = one_layer(PUBSUB)
+    for _ in range(2):
+        await (await get_transport().open_receiver()).aclose()
+    assert sum(isinstance(each, FirstTraceback) for each in logging.getLogger(pubsub.__name__).filters) == 1

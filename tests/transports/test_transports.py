@@ -26,6 +26,7 @@ from ws4channels.exceptions import ConfigurationError
 from ws4channels.publisher import RedisPublisher
 from ws4channels.transports.channel_layer import ChannelLayerTransport, InMemoryTransport
 from ws4channels.transports.configured import get_publishing_transports, get_transport
+from ws4channels.transports.core_layer import CoreLayerTransport
 from ws4channels.transports.message_loss import NumberedReceiver
 from ws4channels.transports.messages import Publication
 from ws4channels.transports.pubsub_layer import PubSubLayerReceiver, PubSubLayerTransport
@@ -41,7 +42,7 @@ SENTINEL = [{"sentinels": [("127.0.0.1", 1)], "master_name": "main"}]
         (PUBSUB, {"hosts": ["redis://127.0.0.1:1"]}, PubSubLayerTransport, PubSubLayerReceiver),
         (PUBSUB, {"hosts": TWO_HOSTS}, ChannelLayerTransport, PubSubLayerReceiver),
         (PUBSUB, {"hosts": SENTINEL}, ChannelLayerTransport, PubSubLayerReceiver),
-        (CORE, {"hosts": ["redis://127.0.0.1:1"]}, ChannelLayerTransport, NumberedReceiver),
+        (CORE, {"hosts": ["redis://127.0.0.1:1"]}, CoreLayerTransport, NumberedReceiver),
         (IN_MEMORY, {}, InMemoryTransport, NumberedReceiver),
     ],
 )

@@ -1,13 +1,14 @@
-"""What a site's own RedisSubscriber overrides: called in a thread, at connect, at publishing, and at the end.
+"""Call the methods that a site's own RedisSubscriber overrides: in a thread, at connect, for each message, at the end.
 
-What it does not override is done without it, on the event loop.
+Where a method is not overridden, the event loop does the same without a thread.
 """
 
 from __future__ import annotations
 
-from ws4channels.access.handshake import Agreement, run_in_thread
+from ws4channels.access.handshake import Agreement
+from ws4channels.access.threads import run_in_thread
 from ws4channels.delivery.hub import Hub
-from ws4channels.redis_store import RedisMessage, expire_in_seconds
+from ws4channels.redis_store import RedisMessage, expire_in_seconds, is_heartbeat
 from ws4channels.subscriber import KeptMessageCollector, overridden
 from ws4channels.transports.messages import Delivery, Publication
 from ws4channels.transports.publishing import apublish
@@ -28,15 +29,25 @@ async def send_kept(hub: Hub, agreement: Agreement, kept: list[Delivery]) -> lis
 
 
 async def publish(hub: Hub, agreement: Agreement, raw: bytes) -> None:
-    """Publish what a client sent, in the subscriber's way or to the keys that were agreed."""
+    """Publish what a client sent, by the subscriber's own method or to the keys that were agreed.
+
+    The heartbeat's text is not published, even if the client asked for no heartbeats.
+    """
     subscriber = agreement.subscriber
     publish_message = subscriber and overridden(subscriber, "publish_message")
     if publish_message:
         message = RedisMessage(raw)
         if message is not None:
             await run_in_thread(hub.threads, publish_message, message)
-    elif agreement.publish_keys:
+    elif agreement.publish_keys and not is_heartbeat(raw):
         await apublish(Publication(agreement.publish_keys, raw, expire_in_seconds(None)))
+
+
+def count_own_copies(agreement: Agreement) -> int:
+    """Return how many copies of a message that this client publishes come back to it."""
+    if agreement.subscriber is not None and overridden(agreement.subscriber, "publish_message"):
+        return 0  # unknown
+    return len(set(agreement.publish_keys).intersection(agreement.subscribe_keys))
 
 
 async def release(hub: Hub, agreement: Agreement) -> None:

@@ -1,41 +1,34 @@
-"""From the scope of a websocket to what was agreed: who the client is, what it may publish and subscribe to.
+"""The handshake of a websocket: who the client is, and which keys it may publish and subscribe to.
 
-Runs the site's hooks. These are ordinary sync code that may use the database, so the handshake runs in a thread
-whenever there is a hook, or a session to be looked up, and only then.
+It calls the site's hooks. These are sync code that may use the database, so a handshake with a hook, or with a session
+to be looked up, runs in a thread. Others run on the event loop.
 """
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import re
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from importlib import import_module
-from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any
 
-from asgiref.sync import AsyncToSync, async_to_sync
-from channels.db import database_sync_to_async
+from asgiref.sync import async_to_sync
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user
 from django.core.exceptions import SuspiciousOperation
-from django.core.handlers.asgi import ASGIRequest
 from django.utils.functional import LazyObject, SimpleLazyObject, empty
 from django.utils.module_loading import import_string
 
 from ws4channels import connections, settings
+from ws4channels.access.dropped import dropped_channels
 from ws4channels.access.limits import check_keys
+from ws4channels.access.requests import asked_channels, build_request, wants_heartbeats
+from ws4channels.access.threads import run_in_thread
 from ws4channels.audience import close_commands_key, is_authenticated, user_of
 from ws4channels.closing import session_mark
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.subscriber import RedisSubscriber, SubscribingConnection, check_subscriber_class, facility_of
-
-T = TypeVar("T")
-
-_UNQUOTED = re.compile(rb"[\x80-\xff]")
-_SCHEMES = {"ws": "http", "wss": "https"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +40,15 @@ class Agreement:
     subscribe_keys: tuple[str, ...]
     echo: bool
     heartbeat: str | None
+    """The text that the client is sent as a sign of life, or None."""
     subscriber: RedisSubscriber | None
-    """The site's own subscriber, or None where it is not customised and so has no more to say."""
+    """The site's own subscriber, or None where ``WS4REDIS_SUBSCRIBER`` is the class RedisSubscriber itself."""
     session: str | None = None
     """The `session_mark` of the client's session."""
     user: str | None = None
     """The signed-in user's name, if anything in the handshake asked who that is."""
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    """The channels that the client asked for and does not get, each with the reason."""
 
 
 class Absent(SimpleLazyObject):  # type: ignore[type-arg]
@@ -63,28 +59,6 @@ class Absent(SimpleLazyObject):  # type: ignore[type-arg]
 
     def __bool__(self) -> bool:
         return False
-
-
-def build_request(scope: Mapping[str, Any]) -> ASGIRequest:
-    """Return the request of a websocket's handshake as Django code knows requests; without a session or user."""
-    scheme = scope.get("scheme", "ws")
-    # Django fails for bytes that are no UTF-8; browsers would have quoted them, and then they are no more than odd.
-    query = _UNQUOTED.sub(lambda match: b"%%%02X" % match[0][0], scope.get("query_string", b""))
-    changes = {"method": "GET", "scheme": _SCHEMES.get(scheme, scheme), "query_string": query}
-    return ASGIRequest({**scope, **changes}, BytesIO())
-
-
-def asked_channels(request: Any, possible: Iterable[str]) -> tuple[list[str], bool]:
-    """Return the channels named in the URL's query, each once and in order, and whether it says ``echo``.
-
-    ``?subscribe-broadcast`` and ``?subscribe=broadcast`` mean the same; names nobody knows are ignored.
-    """
-    possible = set(possible)
-    names: dict[str, None] = {}
-    for parameter, values in request.GET.lists():
-        name = parameter.strip().lower()
-        names.update(dict.fromkeys([name, *(f"{name}-{value.strip().lower()}" for value in values)]))
-    return [name for name in names if name in possible], "echo" in names
 
 
 def load_hook(setting: str) -> Callable[..., Any] | None:
@@ -112,23 +86,9 @@ def _import(setting: str, path: str) -> Any:
         raise ConfigurationError(f"{setting} is {path!r}, which does not import: {error!r}.") from error
 
 
-async def run_in_thread(threads: Executor, function: Callable[..., T], *args: Any) -> T:
-    """Await sync code of the site in one of `threads`, which leaves others to other sockets.
-
-    Where ``async_to_sync`` runs the event loop, as in Django's async tests, it is the thread that called that: only
-    there the test's database transaction is seen.
-    """
-    if _belongs_to_a_thread(asyncio.get_running_loop()):
-        return await database_sync_to_async(function)(*args)  # type: ignore[no-any-return]
-    in_pool = database_sync_to_async(function, thread_sensitive=False, executor=threads)
-    return await in_pool(*args)  # type: ignore[no-any-return]
-
-
-def _belongs_to_a_thread(loop: asyncio.AbstractEventLoop) -> bool:
-    return loop in AsyncToSync.loop_thread_executors or getattr(AsyncToSync.executors, "current", None) is not None
-
-
-async def negotiate(scope: Mapping[str, Any], threads: Executor, load_user: bool = False) -> tuple[Agreement, Any]:
+async def negotiate(
+    scope: Mapping[str, Any], threads: ThreadPoolExecutor, load_user: bool = False
+) -> tuple[Agreement, Any]:
     """Run the handshake of one websocket, hooks included; return what was agreed, and the request.
 
     `threads` is where sync code runs; `load_user` looks up the user even if no channel needs it. Raises
@@ -168,23 +128,29 @@ class _Negotiation:
         subscriber = self.subscriber_class(connection)
         try:
             self._identify()
-            subscriber.set_pubsub_channels(self.request, self._allowed())
+            allowed = self._allowed()
+            # After the hooks, which may change the request. The base class is given it with the request.
+            self.request.ws4channels_facility = facility = facility_of(self.request)
+            subscriber.set_pubsub_channels(self.request, allowed)
             subscribe_keys = _as_texts(subscriber._subscription.channels)
             publish_keys = _as_texts(subscriber._publishers)
             check_keys(subscribe_keys, publish_keys)
             _refuse_close_commands_key(subscribe_keys, publish_keys)
+            keys = {"subscribe": subscribe_keys, "publish": publish_keys}
+            dropped = dropped_channels(self.request, self.asked, allowed, keys)
         except BaseException:
             subscriber.release()
             raise
         return Agreement(
-            facility=facility_of(self.request),
+            facility=facility,
             publish_keys=publish_keys,
             subscribe_keys=subscribe_keys,
             echo=self.echo,
-            heartbeat=settings.WS4REDIS_HEARTBEAT,
+            heartbeat=settings.WS4REDIS_HEARTBEAT if wants_heartbeats(self.request) else None,
             subscriber=subscriber if custom else None,
             session=_session_of(self.request),
             user=_known_user_of(self.request),
+            dropped=dropped,
         )
 
     def _identify(self) -> None:

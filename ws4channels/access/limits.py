@@ -11,12 +11,11 @@ from ws4channels import settings
 from ws4channels.exceptions import TooManyKeys
 
 BURST_SECONDS = 10.0
-"""How long a client may have been silent for what it sends at once: the messages that a browser's page queued while it
-was offline come in one go."""
+"""So many seconds' worth of messages may come at once: a page sends in one go what it queued while it was offline."""
 
 
 class MessageRate:
-    """Whether one client sends too fast: a token bucket. Two numbers and a clock's time, no timer."""
+    """Tell whether one client sends too fast. A token bucket without a timer."""
 
     __slots__ = ("_at", "_left", "_most", "_rate")
 

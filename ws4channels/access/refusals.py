@@ -1,22 +1,25 @@
 """Why websockets are refused or closed by the server: close codes, counts, and one log line each.
 
-The reason is for the log. A client is sent a code and no text.
+The reason is for the log only. A client is sent a code and no text.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-import time
 from collections.abc import Mapping
 from typing import Any
 
+from channels.exceptions import DenyConnection
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404
+
 from ws4channels import settings
+from ws4channels.connections.log_throttle import LogThrottle
 from ws4channels.counters import counts
-from ws4channels.exceptions import TooManyKeys, TooManySockets
+from ws4channels.exceptions import RedisRefusal, TooManyKeys, TooManySockets
 from ws4channels.shown import error_on_one_line, on_one_line
 
-# Errors are logged as texts: a handler that keeps its records would keep a whole websocket with each.
+# Expected errors are logged as texts: a handler that keeps its records would keep a whole websocket with each.
 logger = logging.getLogger(__name__)
 
 CLOSE_TOO_FAST = 1008
@@ -25,27 +28,26 @@ CLOSE_UNREACHABLE = 1013
 CLOSE_SLOW = 4008
 CLOSE_REFUSED = 4403
 
+_STATUS_CODES_OF_REFUSALS = (401, 403, 404)
 
-class Alarm:
-    """How loud to say that something does not answer: an error at first, then a warning for each client concerned.
 
-    An error again when it is still so after `interval` seconds.
+_outage = LogThrottle()
+
+
+def _outage_level() -> int:
+    """Return the log level for a client that an outage affects: ERROR for the first, WARNING for the others."""
+    return logging.ERROR if _outage.is_first() else logging.WARNING
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether a site's code raised `error` to refuse the client, and not because something went wrong.
+
+    These are PermissionDenied, SuspiciousOperation, Http404, DenyConnection of Channels, RedisRefusal, and all with a
+    ``status_code`` of 401, 403 or 404, as those of Django REST framework and of token libraries.
     """
-
-    def __init__(self, interval: float = 10.0) -> None:
-        self._interval = interval
-        self._rung_at = -math.inf
-
-    def level(self) -> int:
-        """Return the level for a line that is logged now."""
-        now = time.monotonic()
-        if now - self._rung_at < self._interval:
-            return logging.WARNING
-        self._rung_at = now
-        return logging.ERROR
-
-
-_outage = Alarm()
+    if isinstance(error, (PermissionDenied, SuspiciousOperation, Http404, DenyConnection, RedisRefusal)):
+        return True
+    return getattr(error, "status_code", None) in _STATUS_CODES_OF_REFUSALS
 
 
 def note_refusal(scope: Mapping[str, Any], error: Exception) -> None:
@@ -58,16 +60,34 @@ def note_refusal(scope: Mapping[str, Any], error: Exception) -> None:
     logger.warning("Refused a websocket to %s: %s", on_one_line(scope["path"]), error_on_one_line(error))
 
 
+def note_failure(scope: Mapping[str, Any], error: Exception) -> None:
+    """Note that a handshake fails because of an error in the site's code or its settings; logs the traceback."""
+    logger.error("A websocket to %s failed: %s", on_one_line(scope["path"]), type(error).__name__, exc_info=error)
+
+
+def note_dropped(scope: Mapping[str, Any], dropped: Mapping[str, str]) -> None:
+    """Note that a websocket is opened without some of the channels that it asked for, each with its reason."""
+    if dropped:
+        reasons = ", ".join(f"{channel} ({reason})" for channel, reason in dropped.items())
+        logger.info("Opened a websocket to %s without %s", on_one_line(scope["path"]), reasons)
+
+
 def note_unserved(server: str, error: BaseException) -> None:
     """Note that a handshake fails because `server` does not answer."""
     counts["redis_failures"] += 1
-    logger.log(_outage.level(), "Closed a new websocket, because %s does not answer: %s", server, str(error))
+    logger.log(_outage_level(), "Closed a new websocket, because %s does not answer: %s", server, str(error))
 
 
 def note_unpublished(error: BaseException) -> None:
     """Note that a client's message could not be published."""
     counts["redis_failures"] += 1
-    logger.log(_outage.level(), "Could not publish a client's message: Redis does not answer: %s", str(error))
+    logger.log(_outage_level(), "Could not publish a client's message: Redis does not answer: %s", str(error))
+
+
+def note_refused_by_redis(error: Exception) -> None:
+    """Note that Redis refuses to keep or to send a client's message."""
+    counts["messages_refused"] += 1
+    logger.log(_outage_level(), "A client's message was refused: %s", str(error))
 
 
 def note_too_large(size: int) -> None:

@@ -1,12 +1,7 @@
-"""Signing out, or deleting a session, closes the session's websockets: receivers of Django's signals.
-
-A failure to tell the servers is logged. It fails nobody's signing out.
-"""
+"""Close a session's websockets when its user signs out or it is deleted: receivers of Django's signals."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -18,10 +13,7 @@ from django.db.models.signals import post_delete
 from django.utils import timezone
 
 from ws4channels import settings
-from ws4channels.closing import end_session
-from ws4channels.shown import error_on_one_line
-
-logger = logging.getLogger(__name__)
+from ws4channels.access.session_ends import session_ends
 
 
 def connect_receivers() -> None:
@@ -68,26 +60,8 @@ def _end(session_key: str | None, using: str) -> None:
     """Close a session's websockets, once the transaction that ends it is committed."""
     if not session_key or not settings.WS4CHANNELS_CLOSE_ON_SIGN_OUT:
         return
-    tell = partial(_tell_from_any_thread, session_key)
+    tell = partial(session_ends.send, session_key)
     if transaction.get_connection(using).in_atomic_block:
         transaction.on_commit(tell, using=using)
     else:
         tell()
-
-
-def _tell_from_any_thread(session_key: str) -> None:
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        _tell(session_key)
-    else:
-        # Sync code that an async view calls, as sessions allow that are not in the database.
-        loop.run_in_executor(None, _tell, session_key)
-
-
-def _tell(session_key: str) -> None:
-    try:
-        end_session(session_key)
-    except Exception as error:
-        # Whatever it is, from Redis to a setting: the user wants to be signed out.
-        logger.error("Could not close the websockets of a session that ended: %s", error_on_one_line(error))

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ws4channels import connections, settings
 from ws4channels.access.handshake import load_hook, load_subscriber_class
+from ws4channels.origins import problem_with
 from ws4channels.subscriber import RedisSubscriber
 from ws4channels.transports.configured import get_publishing_transports, get_transport
 
@@ -23,13 +24,21 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
     values = list(_check_values())
     if values:
         return [*values, *_check_names()]
-    return [*_check_paths(), *_check_connections(), *_check_names()]
+    return [*_check_origins(), *_check_paths(), *_check_connections(), *_check_names()]
 
 
 def _check_values() -> Iterator[CheckMessage]:
     for setting, error in settings.read_all():
         if error is not None:
             yield Error(str(error), hint=f"{setting.meaning}", id="ws4channels.E001")
+
+
+def _check_origins() -> Iterator[CheckMessage]:
+    for pattern in settings.WS4CHANNELS_ALLOWED_ORIGINS:
+        problem = problem_with(pattern)
+        if problem is not None:
+            text = f"WS4CHANNELS_ALLOWED_ORIGINS lists {pattern!r}, which no origin can match: {problem}."
+            yield Error(text, hint="List what browsers send as the header Origin.", id="ws4channels.E001")
 
 
 def _check_paths() -> Iterator[CheckMessage]:

@@ -23,6 +23,8 @@ from redis.retry import Retry
 
 from ws4channels import settings
 from ws4channels.connections import clusters, sentinels
+from ws4channels.connections.client_name import with_optional_name
+from ws4channels.connections.remembered import Remembered
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.shown import without_secrets
 
@@ -76,14 +78,15 @@ def _pool_arguments(arguments: dict[str, Any]) -> tuple[str | None, dict[str, An
 
 
 def _build_pool(module: Any, retry: Any, connection: Mapping[str, Any]) -> Any:
-    arguments = _arguments(connection)
+    is_async = module is redis.asyncio
+    arguments = with_optional_name(_arguments(connection), is_async=is_async)
     # 0 and None, as empty environment variables give, mean the default: redis-py 5 would hang.
     size = {"max_connections": arguments.pop("max_connections", None) or _MAX_CONNECTIONS, "timeout": _POOL_TIMEOUT}
     # A retry would hide for seconds that Redis is gone, and might publish twice. Connections that died while
     # they lay in the pool are noticed and replaced by the pool itself.
     arguments.setdefault("retry", retry)
     if sentinels.is_sentinel(connection):
-        pool = sentinels.build_pool({**size, **arguments}, is_async=module is redis.asyncio)
+        pool = sentinels.build_pool({**size, **arguments}, is_async=is_async)
     else:
         pool = _build_plain_pool(module, {**size, **arguments})
     # Made to see whether its arguments fit; it does not connect.
@@ -188,28 +191,12 @@ def build_connector(connection: Mapping[str, Any]) -> SubscriberConnector | clus
     return SubscriberConnector(build_async_client({**connection, **own}).connection_pool)
 
 
-class _SharedClient:
-    """The sync client of ``WS4REDIS_CONNECTION``, built again when that setting has become another object."""
-
-    def __init__(self) -> None:
-        self._connection: Mapping[str, Any] | None = None
-        self._client: Any = None
-
-    def get(self) -> Any:
-        connection = settings.WS4REDIS_CONNECTION
-        client = self._client
-        if client is None or connection is not self._connection:
-            client = build_sync_client(connection)
-            self._client, self._connection = client, connection
-        return client
-
-
-_shared = _SharedClient()
+_sync_client = Remembered(build_sync_client)
 
 
 def sync_client() -> Any:
-    """Return the process's sync client, a Redis or a LazyCluster, safe to use from any thread."""
-    return _shared.get()
+    """Return the process's sync client of ``WS4REDIS_CONNECTION``, a Redis or a LazyCluster, safe in any thread."""
+    return _sync_client.get(settings.WS4REDIS_CONNECTION)
 
 
 def pool_of(client: Any) -> Any:

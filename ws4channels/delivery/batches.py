@@ -1,4 +1,4 @@
-"""Doing for many at a time what each asks for by itself."""
+"""Combine concurrent calls into one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ import contextvars
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from ws4channels.connections import UNREACHABLE
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class Batches(Generic[Item, Result]):
-    """Does things for many sockets at a time: while one batch is under way, the next one collects."""
+    """Combines the calls that are made while a batch is under way into the next batch.
+
+    An item for which `run` fails does so alone: the others of its batch are tried again, each by itself. Not if nothing
+    answers: then all of them fail at once.
+    """
 
     def __init__(self, run: Callable[[list[Item]], Awaitable[list[Result]]]) -> None:
         self._run = run
@@ -40,6 +46,10 @@ class Batches(Generic[Item, Result]):
         try:
             results = await self._run([item for item, _ in batch])
         except Exception as error:
+            if len(batch) > 1 and not isinstance(error, UNREACHABLE):
+                for each in batch:
+                    await self._run_batch([each])
+                return
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)

@@ -1,8 +1,4 @@
-"""The hub: one per process and event loop. Joins each key once, however many sockets want it, and fans out.
-
-It keeps the transport's receiver in step with what its sockets want, hands each event to them, reads kept messages
-for them, has the one clock of all heartbeats, and makes up for outages of the transport.
-"""
+"""The hub: one per process and event loop. Joins each key once, however many websockets want it, and fans out."""
 
 from __future__ import annotations
 
@@ -10,13 +6,17 @@ import asyncio
 import contextvars
 import logging
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+from redis.exceptions import ResponseError
+
 from ws4channels import settings
-from ws4channels.audience import close_commands_key
-from ws4channels.connections import UNREACHABLE, RedisError
+from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisError
+from ws4channels.connections.log_throttle import LogThrottle
 from ws4channels.counters import counts
 from ws4channels.delivery.heartbeats import HeartbeatClock
 from ws4channels.delivery.kept_messages import KeptMessages, LatestMessages
@@ -24,15 +24,16 @@ from ws4channels.delivery.membership import Membership
 from ws4channels.delivery.open_sockets import OpenSockets
 from ws4channels.delivery.subscriber_map import Subscriber, SubscriberMap, flush_each
 from ws4channels.delivery.watch import Watch
+from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports import publishing_loop
-from ws4channels.transports.contract import Receiver, Transport
-from ws4channels.transports.messages import Delivery
+from ws4channels.transports.contract import Receiver, Transport, UnreadableEvent
+from ws4channels.transports.messages import Delivery, ForeignEvent, Payload
 from ws4channels.transports.publishing_loop import PublishingLoop
 
 logger = logging.getLogger(__name__)
 
-# After so much the hub lets others run, and what it has put into outboxes be sent. Less than an outbox may hold, so
-# that a burst does not fill the outboxes of clients that would read it.
+# After this much, the hub lets other tasks run and the outboxes send. Less than an outbox may hold, so that a burst
+# does not fill the outboxes of clients that read.
 _EVENTS_PER_TURN = 100
 _DELIVERIES_PER_TURN = 5000
 _BYTES_PER_TURN = 512 * 1024
@@ -42,7 +43,7 @@ _ROUNDS = 3
 
 
 class Hub:
-    """Serves all sockets of one event loop. Starts with the first of them and ends with the loop."""
+    """Serves all websockets of one event loop. Starts with the first of them and ends with the loop."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -51,7 +52,9 @@ class Hub:
         self._listening = SubscriberMap()
         self._latest = LatestMessages()
         self._touched: dict[Subscriber, None] = {}
+        self._handlers: dict[str, Callable[[Payload], None]] = {}
         self._heartbeats = HeartbeatClock()
+        self._foreign_events = LogThrottle()
         self.sockets = OpenSockets()
         self._membership: Membership | None = None
         self._kept: KeptMessages | None = None
@@ -68,7 +71,7 @@ class Hub:
     @property
     def key_count(self) -> int:
         """How many keys websockets want."""
-        return len(self._wanted) - (close_commands_key(settings.WS4REDIS_PREFIX) in self._wanted)
+        return len(self._wanted)
 
     async def join(self, subscriber: Subscriber, keys: tuple[str, ...]) -> list[Delivery]:
         """Deliver to `subscriber` what is published to `keys` from now on, and return their kept messages.
@@ -78,12 +81,14 @@ class Hub:
         """
         for key in keys:
             self._wanted.add(key, subscriber)
-        membership, kept = await self._start()
-        await membership.settle(keys)
-        # Not before: until a key is joined there may come what is left of an earlier membership, out of date by now.
+        with _as_known_failure(keys):
+            membership, kept = await self._start()
+            await membership.settle(keys)
+        # Only after joining: late messages of a previous membership must not reach the new socket.
         for key in keys:
             self._listening.add(key, subscriber)
-        found = await kept.read(keys) if keys else []
+        with _as_known_failure(keys):
+            found = await kept.read(keys) if keys else []
         counts["deliveries"] += len(found)
         counts["bytes_delivered"] += sum(each.size for each in found)
         self._latest.note_first(subscriber, found)
@@ -93,6 +98,16 @@ class Hub:
         """Return when everything that was published before this call has been delivered."""
         if self._kept is not None:
             await self._kept.catch_up()
+
+    async def handle(self, key: str, handler: Callable[[Payload], None]) -> None:
+        """Call `handler` with the payload of each message that is published to `key`, from now on and for ever.
+
+        A second handler of the same key takes the place of the first.
+        """
+        self._handlers[key] = handler
+        with _as_known_failure((key,)):
+            membership, _ = await self._start()
+            await membership.settle((key,))
 
     async def leave(self, subscriber: Subscriber, keys: tuple[str, ...]) -> None:
         """Deliver nothing more to `subscriber`. A transport that fails meanwhile is logged."""
@@ -108,7 +123,7 @@ class Hub:
         try:
             await self._membership.settle(keys)
         except (*UNREACHABLE, RedisError) as error:
-            # An outage, which is told of elsewhere, once; not once for each of its websockets.
+            # The outage is logged once, by Watch; do not log it per websocket.
             logger.debug("Could not leave keys that nobody wants any more at %s: %s", self.server, str(error))
 
     def add_heartbeat(self, subscriber: Subscriber, text: str) -> None:
@@ -129,11 +144,14 @@ class Hub:
             if self._membership is None or self._kept is None:
                 receiver = await self._transport.open_receiver()
                 publishing = PublishingLoop(asyncio.get_running_loop())
-                self._membership = Membership(self._wanted, receiver)
+                self._membership = Membership(self._is_wanted, receiver)
                 self._kept = KeptMessages(publishing, receiver)
                 # In a context of its own, not in that of the first socket, which it outlives.
                 self._receiving = contextvars.Context().run(asyncio.create_task, self._run(receiver, publishing))
             return self._membership, self._kept
+
+    def _is_wanted(self, key: str) -> bool:
+        return key in self._wanted or key in self._handlers
 
     async def _run(self, receiver: Receiver, publishing: PublishingLoop) -> None:
         publishing_loop.attach(publishing)
@@ -144,7 +162,7 @@ class Hub:
                 try:
                     await self._receive(receiver)
                 except Exception as error:
-                    watch.alarm(error)
+                    watch.report(f"receiving failed ({type(error).__name__}: {error})", error)
                     await asyncio.sleep(_RETRY_DELAY)
         finally:
             # Cancelled: the event loop ends, and nothing may keep it alive.
@@ -154,11 +172,11 @@ class Hub:
             self._heartbeats.stop()
             self.threads.shutdown(wait=False)
             await publishing.aclose()
-            # Websockets leave their keys themselves if there is time; the key of close commands is joined to the end.
-            await receiver.aclose(tuple(self._wanted))
+            # Websockets leave their keys themselves if there is time; handlers do not.
+            await receiver.aclose((*self._wanted, *self._handlers))
 
     async def _recover(self) -> int:
-        """Join all keys again, and send their kept messages where they have changed; return how many."""
+        """Join all keys again and send kept messages that have changed; return how many."""
         assert self._membership is not None
         await self._membership.renew()
         keys = tuple(self._listening)
@@ -192,13 +210,26 @@ class Hub:
     async def _receive(self, receiver: Receiver) -> None:
         events = deliveries = size = 0
         while True:
-            delivery, wanting = self._deliver(await receiver.receive())
+            try:
+                delivery, wanting = self._deliver(await receiver.receive())
+            except (UnreadableEvent, ForeignEvent) as error:
+                self._ignore(error)
+                continue
             events += 1
             deliveries += wanting
             size += delivery.size
             if events >= _EVENTS_PER_TURN or deliveries >= _DELIVERIES_PER_TURN or size >= _BYTES_PER_TURN:
                 events = deliveries = size = 0
                 await asyncio.sleep(0)
+
+    def _ignore(self, error: Exception) -> None:
+        """Log, once per series, that somebody else sent something to a group of ours."""
+        if self._foreign_events.is_first():
+            logger.warning(
+                "Ignored what was sent to a group of ws4channels (%s). Publish with RedisPublisher; for events of your "
+                "own, use a group of your own.",
+                error,
+            )
 
     def _deliver(self, event: dict[str, Any]) -> tuple[Delivery, int]:
         """Put one event into the outbox of each socket that wants it; return the delivery and how many do."""
@@ -208,6 +239,8 @@ class Hub:
             self._hand_out(delivery, wanting)
             if delivery.is_kept is not False:
                 self._latest.note(delivery)
+        elif delivery.key in self._handlers:
+            self._handlers[delivery.key](delivery.payload)
         return delivery, len(wanting)
 
     def _hand_out(self, delivery: Delivery, wanting: Mapping[Subscriber, None]) -> None:
@@ -216,13 +249,27 @@ class Hub:
         for subscriber in wanting:
             subscriber.put(delivery)
         if not self._touched:
-            # Runs when there is no event left or this turn ends: then what has come for a socket goes out together.
+            # Runs when there is no event left or this turn ends, so that a socket's messages are sent together.
             asyncio.get_running_loop().call_soon(self._flush)
         self._touched.update(wanting)
 
     def _flush(self) -> None:
         touched, self._touched = self._touched, {}
         flush_each(touched)
+
+
+@contextmanager
+def _as_known_failure(keys: Sequence[str]) -> Iterator[None]:
+    """Raise RedisRefusal where Redis refuses, and redis-py's ConnectionError for an error of any other library."""
+    try:
+        yield
+    except (*UNREACHABLE, RedisRefusal, ImproperlyConfigured):
+        raise
+    except ResponseError as error:
+        raise RedisRefusal("to join", keys, error) from error
+    except Exception as error:
+        logger.exception("The channel layer failed.")
+        raise RedisConnectionError(f"{type(error).__name__}: {error}") from error
 
 
 # A hub lives as long as its event loop; nothing here outlives that loop or crosses a fork, where loops are new.

@@ -6,14 +6,18 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from ws4channels.delivery.batches import Batches
 from ws4channels.delivery.subscriber_map import Subscriber
+from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports.contract import Receiver
 from ws4channels.transports.messages import Delivery, to_payload
 from ws4channels.transports.publishing_loop import PublishingLoop
 
 _NOBODY: Mapping[Subscriber, int] = {}
 _KEYS_PER_READ = 1000
+_CONFIRM_TIMEOUT = 5.0
 _REMEMBERED = 16
 """How many messages of a key are remembered, where the latest of them may not be the one that is kept."""
 
@@ -93,13 +97,20 @@ class KeptMessages:
 
     async def catch_up(self) -> None:
         """Return when all that was published before this call has been delivered."""
-        await self._receiver.catch_up()
+        await self._receiver.confirm(_CONFIRM_TIMEOUT)
 
     async def _read(self, batch: list[tuple[str, ...]]) -> list[list[Delivery]]:
         wanted = list(dict.fromkeys(key for keys in batch for key in keys))
         values: list[Any] = []
         for start in range(0, len(wanted), _KEYS_PER_READ):
-            values += await self._publishing.client.mget(wanted[start : start + _KEYS_PER_READ])
-        await self._receiver.catch_up()
+            values += await self._mget(wanted[start : start + _KEYS_PER_READ])
+        await self._receiver.confirm(_CONFIRM_TIMEOUT)
         kept = {key: Delivery(to_payload(raw), key) for key, raw in zip(wanted, values, strict=True) if raw}
         return [[kept[key] for key in keys if key in kept] for keys in batch]
+
+    async def _mget(self, keys: list[str]) -> list[Any]:
+        try:
+            values: list[Any] = await self._publishing.client.mget(keys)
+        except ResponseError as error:
+            raise RedisRefusal("MGET", keys, error) from error
+        return values

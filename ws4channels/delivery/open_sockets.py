@@ -12,15 +12,14 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from ws4channels import settings
-from ws4channels.audience import close_commands_key
 from ws4channels.closing import CLOSE_SIGNED_OUT, CloseCommand, read_close_command
 from ws4channels.counters import counts
 from ws4channels.exceptions import TooManySockets
-from ws4channels.transports.messages import Delivery
+from ws4channels.transports.messages import Payload
 
 logger = logging.getLogger(__name__)
 
@@ -61,23 +60,17 @@ class OpenSocket:
 class OpenSockets:
     """Knows all websockets of a hub, and carries out close commands. For one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory_seconds: float = MEMORY_SECONDS, most_remembered: int = _MOST_REMEMBERED) -> None:
+        self._memory_seconds = memory_seconds
+        self._most_remembered = most_remembered
         self._sockets: dict[OpenSocket, None] = {}
         self._by_session: dict[str, dict[OpenSocket, None]] = {}
         self._addresses = AddressCount()
         self._ended: dict[str, float] = {}
-        self._recent: deque[tuple[float, CloseCommand]] = deque(maxlen=_MOST_REMEMBERED // 10)
-        self._key: str | None = None
+        self._recent: deque[tuple[float, CloseCommand]] = deque(maxlen=most_remembered // 10)
 
     def __len__(self) -> int:
         return len(self._sockets)
-
-    async def listen(self, join: Callable[[Any, tuple[str, ...]], Awaitable[Any]]) -> None:
-        """Have the hub, whose `join` this is, hand over the orders from now on. Does nothing the second time."""
-        key = close_commands_key(settings.WS4REDIS_PREFIX)
-        if key != self._key:
-            await join(self, (key,))
-            self._key = key
 
     def enter(self, close: Callable[[int], None], client: Any) -> OpenSocket:
         """Note that a handshake begins; `client` is the ASGI scope's. Undo it with `leave`.
@@ -112,12 +105,9 @@ class OpenSockets:
             if not others:
                 self._by_session.pop(session, None)
 
-    def put(self, delivery: Delivery) -> None:
-        """Take what was published to the key of orders."""
-        # The hub counts what it hands out; this goes to no websocket.
-        counts["deliveries"] -= 1
-        counts["bytes_delivered"] -= delivery.size
-        command = read_close_command(delivery.payload)
+    def carry_out(self, payload: Payload) -> None:
+        """Close the websockets that a close command names."""
+        command = read_close_command(payload)
         if command is None:
             counts["close_commands_refused"] += 1
             logger.warning("Ignored a close command that was not signed with this site's SECRET_KEY.")
@@ -127,12 +117,6 @@ class OpenSockets:
         if concerned:
             logger.info("Closing %s websockets with %s because of a close command.", len(concerned), command.code)
             self._close(concerned, command.code)
-
-    def put_own(self, delivery: Delivery) -> None:
-        """Take a heartbeat, which nobody sends here."""
-
-    def flush(self) -> None:
-        """Do nothing: an command is carried out when it comes."""
 
     def _concerned(self, command: CloseCommand) -> list[OpenSocket]:
         candidates = self._sockets if command.session is None else self._by_session.get(command.session, {})
@@ -155,13 +139,13 @@ class OpenSockets:
             return
         self._ended.pop(command.session, None)
         self._ended[command.session] = now
-        while len(self._ended) > _MOST_REMEMBERED or now - next(iter(self._ended.values())) > MEMORY_SECONDS:
+        while len(self._ended) > self._most_remembered or now - next(iter(self._ended.values())) > self._memory_seconds:
             del self._ended[next(iter(self._ended))]
 
     def _commanded_code(self, socket: OpenSocket, identity: Identity) -> int | None:
         """Return the close code of a close command that came during the handshake and names this websocket, or None."""
         ended_at = -math.inf if identity.session is None else self._ended.get(identity.session, -math.inf)
-        if time.monotonic() - ended_at < MEMORY_SECONDS:
+        if time.monotonic() - ended_at < self._memory_seconds:
             return CLOSE_SIGNED_OUT
         for heard_at, command in reversed(self._recent):
             if heard_at < socket.began_at:

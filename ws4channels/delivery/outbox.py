@@ -1,8 +1,8 @@
-"""The outbox of one socket: what it has still to be sent, in order, bounded in messages and bytes.
+"""The outbox of one websocket: a queue of messages to send, bounded in messages and bytes.
 
-The hub puts deliveries in without waiting, and calls `flush` when it has no more for now; one writer per socket takes
-them out and awaits the server's ``send``. So a client that reads slowly delays nobody, and one that does not keep up
-at all is closed instead of piling up. ``servers`` has outboxes that know a server better and need no writer.
+The hub puts deliveries in without waiting, and calls `flush` when it has no more for now; one writer per websocket
+takes them out and awaits the server's ``send``. So a client that reads slowly delays nobody, and one that does not read
+is closed. ``delivery.servers`` has outboxes that write to a server's transport and need no writer.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from enum import IntEnum
 from typing import Any
 
 from ws4channels import settings
-from ws4channels.transports.messages import Delivery, Payload
+from ws4channels.delivery.own_messages import OwnMessages
+from ws4channels.transports.messages import Delivery
 
 logger = logging.getLogger(__name__)
 
@@ -28,40 +30,48 @@ CLOSE_ERROR = 1011
 CLOSE_RESTART = 1012
 """The close code of a server that ends, and may be back in a moment."""
 
-CLOSE_TIMEOUT = 10.0
-"""Seconds in which a client that does not read may still take note of why it is closed."""
-
 _FIRST_PRIVATE_CODE = 3000
 _MAX_REASON = 123  # bytes
 
 
+class State(IntEnum):
+    """What an outbox does. It only moves down this list."""
+
+    HOLDING = 1
+    """Takes messages, and sends them when it is opened."""
+    OPEN = 2
+    """Takes and sends messages."""
+    CLOSING = 3
+    """Sends what waits, then a close frame; takes nothing."""
+    CLOSED = 4
+    """Takes and sends nothing; a close frame may be on its way."""
+    ABANDONED = 5
+    """The server could not close the websocket, so its consumer was cancelled."""
+
+
 class Outbox:
-    """Bounded queue and writer of one socket, over any ASGI ``send``.
+    """Bounded queue and writer of one websocket, over any ASGI ``send``.
 
     It holds everything back until `open`, so that kept messages can go first. `on_overflow` is called once, with the
-    number of messages dropped, when more waits than may; nothing but a closing is sent after that. Without `echo`, what
-    equals `last_received`, the last message that came from this client, is left out.
+    number of messages dropped, when more messages wait than may; after that only a close frame is sent. Without `echo`,
+    the client's own messages are left out; see `OwnMessages`.
     """
 
     __slots__ = (
-        "_accepts",
         "_bytes",
         "_closer",
         "_dropped",
         "_goodbye",
-        "_is_closing",
-        "_is_open",
         "_max_bytes",
         "_max_messages",
         "_on_overflow",
         "_queue",
         "_room",
         "_send",
+        "_state",
         "_wakeup",
         "_writer",
-        "echo",
-        "is_abandoned",
-        "last_received",
+        "own",
         "owner",
     )
 
@@ -72,35 +82,36 @@ class Outbox:
         self._max_bytes: int = settings.WS4CHANNELS_OUTBOX_BYTES
         self._queue: deque[Delivery] = deque()
         self._bytes = 0
-        self._accepts = True
+        self._state = State.HOLDING
         self._dropped = 0
-        self._is_closing = False
-        self._is_open = False
         self._closer: asyncio.Task[None] | None = None
         self._goodbye: asyncio.TimerHandle | None = None
         self._room: asyncio.Future[None] | None = None
         self._wakeup: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
-        self.echo = echo
-        self.is_abandoned = False
-        """Whether the server cannot be made to close the socket, so that its consumer was cancelled instead."""
-        self.last_received: Payload | None = None
+        self.own = None if echo else OwnMessages()
         self.owner = asyncio.current_task()
         """The task that serves the socket, if a task made this."""
 
     @property
     def is_closed(self) -> bool:
-        """Whether the socket is closed or about to be, so that nothing more is taken."""
-        return not self._accepts
+        """Whether the websocket is closed or about to be, so that nothing more is taken."""
+        return self._state >= State.CLOSING
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the server could not close the websocket, so that its consumer was cancelled."""
+        return self._state is State.ABANDONED
 
     def put(self, delivery: Delivery) -> None:
         """Add a published message, unless it is this client's own and it did not ask for an echo."""
-        if self.echo or delivery.payload != self.last_received:
+        own = self.own
+        if own is None or not own.is_used or not own.take(delivery.payload):
             self.put_own(delivery)
 
     def put_own(self, delivery: Delivery) -> None:
         """Add a message that is for this socket in any case, such as a heartbeat."""
-        if not self._accepts:
+        if self._state >= _CLOSING:
             return
         if self._is_full(delivery):
             self._give_up()
@@ -116,7 +127,7 @@ class Outbox:
 
     async def put_waiting(self, delivery: Delivery) -> None:
         """Add and send a message of the site's own consumer, when there is room for it."""
-        while self._is_full(delivery) and self._accepts:
+        while self._is_full(delivery) and not self.is_closed:
             if self._room is None:
                 self._room = asyncio.get_running_loop().create_future()
             await asyncio.wait([self._room])
@@ -125,9 +136,8 @@ class Outbox:
 
     def put_last(self, closing: Delivery) -> None:
         """Close the socket after all that waits; what is put in later is not sent."""
-        if self._accepts:
-            self._accepts = False
-            self._is_closing = True
+        if not self.is_closed:
+            self._state = State.CLOSING
             self._queue.append(closing)
             self.flush()
 
@@ -136,7 +146,7 @@ class Outbox:
 
         A kept message that has been published since then as well is sent once, in its place among the others.
         """
-        self._is_open = True
+        self._state = max(self._state, State.OPEN)
         if self._dropped:
             self._on_overflow(self._dropped)
             return
@@ -166,23 +176,24 @@ class Outbox:
     @property
     def is_to_say_goodbye(self) -> bool:
         """Whether the socket is open and `close_for_restart` will close it."""
-        return self._accepts and self._goodbye is not None
+        return not self.is_closed and self._goodbye is not None
 
     async def aclose(self) -> None:
         """Stop the writer and forget what waits, except for a closing that is under way."""
-        self._accepts = False
+        is_closing = self._state is State.CLOSING
+        self._state = max(self._state, State.CLOSING)
         if self._goodbye is not None:
             self._goodbye.cancel()
         for task in (self._writer, self._closer):
             if task is not None:
-                if self._is_closing or task is self._closer:
-                    await asyncio.wait([task], timeout=CLOSE_TIMEOUT)
+                if is_closing or task is self._closer:
+                    await asyncio.wait([task], timeout=settings.WS4CHANNELS_CLOSE_TIMEOUT)
                 task.cancel()
                 await asyncio.wait([task])
         self._forget()
 
     def _say_goodbye(self) -> None:
-        if self._accepts:
+        if not self.is_closed:
             self.close_now(CLOSE_RESTART)
 
     def _start(self) -> None:
@@ -190,19 +201,20 @@ class Outbox:
         self._writer = contextvars.Context().run(asyncio.create_task, self._write())
 
     def _is_full(self, delivery: Delivery) -> bool:
-        # One message may wait whatever its size: the bound is for what piles up behind it.
+        # One message may wait whatever its size; the bound is for those behind it.
         queue = self._queue
         return bool(queue) and (len(queue) >= self._max_messages or self._bytes + delivery.size > self._max_bytes)
 
     def _give_up(self) -> None:
+        was_open = self._state is State.OPEN
         self._dropped = len(self._queue) + 1
         self._forget()
-        # Before it is open there is nothing yet that could be closed.
-        if self._is_open:
+        # Before it is open, the websocket is not accepted and cannot be closed; `open` reports it.
+        if was_open:
             self._on_overflow(self._dropped)
 
     def _forget(self) -> None:
-        self._accepts = False
+        self._state = max(self._state, State.CLOSED)
         self._queue.clear()
         self._make_room()
 
@@ -232,7 +244,7 @@ class Outbox:
         except Exception as error:
             self._forget()
             if _says_that_client_has_gone(error):
-                # The consumer learns of it by "websocket.disconnect".
+                # The consumer gets "websocket.disconnect".
                 logger.debug("A websocket's send failed.", exc_info=True)
                 return
             logger.warning("Closed a websocket whose server refused a message: %s: %s", type(error).__name__, error)
@@ -245,8 +257,8 @@ class Outbox:
         try:
             await self._send(message)
         except Exception:
-            # autobahn, in Daphne, lets applications choose 1000 and private codes only. `servers` knows a way round
-            # it, unless somebody's middleware stands between.
+            # autobahn, in Daphne, lets applications send 1000 and private codes only. DaphneOutbox avoids that; this is
+            # for a `send` that some middleware wraps.
             if message.get("code", _FIRST_PRIVATE_CODE) >= _FIRST_PRIVATE_CODE:
                 raise
             await self._send({**message, "code": message["code"] + _FIRST_PRIVATE_CODE})
@@ -255,13 +267,16 @@ class Outbox:
         if self._writer is not None:
             self._writer.cancel()
         try:
-            await asyncio.wait_for(self._send_closing(message), CLOSE_TIMEOUT)
+            await asyncio.wait_for(self._send_closing(message), settings.WS4CHANNELS_CLOSE_TIMEOUT)
         except asyncio.TimeoutError:
-            self.is_abandoned = True
+            self._state = State.ABANDONED
             if self.owner is not None:
                 self.owner.cancel()
         except Exception:
             logger.debug("A websocket could not be closed; it has gone.", exc_info=True)
+
+
+_CLOSING = State.CLOSING  # a global: `put_own` runs once per delivery
 
 
 def shortened(reason: str | None) -> str:

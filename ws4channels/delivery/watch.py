@@ -1,4 +1,4 @@
-"""Noticing that messages may have been lost, and seeing to it that this is made up for."""
+"""Notice that messages may have been lost, and recover."""
 
 from __future__ import annotations
 
@@ -19,60 +19,63 @@ logger = logging.getLogger(__name__)
 
 _PROBE_TIMEOUT = 2.0
 _RETRY_TIMEOUT = 1.0
-_RETRY_DELAY = 0.5
-_HOPELESS = 12.0
-"""Seconds after which connections that nothing comes by are closed, for the network may have lost them."""
 
 
 class Watch:
-    """Sends a probe through the transport every few seconds, the way that messages go.
+    """Watches one receiver: sends a probe every few seconds, and is told by the receiver and the hub of failures.
 
-    When one does not come back, when receiving fails, or when the receiver says that its connection was another for
-    a while, messages may have been lost. Then `recover` is awaited, again and again until it succeeds; it returns how
-    many messages it sent. An outage is logged when it begins and when it ends.
+    After a failure, `recover` is awaited until it succeeds; it returns how many messages it sent. An outage is logged
+    when it begins and when it ends. `retry_delay` is in seconds; after `reconnect_after` seconds without an answer the
+    receiver's connections are replaced (half-open TCP connection).
     """
 
-    def __init__(self, receiver: Receiver, server: str, recover: Callable[[], Awaitable[int]]) -> None:
+    def __init__(
+        self,
+        receiver: Receiver,
+        server: str,
+        recover: Callable[[], Awaitable[int]],
+        retry_delay: float = 0.5,
+        reconnect_after: float = 12.0,
+    ) -> None:
         self._receiver = receiver
         self._server = server
         self._recover = recover
+        self._retry_delay = retry_delay
+        self._reconnect_after = reconnect_after
         self._interval: float = settings.WS4CHANNELS_PROBE_INTERVAL
-        self._generation = receiver.generation
         self._renewed_at = 0.0
         self._failure: BaseException | None = None
-        self._alarm = asyncio.Event()
+        self._trouble: str | None = None
+        self._reported = asyncio.Event()
+        receiver.on_loss = self.report
 
-    def alarm(self, failure: BaseException) -> None:
-        """Say that receiving failed."""
-        self._failure = failure
-        self._alarm.set()
+    def report(self, trouble: str, failure: BaseException | None = None) -> None:
+        """Note that messages may have been lost; `failure` is an error of receiving."""
+        self._trouble, self._failure = trouble, failure
+        self._reported.set()
 
     async def run(self) -> None:
         """Watch until cancelled."""
         self._renewed_at = asyncio.get_running_loop().time()
         while True:
             with suppress(asyncio.TimeoutError):
-                await within(self._interval, self._alarm.wait())
-            trouble = await self._find_trouble()
+                await within(self._interval, self._reported.wait())
+            trouble = self._trouble or await self._probe()
             if trouble is not None:
-                await self._make_up_for(trouble)
+                await self._handle_outage(trouble)
 
-    async def _find_trouble(self) -> str | None:
+    async def _probe(self) -> str | None:
         """Return what is wrong, or None."""
-        if self._failure is not None:
-            return f"receiving failed ({error_on_one_line(self._failure)})"
         try:
-            if self._is_due():
+            if self._is_renewal_due():
                 await self._renew()
             else:
-                await self._receiver.probe(_PROBE_TIMEOUT)
+                await self._receiver.confirm(_PROBE_TIMEOUT)
         except Exception as error:
             return f"a probe did not come back ({error_on_one_line(error)})"
-        if self._receiver.generation != self._generation:
-            return "some were missing, or the connection was another one for a while"
         return None
 
-    def _is_due(self) -> bool:
+    def _is_renewal_due(self) -> bool:
         interval = self._receiver.renewal_interval
         return interval is not None and asyncio.get_running_loop().time() - self._renewed_at >= interval
 
@@ -81,15 +84,13 @@ class Watch:
         await self._receiver.restore()
         await self._recover()
 
-    async def _make_up_for(self, trouble: str) -> None:
+    async def _handle_outage(self, trouble: str) -> None:
         counts["gaps"] += 1
-        # The traceback of what is known to happen, a Redis that does not answer, would tell nothing more.
+        # A Redis that does not answer needs no traceback.
         unknown = None if isinstance(self._failure, (*UNREACHABLE, RedisError)) else self._failure
         logger.error("Messages from %s may be lost: %s. Joining again.", self._server, trouble, exc_info=unknown)
         began = asyncio.get_running_loop().time()
-        sent = await self._recover_at_last()
-        self._failure = None
-        self._alarm.clear()
+        sent = await self._recover_until_done()
         logger.warning(
             "Receiving from %s again after %.1f s; %s kept messages had changed and were sent.",
             self._server,
@@ -97,21 +98,20 @@ class Watch:
             sent,
         )
 
-    async def _recover_at_last(self) -> int:
+    async def _recover_until_done(self) -> int:
         clock = asyncio.get_running_loop().time
         tried_since = clock()
         while True:
-            generation = self._receiver.generation
+            is_hopeless = clock() - tried_since > self._reconnect_after
+            if is_hopeless:
+                tried_since = clock()
             try:
-                if clock() - tried_since > _HOPELESS:
-                    tried_since = clock()
-                    await within(_RETRY_TIMEOUT, self._receiver.hang_up())
-                await within(_RETRY_TIMEOUT, self._receiver.restore())
-                await self._receiver.probe(_RETRY_TIMEOUT)
-                sent = await self._recover()
+                await within(_RETRY_TIMEOUT, self._receiver.restore(reconnect=is_hopeless))
+                await self._receiver.confirm(_RETRY_TIMEOUT)
+                # Recovering makes up for what was reported until now; what comes later is the next outage.
+                self._trouble = self._failure = None
+                self._reported.clear()
+                return await self._recover()
             except Exception as error:
                 logger.debug("Not yet: %s", error_on_one_line(error))
-                await asyncio.sleep(_RETRY_DELAY * random.uniform(0.5, 1))
-            else:
-                self._generation = generation
-                return sent
+                await asyncio.sleep(self._retry_delay * random.uniform(0.5, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -15,63 +16,76 @@ from ws4channels.transports.messages import Publication
 
 
 class ChannelLayerTransport:
-    """Publishes through any channel layer: one ``group_send`` a key, on the loop that publishes."""
+    """Publishes through any channel layer: one ``group_send`` per key, on the process's publishing loop."""
 
     receiver_class: type[LayerReceiver] = NumberedReceiver
 
     def __init__(self, layer: Any) -> None:
         self._layer = layer
         self._numbers = Numbers()
+        self._carries_bytes = _carries_bytes(layer)
 
     @property
     def server(self) -> str:
-        """What the layer speaks to, for log lines."""
         hosts = getattr(self._layer, "hosts", None)
         if not hosts:
             return type(self._layer).__name__
         return ", ".join(describe(host) for host in hosts)
 
     async def open_receiver(self) -> LayerReceiver:
-        """Open the receiver of a hub on the running loop."""
         return await self.receiver_class.open(self._layer)
 
     def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]] | None:
-        """Return channel and body of each PUBLISH that publishes `publication` at the Redis of `pool`.
-
-        None where this transport does not publish through that Redis, or not by PUBLISH: then `publish` does it.
-        """
         return None
 
+    def check_publish(self) -> None:
+        publishing_loop.check_run_from_thread()
+
     def publish(self, publication: Publication) -> None:
-        """Publish from a thread that runs no event loop."""
         publishing_loop.run_from_thread(lambda _: self._send(publication))
 
     async def apublish(self, publication: Publication) -> None:
-        """Publish from any event loop."""
         await publishing_loop.run(lambda _: self._send(publication))
 
     async def _send(self, publication: Publication) -> None:
+        for key, event in self._events(publication):
+            await self._layer.group_send(group_of(key), event)
+
+    def _events(self, publication: Publication) -> Iterator[tuple[str, dict[str, Any]]]:
         is_numbered = issubclass(self.receiver_class, NumberedReceiver)
-        for key, event in publication.events():
-            await self._layer.group_send(group_of(key), self._numbers.number(key, event) if is_numbered else event)
+        for key, event in publication.events(self._carries_bytes):
+            yield key, self._numbers.number(key, event) if is_numbered else event
+
+
+def _carries_bytes(layer: Any) -> bool:
+    """Tell whether a layer's serializer, if it has one, takes bytes: JSON does not."""
+    if not hasattr(layer, "serialize"):
+        return True
+    try:
+        layer.serialize({"bytes": b"\xff"})
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 class InMemoryTransport(ChannelLayerTransport):
-    """Publishes to Channels' in-memory layer, whose queues belong to the loop of those who listen.
+    """Publishes to Channels' in-memory layer, whose queues belong to the event loop of their readers.
 
-    That is the hub's loop. In a process without a hub it is the caller's, or, for sync code, the one that asgiref knows
-    as the caller's caller: so a site's tests of its own consumers work.
+    That is the hub's loop. In a process without a hub it is the caller's loop, or, for sync code, the loop that asgiref
+    finds above it, so that a site's tests of its own consumers work.
     """
 
+    def check_publish(self) -> None:
+        if publishing_loop.is_attached():
+            super().check_publish()
+
     def publish(self, publication: Publication) -> None:
-        """Publish from a thread that runs no event loop."""
         if publishing_loop.is_attached():
             super().publish(publication)
         else:
             async_to_sync(self._send)(publication)
 
     async def apublish(self, publication: Publication) -> None:
-        """Publish from any event loop."""
         if publishing_loop.is_attached():
             await super().apublish(publication)
         else:

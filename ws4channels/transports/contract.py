@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from ws4channels.transports.messages import Publication
 
 
-class Receiver(Protocol):
-    """What a hub needs of a receiver."""
+class UnreadableEvent(Exception):
+    """Something was received that is no event, such as bytes that the layer's serializer does not read."""
 
-    @property
-    def generation(self) -> int:
-        """How often the connection has been another one than before, so that messages may have been lost."""
+
+class Receiver(Protocol):
+    """What one hub receives through. Belongs to one event loop; events of a key come in the order of publishing."""
+
+    on_loss: Callable[[str], None]
+    """Called with the reason when messages may have been lost. Does nothing until somebody sets it."""
 
     @property
     def renewal_interval(self) -> float | None:
         """Seconds after which `join` has to be repeated; None if never."""
-
-    async def restore(self) -> None:
-        """Do what may be needed, after an outage, for `probe` to succeed and `join` to work."""
-
-    async def probe(self, timeout: float) -> None:
-        """Return when something has come back the way that messages come; raise if it takes `timeout` seconds."""
 
     async def join(self, keys: Iterable[str]) -> None:
         """Subscribe to `keys`. What is published after this has returned is received."""
@@ -31,41 +28,59 @@ class Receiver(Protocol):
     async def leave(self, key: str) -> None:
         """Unsubscribe from `key`."""
 
-    async def hang_up(self) -> None:
-        """Close the connections that nothing has come by for long, so that others are made: the network lost them."""
-
     async def receive(self) -> dict[str, Any]:
-        """Wait for the next event of a joined key, as ``messages.build_event`` makes them."""
+        """Wait for the next event of a joined key, as ``messages.build_event`` makes them.
 
-    async def catch_up(self) -> None:
-        """Return when everything that was published before this call has been received."""
+        Must be running for `join` and `confirm` to return. Raises UnreadableEvent for what can be ignored, and anything
+        else when messages may be lost.
+        """
+
+    async def confirm(self, timeout: float) -> None:
+        """Return when everything that was published before this call has been received.
+
+        Sends something through the transport and waits for it, so it also tells that messages arrive. Raises
+        asyncio.TimeoutError after `timeout` seconds, or an error of the transport's client.
+        """
+
+    async def restore(self, reconnect: bool = False) -> None:
+        """After an outage, do what is needed for `join` to work. With `reconnect`, close the connections first."""
 
     async def aclose(self, keys: Iterable[str] = ()) -> None:
-        """Leave nothing behind, when nobody receives any more; `keys` are still joined.
+        """Leave the joined `keys` and close what was opened, after the last `receive`.
 
         Raises nothing if the other side does not answer.
         """
 
 
 class Transport(Protocol):
-    """What publishing and the hub need of a transport."""
+    """How messages travel."""
 
     @property
     def server(self) -> str:
         """What carries the messages, for log lines."""
 
     async def open_receiver(self) -> Receiver:
-        """Open the receiver of a hub on the running loop."""
+        """Open the receiver of a hub on the running event loop."""
 
     def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]] | None:
-        """Return channel and body of each PUBLISH that publishes `publication` at the Redis of `pool`, a key's each.
+        """Return channel and body of each PUBLISH that publishes `publication` at the Redis of `pool`, one per key.
 
-        `pool` is None for a cluster. Returns None where this transport does not publish through that Redis, or not by
-        PUBLISH: then `publish` does it.
+        `pool` is None for a cluster. Only a LayerTransport returns None: then its `publish` or `apublish` is needed.
         """
+
+
+class LayerTransport(Transport, Protocol):
+    """A transport that may have to publish by itself, because its server is not the Redis of the keys."""
+
+    def check_publish(self) -> None:
+        """Raise if `publish` cannot work in this thread, before anything is written."""
 
     def publish(self, publication: Publication) -> None:
         """Publish from a thread that runs no event loop."""
 
     async def apublish(self, publication: Publication) -> None:
         """Publish from any event loop."""
+
+
+def ignore_loss(reason: str) -> None:
+    """Stand for a receiver's `on_loss` until somebody watches the receiver."""

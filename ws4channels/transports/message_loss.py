@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ws4channels.connections.log_throttle import LogThrottle
 from ws4channels.counters import counts
 from ws4channels.transports.layer_receiver import LayerReceiver
 
@@ -22,7 +23,6 @@ logger = logging.getLogger(__name__)
 _MAX_KEYS = 10_000  # numbered by one publisher; beyond that it begins anew
 _MAX_SOURCES = 100  # remembered for one key; processes that publish once leave one each
 _GRACE = 2.0  # seconds in which a number may still come that was overtaken by others
-_LOG_INTERVAL = 10.0  # seconds
 
 
 class Numbers:
@@ -75,7 +75,7 @@ class Gaps:
 class NumberedReceiver(LayerReceiver):
     """What one hub receives from a layer that may drop messages. What it has dropped is counted and logged.
 
-    Each time, `generation` grows, so that the hub sends the kept messages that it has missed.
+    It reports each loss, so that the hub sends the kept messages that it has missed.
     """
 
     def __init__(self, layer: Any, channel_name: str) -> None:
@@ -83,8 +83,7 @@ class NumberedReceiver(LayerReceiver):
         self._sources: dict[str, dict[str, Gaps]] = {}
         self._gaps: dict[tuple[str, str], Gaps] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._unlogged = 0
-        self._logged_at = float("-inf")
+        self._throttle = LogThrottle()
 
     async def join(self, keys: Iterable[str]) -> None:
         """Subscribe to `keys`. What is published after this has returned is received, or missed."""
@@ -112,7 +111,8 @@ class NumberedReceiver(LayerReceiver):
 
     def _note(self, event: Mapping[str, Any]) -> None:
         source, number = event.get("source"), event.get("number")
-        sources = self._sources.get(event["key"])
+        key = event.get("key", "")
+        sources = self._sources.get(key)
         # A publisher of another version gives no numbers.
         if sources is None or source is None or number is None:
             return
@@ -122,7 +122,7 @@ class NumberedReceiver(LayerReceiver):
                 del sources[next(iter(sources))]
             sources[source] = Gaps(number)
         elif gaps.add(number, asyncio.get_running_loop().time()):
-            self._gaps[event["key"], source] = gaps
+            self._gaps[key, source] = gaps
             self._look_later(_GRACE)
 
     def _look_later(self, delay: float) -> None:
@@ -136,20 +136,18 @@ class NumberedReceiver(LayerReceiver):
         self._gaps = {which: gaps for which, gaps in self._gaps.items() if gaps}
         if lost:
             counts["messages_lost"] += lost
-            self.generation += 1
-            self._unlogged += lost
-        if self._unlogged and now - self._logged_at >= _LOG_INTERVAL:
-            self._log(now)
-        if self._gaps or self._unlogged:
+            self._log(lost)
+            self.on_loss("messages are missing")
+        if self._gaps:
             self._look_later(_GRACE)
 
-    def _log(self, now: float) -> None:
+    def _log(self, lost: int) -> None:
+        if not self._throttle.is_first():
+            return
         logger.warning(
             "%s lost %s messages on their way here: more waited than its capacity of %s. Give it a larger capacity, or "
             "use channels_redis.pubsub.",
             type(self.layer).__name__,
-            self._unlogged,
+            lost,
             getattr(self.layer, "capacity", "unknown size"),
         )
-        self._unlogged = 0
-        self._logged_at = now

@@ -6,6 +6,7 @@ and binary frames (RFC 6455, 5.6). Only this module decides which.
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,17 +24,26 @@ def to_payload(raw: bytes) -> Payload:
         return raw
 
 
-def build_event(key: str, payload: Payload, is_kept: bool | None = True) -> dict[str, Any]:
+def build_event(key: str, payload: Payload, is_kept: bool | None = True, carries_bytes: bool = True) -> dict[str, Any]:
     """Return the channel-layer event that carries `payload` to the group of `key`.
 
-    Of a message that is not kept it says so, for then the kept message of its key is still the one before it; also if
-    that is not known (None).
+    It says so if the message is not kept, because then the kept message of its key is still the one before; also if
+    that is not known (None). For layers that cannot carry bytes these are encoded as ``base64``.
     """
     event: dict[str, Any] = {"type": EVENT_TYPE, "key": key}
-    event["text" if isinstance(payload, str) else "bytes"] = payload
+    if isinstance(payload, str):
+        event["text"] = payload
+    elif carries_bytes:
+        event["bytes"] = payload
+    else:
+        event["base64"] = b64encode(payload).decode("ascii")
     if is_kept is not True:
         event["kept"] = is_kept
     return event
+
+
+class ForeignEvent(Exception):
+    """An event that was not made by `build_event`."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +55,10 @@ class Publication:
     expire: int
     """Seconds to keep the message; 0: it is not kept."""
 
-    def events(self) -> list[tuple[str, dict[str, Any]]]:
+    def events(self, carries_bytes: bool = True) -> list[tuple[str, dict[str, Any]]]:
         """Return each key with its event."""
         payload = to_payload(self.raw)
-        return [(key, build_event(key, payload, self.expire > 0)) for key in self.keys]
+        return [(key, build_event(key, payload, self.expire > 0, carries_bytes)) for key in self.keys]
 
 
 class Delivery:
@@ -83,6 +93,13 @@ class Delivery:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Delivery:
-        """Build the delivery of an event made by `build_event`."""
-        text = event.get("text")
-        return cls(event["bytes"] if text is None else text, event["key"], event.get("kept", True))
+        """Build the delivery of an event made by `build_event`; raise ForeignEvent for any other event."""
+        try:
+            payload = event.get("text")
+            if payload is None:
+                payload = b64decode(event["base64"]) if "base64" in event else event["bytes"]
+            if event["type"] == EVENT_TYPE:
+                return cls(payload, event["key"], event.get("kept", True))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ForeignEvent(f"type {event.get('type')!r}") from error
+        raise ForeignEvent(f"type {event.get('type')!r}")

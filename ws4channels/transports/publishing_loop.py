@@ -7,18 +7,23 @@ inherits neither a running loop nor a usable connection.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import atexit
 import concurrent.futures
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from types import BuiltinFunctionType
 from typing import Any, TypeVar
 
 import redis.asyncio
+from django.core.exceptions import SynchronousOnlyOperation
 
 from ws4channels import settings
 from ws4channels.connections import RedisConnectionError, build_async_client
+from ws4channels.connections.remembered import Remembered
+from ws4channels.exceptions import ConfigurationError
 
 T = TypeVar("T")
 
@@ -32,8 +37,8 @@ class PublishingLoop:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._pid = os.getpid()
-        self._connection: Any = None
         self._clients: list[redis.asyncio.Redis] = []
+        self._client = Remembered(self._build_client)
 
     def is_usable(self) -> bool:
         """Tell whether this process is the one that runs the loop, and the loop runs."""
@@ -42,11 +47,12 @@ class PublishingLoop:
     @property
     def client(self) -> redis.asyncio.Redis:
         """The client of ``WS4REDIS_CONNECTION`` for this loop. Built without connecting."""
-        connection = settings.WS4REDIS_CONNECTION
-        if not self._clients or connection is not self._connection:
-            self._clients.append(build_async_client(connection))
-            self._connection = connection
-        return self._clients[-1]
+        return self._client.get(settings.WS4REDIS_CONNECTION)
+
+    def _build_client(self, connection: Mapping[str, Any]) -> redis.asyncio.Redis:
+        client: redis.asyncio.Redis = build_async_client(connection)
+        self._clients.append(client)
+        return client
 
     async def aclose(self) -> None:
         """Close all connections made for this loop; to be awaited on it."""
@@ -104,6 +110,11 @@ class _Registry:
     def is_attached(self) -> bool:
         return any(publishing.is_usable() for publishing in self._attached)
 
+    def is_running_here(self) -> bool:
+        """Tell whether the calling thread runs one of the attached loops."""
+        running = asyncio._get_running_loop()
+        return running is not None and self.on_this_loop(running) is not None
+
     def current(self) -> PublishingLoop:
         with self._lock:
             for publishing in reversed(self._attached):
@@ -123,10 +134,10 @@ detach = _registry.detach
 is_attached = _registry.is_attached
 
 
-async def run(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]]) -> T:
+async def run(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]], timeout: float = CALL_TIMEOUT) -> T:
     """Await ``function(publishing_loop)`` on the loop for publishing, from whatever loop this is.
 
-    Raises redis-py's ConnectionError if another loop does not finish it within `CALL_TIMEOUT` seconds.
+    Raises redis-py's ConnectionError if another loop does not finish it within `timeout` seconds.
     """
     own = _registry.on_this_loop(asyncio.get_running_loop())
     if own is not None:
@@ -135,32 +146,53 @@ async def run(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]]) -> T
     future = asyncio.run_coroutine_threadsafe(function(publishing), publishing.loop)
     waiting = asyncio.wrap_future(future)
     try:
-        done, _ = await asyncio.wait([waiting], timeout=CALL_TIMEOUT)
+        done, _ = await asyncio.wait([waiting], timeout=timeout)
     finally:
         future.cancel()
     if not done:
-        raise _timed_out()
+        raise _timed_out(timeout)
     return waiting.result()
 
 
-def run_from_thread(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]]) -> T:
+def check_run_from_thread() -> None:
+    """Raise where `run_from_thread` cannot work.
+
+    That is SynchronousOnlyOperation if this thread runs the publishing loop itself and would wait for itself, and
+    ConfigurationError if the loop needs a thread and gevent or eventlet has replaced Python's threads.
+    """
+    if _registry.is_running_here():
+        raise SynchronousOnlyOperation(
+            "publish_message() and close_sockets() would wait for the event loop that this very thread runs, whatever "
+            "DJANGO_ALLOW_ASYNC_UNSAFE says: await apublish_message() or aclose_sockets() instead."
+        )
+    if not _registry.is_attached() and not isinstance(_thread.start_new_thread, BuiltinFunctionType):
+        raise ConfigurationError(
+            "CHANNEL_LAYERS has a layer that can be published to only from an event loop, which needs a thread of its "
+            "own, and gevent or eventlet has replaced Python's threads. Use a layer of channels_redis, or set "
+            "WS4CHANNELS_TRANSPORT = 'redis'."
+        )
+
+
+def run_from_thread(function: Callable[[PublishingLoop], Coroutine[Any, Any, T]], timeout: float = CALL_TIMEOUT) -> T:
     """Wait for ``function(publishing_loop)`` on the loop for publishing, from a thread that runs no loop.
 
-    Raises redis-py's ConnectionError if that loop does not get to it within `CALL_TIMEOUT` seconds.
+    Raises redis-py's ConnectionError if that loop does not finish it within `timeout` seconds.
+
+    Call `check_run_from_thread` before.
     """
     publishing = _registry.current()
     future = asyncio.run_coroutine_threadsafe(function(publishing), publishing.loop)
     try:
-        return future.result(CALL_TIMEOUT)
+        return future.result(timeout)
     except concurrent.futures.TimeoutError as error:
         if future.done():
             raise
         future.cancel()
-        raise _timed_out() from error
+        raise _timed_out(timeout) from error
 
 
-def _timed_out() -> RedisConnectionError:
-    return RedisConnectionError(f"Publishing did not finish within {CALL_TIMEOUT} s.")
+def _timed_out(timeout: float) -> RedisConnectionError:
+    return RedisConnectionError(f"Publishing did not finish within {timeout} s.")
 
 
 __all__ = ["PublishingLoop", "attach", "detach", "is_attached", "run", "run_from_thread"]

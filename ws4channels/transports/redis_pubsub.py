@@ -1,7 +1,7 @@
-"""What one hub receives through Redis itself: channels named as the keys, over one connection that mends itself.
+"""Publish and receive through Redis pub/sub channels named as the keys, over one connection that reconnects.
 
-Redis answers the commands of a connection in order, between the messages it sends. So a PING behind a command tells
-when that command is done, and that everything published before has been received.
+Redis answers the commands of a connection in order, between the messages it sends. So the answer to a PING tells that
+the command before it is done, and that everything published before has been received.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import itertools
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -19,30 +20,44 @@ from ws4channels import connections, settings
 from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisError
 from ws4channels.connections.deadlines import within
 from ws4channels.counters import counts
+from ws4channels.exceptions import RedisRefusal
+from ws4channels.transports.contract import ignore_loss
 from ws4channels.transports.messages import Publication, build_event, to_payload
 
 logger = logging.getLogger(__name__)
 
-_CONFIRM_TIMEOUT = 5.0
-_CONNECT_TIMEOUT = 2.0
-_PATIENCE = 1.0
-"""Seconds for which joining waits for a connection that is being made anew."""
-_FIRST_DELAY = 0.05
 _MAX_DELAY = 1.0
 
 
+@dataclass(frozen=True)
+class Timing:
+    """How long a RedisReceiver waits, in seconds."""
+
+    confirm: float = 5.0
+    """For Redis to confirm a subscription."""
+    connect: float = 2.0
+    """For a new connection, and again for its subscriptions."""
+    reconnected: float = 1.0
+    """With joining, while a lost connection is replaced."""
+    first_delay: float = 0.05
+    """Before the first attempt to reconnect, at most; it doubles with each attempt up to a second."""
+
+
+_TIMING = Timing()
+
+
 class RedisReceiver:
-    """What one hub receives from Redis. `open` it on the loop that uses it; `receive` has to run for all else to end.
+    """Receives from Redis pub/sub channels. Build it with `open`, on the event loop that uses it.
 
     `connect` returns a new connection of redis-py, connected, with replies as bytes and without a socket timeout. When
-    the connection breaks, `receive` makes another and subscribes to everything again.
+    the connection breaks, `receive` opens another and subscribes to everything again.
     """
 
     renewal_interval = None
 
-    def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
-        self.generation = 0
-        """How often the connection has been another one than before, so that messages may have been lost."""
+    def __init__(self, connect: Callable[[], Awaitable[Any]], timing: Timing = _TIMING) -> None:
+        self._timing = timing
+        self.on_loss: Callable[[str], None] = ignore_loss
         self._connect = connect
         self._connection: Any = None
         self._ready = asyncio.Event()
@@ -53,13 +68,13 @@ class RedisReceiver:
         self._confirmations: dict[bytes, asyncio.Future[None]] = {}
         self._numbers = itertools.count()
         self._resubscribing: bytes | None = None
-        self._delay = _FIRST_DELAY
+        self._delay = self._timing.first_delay
 
     @classmethod
-    async def open(cls, connect: Callable[[], Awaitable[Any]]) -> RedisReceiver:
+    async def open(cls, connect: Callable[[], Awaitable[Any]], timing: Timing = _TIMING) -> RedisReceiver:
         """Connect. Raises what redis-py raises if that does not succeed."""
-        receiver = cls(connect)
-        receiver._connection = await within(_CONFIRM_TIMEOUT, connect())
+        receiver = cls(connect, timing)
+        receiver._connection = await within(timing.confirm, connect())
         receiver._ready.set()
         return receiver
 
@@ -78,7 +93,10 @@ class RedisReceiver:
         heartbeat = settings.WS4REDIS_HEARTBEAT
         self._heartbeat = None if heartbeat is None else heartbeat.encode("utf-8")
         try:
-            await within(_CONFIRM_TIMEOUT, self._subscribe(channels))
+            await within(self._timing.confirm, self._subscribe(channels))
+        except ResponseError as error:
+            self._forget(channels)
+            raise RedisRefusal("SUBSCRIBE", list(channels.values()), error) from error
         except BaseException:
             self._forget(channels)
             raise
@@ -87,29 +105,16 @@ class RedisReceiver:
         """Unsubscribe from `key`."""
         self._forget([key.encode("utf-8")])
         if self._connection is not None:
-            await within(_CONFIRM_TIMEOUT, self._send())
+            await within(self._timing.confirm, self._send())
 
-    async def catch_up(self) -> None:
-        """Return when everything that was published before this call has been received."""
+    async def confirm(self, timeout: float) -> None:
         await self._wait_for_connection()
-        await within(_CONFIRM_TIMEOUT, self._confirm())
-
-    async def restore(self) -> None:
-        """Do nothing: `receive` mends the connection."""
-
-    async def hang_up(self) -> None:
-        """Close the connection; `receive` notices and makes another."""
-        if self._connection is not None:
-            await self._connection.disconnect(nowait=True)
-
-    async def probe(self, timeout: float) -> None:
-        """Return when Redis has answered over the connection that messages come by.
-
-        Raises redis-py's ConnectionError while there is none, and asyncio.TimeoutError after `timeout` seconds.
-        """
-        if not self._ready.is_set():
-            raise RedisConnectionError("The connection that receives messages is being made anew.")
         await within(timeout, self._confirm())
+
+    async def restore(self, reconnect: bool = False) -> None:
+        # `receive` opens another connection when this one is closed.
+        if reconnect and self._connection is not None:
+            await self._connection.disconnect(nowait=True)
 
     async def receive(self) -> dict[str, Any]:
         """Wait for the next event of a joined key, for as long as it takes, whatever happens to the connection."""
@@ -187,7 +192,7 @@ class RedisReceiver:
             confirmation.set_result(None)
 
     def _refuse_oldest(self, error: ResponseError) -> None:
-        """Give the error to whoever waits first, for answers come in order. Its PING will be answered all the same."""
+        """Fail the oldest pending command: Redis replies in order. Its PING is answered all the same."""
         for confirmation in self._confirmations.values():
             if not confirmation.done():
                 confirmation.set_exception(error)
@@ -205,12 +210,13 @@ class RedisReceiver:
     async def _wait_for_connection(self) -> None:
         if not self._ready.is_set():
             try:
-                await within(_PATIENCE, self._ready.wait())
+                await within(self._timing.reconnected, self._ready.wait())
             except asyncio.TimeoutError as error:
                 raise RedisConnectionError("The connection that receives messages is lost.") from error
 
     def _lose(self, error: BaseException) -> None:
         logger.info("The connection that receives messages is lost: %s", str(error))
+        self.on_loss(f"the connection to Redis was lost: {error}")
         self._connection = None
         self._ready.clear()
         # A new connection is subscribed to nothing.
@@ -222,8 +228,8 @@ class RedisReceiver:
         await asyncio.sleep(random.uniform(0, self._delay))
         self._delay = min(2 * self._delay, _MAX_DELAY)
         try:
-            self._connection = await within(_CONNECT_TIMEOUT, self._connect())
-            await within(_CONNECT_TIMEOUT, self._resubscribe())
+            self._connection = await within(self._timing.connect, self._connect())
+            await within(self._timing.connect, self._resubscribe())
         except (*UNREACHABLE, RedisError) as error:
             logger.debug("Not connected again yet: %s", str(error))
             self._connection = None
@@ -235,8 +241,7 @@ class RedisReceiver:
 
     def _note_resubscribed(self) -> None:
         self._resubscribing = None
-        self._delay = _FIRST_DELAY
-        self.generation += 1
+        self._delay = self._timing.first_delay
         counts["reconnects"] += 1
         self._ready.set()
         logger.info("The connection that receives messages was made anew.")
@@ -255,20 +260,11 @@ class RedisTransport:
 
     @property
     def server(self) -> str:
-        """The Redis that carries the messages, for log lines."""
         return self._connector.server
 
     async def open_receiver(self) -> RedisReceiver:
-        """Open the receiver of a hub on the running loop."""
         return await self.receiver_class.open(self._connector.connect)
 
     def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]]:
-        """Return one PUBLISH a key."""
         raw = publication.raw
         return [(key, raw) for key in publication.keys]
-
-    def publish(self, publication: Publication) -> None:
-        """Do nothing: all is published in the pipeline that keeps the message."""
-
-    async def apublish(self, publication: Publication) -> None:
-        """Do nothing, as `publish`."""

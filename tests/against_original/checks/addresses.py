@@ -92,16 +92,16 @@ def a_websocket_url_without_a_slash_at_its_end_receives(side: Side) -> Any:
     return socket.frames()
 
 
-def heard(side: Side, query: str) -> str:
+def received(side: Side, query: str) -> str:
     """Tell whether a socket with that query listens to broadcasts of its facility."""
     socket = side.connect("query", query, settled=False)
-    witness = side.connect("query", "subscribe-broadcast")
+    observer = side.connect("query", "subscribe-broadcast")
     side.publish("query", "hello", expire=0)
-    witness.frames()
-    witness.connection.close()
+    observer.frames()
+    observer.connection.close()
     frames = [frame for frame in socket.stray_frames() if frame == "hello"]
     state = "open" if socket.is_open() else "closed"
-    return f"{state}, heard {len(frames)}"
+    return f"{state}, received {len(frames)}"
 
 
 LISTENING_QUERIES = [
@@ -118,13 +118,13 @@ LISTENING_QUERIES = [
 ]
 
 
-@check(PLAIN, dict.fromkeys(LISTENING_QUERIES, "open, heard 1"), quick=True)
+@check(PLAIN, dict.fromkeys(LISTENING_QUERIES, "open, received 1"), quick=True)
 def names_in_the_query_count_and_values_do_not(side: Side) -> Any:
     """Names of parameters are stripped and lower-cased; values and unknown names are ignored."""
-    return {query: heard(side, query) for query in LISTENING_QUERIES}
+    return {query: received(side, query) for query in LISTENING_QUERIES}
 
 
-DEAF_QUERIES = [
+SILENT_QUERIES = [
     "",
     "echo",
     "unknown",
@@ -136,16 +136,16 @@ DEAF_QUERIES = [
 ]
 
 
-@check(PLAIN, dict.fromkeys(DEAF_QUERIES, "open, heard 0"), quick=True)
+@check(PLAIN, dict.fromkeys(SILENT_QUERIES, "open, received 0"), quick=True)
 def a_socket_without_channels_is_open_and_hears_nothing(side: Side) -> Any:
     """No channel at all, or only unknown ones, is a valid open socket."""
-    return {query: heard(side, query) for query in DEAF_QUERIES}
+    return {query: received(side, query) for query in SILENT_QUERIES}
 
 
-@check(PLAIN, "open, heard 1", original=Instead("open, heard 0", EQUALS_FORM), quick=True)
+@check(PLAIN, "open, received 1", original=Instead("open, received 0", EQUALS_FORM), quick=True)
 def the_form_with_an_equals_sign_subscribes(side: Side) -> Any:
     """`subscribe=broadcast`, which the original's manual also writes, means `subscribe-broadcast`."""
-    return heard(side, "subscribe=broadcast")
+    return received(side, "subscribe=broadcast")
 
 
 @check(PLAIN, {"broadcast:query": "hello"}, original=Instead({}, EQUALS_FORM))

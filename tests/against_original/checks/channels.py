@@ -1,4 +1,4 @@
-"""Who hears whom: the four audiences, for people signed in and for people who are not."""
+"""Who receives whose messages: the four audiences, for people signed in and for people who are not."""
 
 import re
 from typing import Any
@@ -58,9 +58,9 @@ def each_publishing_channel_writes_the_keys_of_its_audience(side: Side) -> Any:
     john = side.visitor("john")
     for kind in KINDS:
         side.redis.flushall()
-        witness = john.connect("room", f"subscribe-{kind}", audience=audience_of(kind, john))
+        observer = john.connect("room", f"subscribe-{kind}", audience=audience_of(kind, john))
         john.connect("room", f"publish-{kind}").send("by john")
-        witness.wait_for(1)
+        observer.wait_for(1)
         side.wait_for_keys(len(PUBLISHED_BY_CLIENT[kind]))
         seen[kind] = {without_session(key, john): value for key, value in side.kept().items()}
     return seen
@@ -77,7 +77,7 @@ def all_publishing_channels_together_write_all_keys(side: Side) -> Any:
 
 @check(PLAIN, {"all": ["broadcast", "group", "session", "user"]})
 def all_subscriptions_together_hear_all_audiences(side: Side) -> Any:
-    """A socket with all four subscriptions hears each message once."""
+    """A socket with all four subscriptions receives each message once."""
     john = side.visitor("john")
     socket = john.connect("room", "&".join(f"subscribe-{kind}" for kind in KINDS))
     for kind in KINDS:
@@ -87,7 +87,7 @@ def all_subscriptions_together_hear_all_audiences(side: Side) -> Any:
 
 @check(PLAIN, {"mary": ["to chatters"], "john": ["to chatters", "to editors"]}, quick=True)
 def group_messages_reach_the_members(side: Side) -> Any:
-    """Who signed in hears the groups they belong to."""
+    """Who signed in receives the groups they belong to."""
     mary = side.visitor("mary").connect("room", "subscribe-group", audience={"groups": ["chatters"]})
     john = side.visitor("john").connect("room", "subscribe-group", audience={"groups": ["chatters"]})
     side.publish("room", "to chatters", audience={"groups": ["chatters"]}, expire=0)
@@ -166,9 +166,9 @@ def somebody_anonymous_stays_connected_whatever_they_publish_to(side: Side) -> A
 )
 def somebody_anonymous_publishes_to_broadcast_only(side: Side) -> Any:
     """The other publishing channels of somebody anonymous lead nowhere."""
-    witness = side.connect("room", "subscribe-broadcast")
+    observer = side.connect("room", "subscribe-broadcast")
     side.connect("room", "publish-user&publish-group&publish-broadcast").send("by nobody")
-    witness.wait_for(1)
+    observer.wait_for(1)
     side.wait_for_keys(1 if side.name == "ours" else 3)
     return {without_address(key): value for key, value in side.kept().items()}
 
@@ -183,14 +183,14 @@ def anonymous_visitors_share_nothing_but_broadcast(side: Side) -> Any:
     return socket.frames()
 
 
-@check(PLAIN, {"user": None, "heard": []})
+@check(PLAIN, {"user": None, "received": []})
 def after_signing_out_a_new_socket_hears_no_user_messages(side: Side) -> Any:
     """Signing out ends the session that gave the user's name."""
     john = side.visitor("john")
     john.post("/logout/")
     socket = john.connect("room", "subscribe-user&subscribe-broadcast")
     side.publish("room", "to john", audience={"users": ["john"]})
-    return {"user": john.get("/whoami/").json()["user"] or None, "heard": socket.frames()}
+    return {"user": john.get("/whoami/").json()["user"] or None, "received": socket.frames()}
 
 
 @check(PLAIN, {"john": ["chatters", "editors"], "ann.lee@example.org": [], "zoë": ["café"]}, quick=True)
@@ -203,7 +203,7 @@ def signing_in_writes_the_names_of_the_groups_into_the_session(side: Side) -> An
 ROOMS = ["room 12", "3f0c", "Grüße", "US~CA"]
 
 
-@check(PLAIN, {"heard": ROOMS, "editors": []}, quick=True)
+@check(PLAIN, {"received": ROOMS, "editors": []}, quick=True)
 def names_that_the_site_writes_into_the_session_are_groups(side: Side) -> Any:
     """The list in the session counts, whatever stands in it and whatever the database says."""
     john = side.visitor("john")
@@ -212,8 +212,11 @@ def names_that_the_site_writes_into_the_session_are_groups(side: Side) -> Any:
     for name in ROOMS:
         side.publish("lobby", name, audience={"groups": [name]}, expire=0)
     side.publish("lobby", "to editors", audience={"groups": ["editors"]}, expire=0)
-    heard = socket.frames()
-    return {"heard": sorted(set(ROOMS) & set(heard), key=ROOMS.index), "editors": [m for m in heard if m not in ROOMS]}
+    received = socket.frames()
+    return {
+        "received": sorted(set(ROOMS) & set(received), key=ROOMS.index),
+        "editors": [m for m in received if m not in ROOMS],
+    }
 
 
 @check(PLAIN, {f"group:{name}:lobby": "hi" for name in sorted(ROOMS)})
@@ -226,14 +229,14 @@ def a_client_publishes_to_the_groups_that_the_site_wrote(side: Side) -> Any:
     return side.kept()
 
 
-@check(PLAIN, {"heard": []})
+@check(PLAIN, {"received": []})
 def a_group_list_in_an_anonymous_session_gives_no_groups(side: Side) -> Any:
     """Groups belong to people who signed in."""
     visitor = side.visitor()
     visitor.post("/memberof/", ["chatters"])
     socket = visitor.connect("room", "subscribe-group&subscribe-broadcast")
     side.publish("room", "to chatters", audience={"groups": ["chatters"]})
-    return {"heard": socket.frames()}
+    return {"received": socket.frames()}
 
 
 @check(PLAIN, {"zoë": ["hello"], "12": ["hello"], "ann.lee@example.org": ["hello"]})
@@ -247,14 +250,14 @@ def users_of_any_name_hear_what_is_for_them(side: Side) -> Any:
     return seen
 
 
-@check(PLAIN, {"heard": []})
+@check(PLAIN, {"received": []})
 def a_cookie_that_names_no_session_gives_no_user(side: Side) -> Any:
     """A forged or expired cookie makes nobody of its bearer."""
     socket = side.connect(
         "room", "subscribe-user&subscribe-group&subscribe-broadcast", headers={"Cookie": f"sessionid={'x' * 32}"}
     )
     side.publish("room", "to john", audience={"users": ["john"], "groups": ["chatters"]})
-    return {"heard": socket.frames()}
+    return {"received": socket.frames()}
 
 
 @check(PLAIN, 1, original=Instead(11, CONNECTION_PER_SOCKET))

@@ -44,7 +44,7 @@ class Crowd:
             self.gone += 1
 
     async def wait_for_start(self, socket: Any) -> None:
-        """Return when this socket hears its first message."""
+        """Return when this socket receives its first message."""
         await asyncio.wait_for(socket.recv(), PATIENCE)
         self.arrived += 1
 

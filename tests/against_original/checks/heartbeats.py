@@ -45,49 +45,49 @@ def without_the_setting_there_are_no_heartbeats(side: Side) -> Any:
     return side.connect("room", "subscribe-broadcast").wait_for(1, patience=5.5)
 
 
-@check(HEARTBEAT, {"heard": ["before", "after"], "kept": {"broadcast:room": "after"}}, quick=True)
+@check(HEARTBEAT, {"received": ["before", "after"], "kept": {"broadcast:room": "after"}}, quick=True)
 def a_clients_heartbeat_is_dropped(side: Side) -> Any:
     """The heartbeat's text from a client, as text or binary, is neither published nor stored."""
     socket = side.connect("room", "subscribe-broadcast")
     sender = side.connect("room", "publish-broadcast")
-    heard = []
+    received = []
     for message in ["before", BEAT, BEAT.encode(), "after"]:
         sender.send(message)
-        heard += socket.stray_frames() if BEAT in str(message) else socket.wait_for(1)
-    return {"heard": heard, "kept": side.kept()}
+        received += socket.stray_frames() if BEAT in str(message) else socket.wait_for(1)
+    return {"received": received, "kept": side.kept()}
 
 
-@check(HEARTBEAT, {"heard": [f"{BEAT} ", BEAT.upper()]})
+@check(HEARTBEAT, {"received": [f"{BEAT} ", BEAT.upper()]})
 def a_text_like_the_heartbeat_is_a_message(side: Side) -> Any:
     """Only the exact text is a heartbeat."""
     socket = side.connect("room", "subscribe-broadcast")
     sender = side.connect("room", "publish-broadcast")
-    heard = []
+    received = []
     for message in [f"{BEAT} ", BEAT.upper()]:
         sender.send(message)
-        heard += socket.wait_for(1)
-    return {"heard": heard}
+        received += socket.wait_for(1)
+    return {"received": received}
 
 
-@check(PLAIN, {"heard": [BEAT]})
+@check(PLAIN, {"received": [BEAT]})
 def without_the_setting_its_usual_text_is_a_message(side: Side) -> Any:
     """Nothing is special about the text while the setting is None."""
     socket = side.connect("room", "subscribe-broadcast")
     side.connect("room", "publish-broadcast").send(BEAT)
-    return {"heard": socket.wait_for(1)}
+    return {"received": socket.wait_for(1)}
 
 
 @check(HEARTBEAT, ["same"], quick=True)
 def a_clients_heartbeat_ends_the_withholding(side: Side) -> Any:
-    """After a heartbeat a socket without `echo` hears from others what equals its own earlier message."""
+    """After a heartbeat a socket without `echo` receives from others what equals its own earlier message."""
     socket = side.connect("room", "publish-broadcast&subscribe-broadcast")
     socket.send("same")
     side.wait_for_value("broadcast:room", "same")
-    heard = socket.frames()
+    received = socket.frames()
     socket.send(BEAT)
-    heard += socket.stray_frames()
+    received += socket.stray_frames()
     side.publish("room", "same")
-    return heard + socket.frames()
+    return received + socket.frames()
 
 
 @check(
@@ -101,12 +101,12 @@ def a_page_can_not_publish_a_heartbeat(side: Side) -> Any:
     return {"error": error, "keys": side.kept()}
 
 
-@check(HEARTBEAT, {"heard": ["hello"], "kept": ["hello"]})
+@check(HEARTBEAT, {"received": ["hello"], "kept": ["hello"]})
 def messages_pass_between_heartbeats(side: Side) -> Any:
     """Heartbeats neither replace nor delay messages, live or kept."""
     socket = side.connect("room", "subscribe-broadcast")
     side.publish("room", "hello")
-    return {"heard": socket.frames(), "kept": side.connect("room", "subscribe-broadcast").frames()}
+    return {"received": socket.frames(), "kept": side.connect("room", "subscribe-broadcast").frames()}
 
 
 @check(HEARTBEAT, {"kept heartbeat": []})

@@ -23,11 +23,11 @@ def effect(side: Side, query: str) -> list[str]:
     """Tell which of listening to and publishing to broadcast a socket with that query may do."""
     side.redis.flushall()
     socket = side.connect("room", query, settled=False)
-    witness = side.connect("room", "subscribe-broadcast&rule=all")
+    observer = side.connect("room", "subscribe-broadcast&rule=all")
     socket.send("published")
-    published = witness.wait_for(1, patience=0.6)
+    published = observer.wait_for(1, patience=0.6)
     side.publish("room", "to listeners")
-    witness.frames()
+    observer.frames()
     may = {"publishes": published == ["published"], "listens": "to listeners" in socket.stray_frames()}
     return [name for name, can in may.items() if can]
 
@@ -136,17 +136,17 @@ def a_rule_reads_the_session_of_somebody_anonymous(side: Side) -> Any:
     return {"visited": request["visited"], "user": request["user"] or None}
 
 
-BY_TOKEN = {"heard": ["for the user", "for the group", "for the session"]}
+BY_TOKEN = {"received": ["for the user", "for the group", "for the session"]}
 
 
 def heard_by_token(side: Side) -> Any:
-    """Publish to user, group and session that a token stands for, and tell what its bearer hears."""
+    """Publish to user, group and session that a token stands for, and tell what its bearer receives."""
     query = "token=mary&subscribe-user&subscribe-group&subscribe-session"
     socket = side.connect("room", query, audience={"users": ["mary"]})
     side.publish("room", "for the user", audience={"users": ["mary"]})
     side.publish("room", "for the group", audience={"groups": ["from-token"]})
     side.publish("room", "for the session", audience={"sessions": ["session-of-mary"]})
-    return {"heard": socket.frames()}
+    return {"received": socket.frames()}
 
 
 @check(TOKENS, BY_TOKEN, quick=True)
@@ -193,7 +193,7 @@ def a_hook_with_a_bug_lets_nobody_in(side: Side) -> Any:
 def a_rule_assigned_later_takes_effect(side: Side) -> Any:
     """Assigning WS4REDIS_ALLOWED_CHANNELS to the package's settings module counts for new sockets."""
     before = effect(side, BOTH)
-    # The witness of `effect` would be deaf as well: look with the socket's own eyes only.
+    # The observer of `effect` would receive nothing either: look with the socket's own eyes only.
     side.visitor().post("/assign-setting/", name="WS4REDIS_ALLOWED_CHANNELS", value=f"{SITE}.hooks.allow_nothing")
     try:
         socket = side.connect("room", f"{BOTH}&echo", settled=False)

@@ -99,14 +99,14 @@ def a_group_with_a_colon_is_not_another_groups_facility(side: Side) -> Any:
 
 @check(
     PLAIN,
-    {"user": "user:sub%3Auser:room", "heard": ["for the user"]},
-    original=Instead({"user": "user:sub:user:room", "heard": ["for the user"]}, COLLIDING_NAMES),
+    {"user": "user:sub%3Auser:room", "received": ["for the user"]},
+    original=Instead({"user": "user:sub:user:room", "received": ["for the user"]}, COLLIDING_NAMES),
 )
 def a_user_with_a_colon_hears_what_is_for_them(side: Side) -> Any:
     """Publisher and subscriber encode a name in the same way."""
     socket = side.visitor("sub:user").connect("room", "subscribe-user", audience={"users": ["sub:user"]})
     (key,) = side.publish("room", "for the user", audience={"users": ["sub:user"]})["keys"]
-    return {"user": key, "heard": socket.frames()}
+    return {"user": key, "received": socket.frames()}
 
 
 @check(PLAIN, {"broadcast:room": "newest"})
@@ -142,14 +142,14 @@ def expire_says_for_how_long_a_message_is_kept(side: Side) -> Any:
     return seen
 
 
-@check(PLAIN, {"heard": ["not kept"], "kept": {"broadcast:room": "kept"}})
+@check(PLAIN, {"received": ["not kept"], "kept": {"broadcast:room": "kept"}})
 def a_message_that_is_not_kept_leaves_the_kept_one_alone(side: Side) -> Any:
     """Publishing with expire=0 delivers, and neither replaces nor removes what was kept before."""
     side.publish("room", "kept")
     socket = side.connect("room", "subscribe-broadcast")
     socket.frames()
     side.publish("room", "not kept", expire=0)
-    return {"heard": socket.frames(), "kept": side.kept()}
+    return {"received": socket.frames(), "kept": side.kept()}
 
 
 @check(PLAIN, {"broadcast:room": "about 3600 s"})
@@ -168,17 +168,17 @@ def a_new_message_starts_a_new_life(side: Side) -> Any:
     return side.lifetimes()
 
 
-@check(EXPIRE_ZERO, {"heard": ["hi", "by a client"], "kept": {}, "explicit": {"broadcast:room": "about 10 s"}})
+@check(EXPIRE_ZERO, {"received": ["hi", "by a client"], "kept": {}, "explicit": {"broadcast:room": "about 10 s"}})
 def an_expire_setting_of_zero_keeps_nothing(side: Side) -> Any:
     """WS4REDIS_EXPIRE = 0: messages are delivered and not kept, unless the publisher says otherwise."""
     socket = side.connect("room", "subscribe-broadcast")
     side.publish("room", "hi")
-    heard = socket.frames()
+    received = socket.frames()
     side.connect("room", "publish-broadcast").send("by a client")
-    heard += socket.wait_for(1)
+    received += socket.wait_for(1)
     kept = side.kept()
     side.publish("room", "hi", expire=10)
-    return {"heard": heard, "kept": kept, "explicit": side.lifetimes()}
+    return {"received": received, "kept": kept, "explicit": side.lifetimes()}
 
 
 @check(EXPIRE_TEN, {"broadcast:room": "about 10 s", "user:john:room": "about 10 s"})
@@ -192,11 +192,11 @@ def the_expire_setting_is_the_default(side: Side) -> Any:
 
 @check(
     EXPIRE_NONE,
-    {"error": None, "heard": ["hi"], "kept": {}},
-    original=Instead({"error": "TypeError", "heard": ["hi"], "kept": {}}, EXPIRE_NONE_IS_NOT_KEPT),
+    {"error": None, "received": ["hi"], "kept": {}},
+    original=Instead({"error": "TypeError", "received": ["hi"], "kept": {}}, EXPIRE_NONE_IS_NOT_KEPT),
 )
 def an_expire_setting_of_none_keeps_nothing(side: Side) -> Any:
     """WS4REDIS_EXPIRE = None means that messages are not kept."""
     socket = side.connect("room", "subscribe-broadcast")
     error = side.publish("room", "hi")["error"]
-    return {"error": error, "heard": socket.frames(), "kept": side.kept()}
+    return {"error": error, "received": socket.frames(), "kept": side.kept()}

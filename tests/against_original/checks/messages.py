@@ -126,24 +126,24 @@ def a_binary_frame_of_text_arrives_as_text(side: Side) -> Any:
     return {"frames": frames, "kept": side.connect("room", "subscribe-broadcast").frames()}
 
 
-@check(PLAIN, {"heard": ["before", "after"], "kept": {"broadcast:room": "after"}}, quick=True)
+@check(PLAIN, {"received": ["before", "after"], "kept": {"broadcast:room": "after"}}, quick=True)
 def an_empty_message_of_a_client_is_dropped(side: Side) -> Any:
     """An empty frame, text or binary, is neither published nor stored."""
     socket = side.connect("room", "subscribe-broadcast")
     sender = side.connect("room", "publish-broadcast")
-    heard = []
+    received = []
     for message in ["before", "", b"", "after"]:
         sender.send(message)
-        heard += socket.wait_for(1) if message else socket.stray_frames()
-    return {"heard": heard, "kept": side.kept()}
+        received += socket.wait_for(1) if message else socket.stray_frames()
+    return {"received": received, "kept": side.kept()}
 
 
-@check(PLAIN, {"heard": []})
+@check(PLAIN, {"received": []})
 def an_empty_message_of_a_page_is_not_delivered(side: Side) -> Any:
     """An empty message from a page reaches nobody."""
     socket = side.connect("room", "subscribe-broadcast")
     side.publish("room", "")
-    return {"heard": socket.frames()}
+    return {"received": socket.frames()}
 
 
 @check(PLAIN, {"broadcast:room": "kept"}, original=Instead({"broadcast:room": ""}, EMPTY_MESSAGES))
@@ -154,11 +154,11 @@ def an_empty_message_of_a_page_leaves_the_kept_message(side: Side) -> Any:
     return side.kept()
 
 
-@check(PLAIN, {"heard": []})
+@check(PLAIN, {"received": []})
 def an_empty_kept_value_is_not_sent(side: Side) -> Any:
     """A key that holds nothing is no message."""
     side.redis.set("broadcast:room", "")
-    return {"heard": side.connect("room", "subscribe-broadcast").frames()}
+    return {"received": side.connect("room", "subscribe-broadcast").frames()}
 
 
 @check(PLAIN, {"sender": [], "others": ["mine"]}, quick=True)
@@ -172,12 +172,12 @@ def without_echo_a_socket_does_not_hear_itself(side: Side) -> Any:
 
 @check(PLAIN, ["mine", "mine"], quick=True)
 def with_echo_a_socket_hears_everything(side: Side) -> Any:
-    """With `echo`, a socket hears its own message, and an equal one of somebody else."""
+    """With `echo`, a socket receives its own message, and an equal one of somebody else."""
     socket = side.connect("room", "publish-broadcast&subscribe-broadcast&echo")
     socket.send("mine")
-    heard = socket.wait_for(1)
+    received = socket.wait_for(1)
     side.publish("room", "mine")
-    return heard + socket.frames()
+    return received + socket.frames()
 
 
 @check(PLAIN, [], quick=True)
@@ -210,16 +210,16 @@ def without_echo_an_empty_message_ends_the_withholding(side: Side) -> Any:
     socket = side.connect("room", "publish-broadcast&subscribe-broadcast")
     socket.send("same")
     side.wait_for_value("broadcast:room", "same")
-    heard = socket.frames()
+    received = socket.frames()
     socket.send("")
-    heard += socket.stray_frames()
+    received += socket.stray_frames()
     side.publish("room", "same")
-    return heard + socket.frames()
+    return received + socket.frames()
 
 
 @check(PLAIN, {"two": ["same"]})
 def withholding_concerns_the_one_socket_that_sent(side: Side) -> Any:
-    """Another socket of the same user hears the message."""
+    """Another socket of the same user receives the message."""
     john = side.visitor("john")
     one = john.connect("room", "publish-broadcast&subscribe-broadcast")
     two = john.connect("room", "publish-broadcast&subscribe-broadcast")

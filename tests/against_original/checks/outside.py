@@ -18,7 +18,7 @@ def a_program_that_publishes_to_a_key_reaches_sockets(side: Side) -> Any:
 
 @check(OVER_REDIS, ["from a page"])
 def a_program_that_subscribes_to_a_key_hears_pages(side: Side) -> Any:
-    """`SUBSCRIBE broadcast:room` by any program hears what a page publishes to that room."""
+    """`SUBSCRIBE broadcast:room` by any program receives what a page publishes to that room."""
     with side.redis.pubsub(ignore_subscribe_messages=True) as program:
         program.subscribe("broadcast:room")
         wait_until(lambda: side.redis.pubsub_numsub("broadcast:room")[0][1] == 1, "the subscription")

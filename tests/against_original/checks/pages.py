@@ -71,7 +71,7 @@ def of_several_offered_subprotocols_one_is_returned(side: Side) -> Any:
 CODES = [1000, 1001, 1011, 3000, 4000, 4001, 4999]
 
 
-@check(PLAIN, {"handshakes": dict.fromkeys(CODES, "completed"), "others hear": ["still here"]})
+@check(PLAIN, {"handshakes": dict.fromkeys(CODES, "completed"), "others receive": ["still here"]})
 def any_close_code_is_taken(side: Side) -> Any:
     """Whatever code a client closes with, the closing handshake is completed and others go on."""
     other = side.connect("room", "subscribe-broadcast")
@@ -80,7 +80,7 @@ def any_close_code_is_taken(side: Side) -> Any:
         answer = side.connect("room", "subscribe-broadcast&publish-broadcast").close(code, "a reason")
         handshakes[code] = "broken" if answer == 1006 else "completed"
     side.publish("room", "still here")
-    return {"handshakes": handshakes, "others hear": other.frames()}
+    return {"handshakes": handshakes, "others receive": other.frames()}
 
 
 @check(PLAIN, ["still here"])

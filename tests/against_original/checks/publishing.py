@@ -150,14 +150,14 @@ def an_expire_that_is_no_number_is_a_type_error(side: Side) -> Any:
 
 @check(
     PLAIN,
-    {"error": None, "heard": ["hi"], "kept": {"broadcast:room": "hi"}},
-    original=Instead({"error": "AttributeError", "heard": [], "kept": {}}, PIPELINE),
+    {"error": None, "received": ["hi"], "kept": {"broadcast:room": "hi"}},
+    original=Instead({"error": "AttributeError", "received": [], "kept": {}}, PIPELINE),
 )
 def pipeline_publish_message_publishes(side: Side) -> Any:
     """The method of the original's main branch does what `publish_message` does."""
     socket = side.connect("room", "subscribe-broadcast")
     error = side.publish("room", "hi", method="pipeline_publish_message")["error"]
-    return {"error": error, "heard": socket.frames(), "kept": side.kept()}
+    return {"error": error, "received": socket.frames(), "kept": side.kept()}
 
 
 def fetched(visitor: Visitor, **query: str) -> str | None:
@@ -246,22 +246,22 @@ def the_packages_settings_are_readable(side: Side) -> Any:
     return settings
 
 
-@check(PLAIN, {"heard": ["from outside"], "kept": {"broadcast:room": "from outside"}}, quick=True)
+@check(PLAIN, {"received": ["from outside"], "kept": {"broadcast:room": "from outside"}}, quick=True)
 def a_plain_process_publishes(side: Side) -> Any:
     """A process without a server, as a management command or a task worker is, reaches the sockets."""
     socket = side.connect("room", "subscribe-broadcast")
     order = {"facility": "room", "message": "from outside", "audience": {"broadcast": True}}
     side.workshop.run_script("publish", [order], side.settings)
-    return {"heard": socket.frames(), "kept": side.kept()}
+    return {"received": socket.frames(), "kept": side.kept()}
 
 
-@check(PLAIN, {"keys": ["broadcast:early"], "heard": ["from the start"]})
+@check(PLAIN, {"keys": ["broadcast:early"], "received": ["from the start"]})
 def a_publisher_built_at_import_publishes(side: Side) -> Any:
     """Modules build their publishers when they are imported."""
     socket = side.connect("early", "subscribe-broadcast")
     return {
         "keys": side.workshop.run_script("publish_early", "from the start", side.settings),
-        "heard": socket.frames(),
+        "received": socket.frames(),
     }
 
 
@@ -271,9 +271,9 @@ def without_redis_building_a_publisher_works_and_publishing_raises_a_connection_
     return side.workshop.run_script("publish_early", "to nobody", side.settings, redis_port=free_port())
 
 
-@check(LOBBY, {"keys": ["lobby:room", "user:john:room"], "heard": ["hi"]})
+@check(LOBBY, {"keys": ["lobby:room", "user:john:room"], "received": ["hi"]})
 def a_publishers_subclass_adds_an_audience(side: Side) -> Any:
     """A publisher that overrides `_get_message_channels` reaches a subscriber that does so as well."""
     socket = side.connect("room", "subscribe-lobby&subscribe-broadcast")
     keys = side.publish("room", "hi", audience={"lobby": True, "users": ["john"]}, publisher="lobby")["keys"]
-    return {"keys": keys, "heard": socket.frames()}
+    return {"keys": keys, "received": socket.frames()}

@@ -23,12 +23,12 @@ def a_subclass_adds_channels_of_its_own(side: Side) -> Any:
     return {name: side.records(name)[0] for name in ["subscribed", "publishers"]}
 
 
-@check(LOBBY, {"heard": ["from a client"], "kept": {"lobby:room": "from a client"}}, quick=True)
+@check(LOBBY, {"received": ["from a client"], "kept": {"lobby:room": "from a client"}}, quick=True)
 def channels_of_a_subclass_carry_messages(side: Side) -> Any:
     """What a client publishes to the added channel reaches those who subscribed to it."""
     socket = side.connect("room", "subscribe-lobby&subscribe-broadcast")
     side.connect("room", "publish-lobby").send("from a client")
-    return {"heard": socket.wait_for(1), "kept": side.kept()}
+    return {"received": socket.wait_for(1), "kept": side.kept()}
 
 
 @check(LOBBY, ["kept in the lobby"])
@@ -103,7 +103,7 @@ def greeted(side: Side) -> Socket:
 @check(
     EDITING,
     {
-        "heard": ["HELLO", "AGAIN"],
+        "received": ["HELLO", "AGAIN"],
         "kept": {"broadcast:room": "AGAIN"},
         "sent": ["hello", "swallow", "again", "remember"],
     },
@@ -113,21 +113,21 @@ def a_subclass_edits_what_clients_publish(side: Side) -> Any:
     """`publish_message` may change a message, publish it with another expire, drop it, and keep a state of its own."""
     socket = greeted(side)
     sender = side.connect("room", "publish-broadcast")
-    heard: list[Any] = []
+    received: list[Any] = []
     for text in ["hello", "swallow", "again"]:
         sender.send(text)
-        heard += socket.stray_frames() if text == "swallow" else socket.wait_for(1)
+        received += socket.stray_frames() if text == "swallow" else socket.wait_for(1)
     kept = side.kept()
     sender.send("remember")
-    return {"heard": heard, "kept": kept, "sent": side.records("sent")[0]}
+    return {"received": received, "kept": kept, "sent": side.records("sent")[0]}
 
 
-@check(EDITING, {"heard": ["fleeting"], "kept": {}})
+@check(EDITING, {"received": ["fleeting"], "kept": {}})
 def a_subclass_publishes_without_keeping(side: Side) -> Any:
     """`super().publish_message(message, expire=-1)` delivers and keeps nothing."""
     socket = greeted(side)
     side.connect("room", "publish-broadcast").send("fleeting")
-    return {"heard": socket.wait_for(1), "kept": side.kept()}
+    return {"received": socket.wait_for(1), "kept": side.kept()}
 
 
 @check(EDITING, ["welcome", "kept", "that was all"], quick=True)

@@ -62,13 +62,13 @@ def whoami(request: HttpRequest) -> JsonResponse:
 
 
 def publish(request: HttpRequest) -> JsonResponse:
-    """Publish what the body orders."""
+    """Publish what the body says."""
     order: dict[str, Any] = json.loads(request.body)
     return JsonResponse(carry_out(order, request if order.get("with_request") else None))
 
 
 def publish_from_process(request: HttpRequest) -> HttpResponse:
-    """Let a plain process publish what the body orders; a server of one thread is blocked for that long."""
+    """Let a plain process publish what the body says; a server of one thread is blocked for that long."""
     command = [PYTHON, "-m", "tests.against_original.site.scripts", "publish"]
     result = subprocess.run(command, input=request.body, capture_output=True, check=True, timeout=60)
     return HttpResponse(result.stdout, content_type="application/json")

@@ -1,5 +1,8 @@
-"""Tests of `ws4channels.delivery.servers.daphne`, `ws4channels.delivery.servers.uvicorn` and
-`ws4channels.delivery.servers.direct`: what arrives from real servers, byte by byte, and which outbox writes it.
+"""Tests of `ws4channels.delivery.servers.direct`, `ws4channels.delivery.servers.daphne` and
+`ws4channels.delivery.servers.uvicorn`: which outbox a websocket gets, and what it writes to the server's transport.
+
+The servers are stand-ins that take and buffer what each test wants; on real ones, `test_frames` and `test_closing` read
+every byte.
 """
 
 from __future__ import annotations
@@ -8,258 +11,25 @@ import asyncio
 import functools
 import io
 import socket
-import ssl
-import sys
-import tempfile
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 from channels.sessions import InstanceSessionWrapper
 from daphne.server import Server
 from twisted.internet.defer import Deferred
 
-from example_project.redis_server import HOST, RedisServer
-from tests.frames import BINARY, CLOSE, PING, PONG, TEXT, Frame, FrameSocket, read_frame
-from tests.live.certificates import make_certificate
-from tests.live.servers import RunningSite, Surroundings, on_port
+from tests.outbox_site.payloads import HEADERS, PAYLOADS
+from tests.raw_websocket import CLOSE, TEXT, Frame, take_frame
 from tests.waiting import QUIET, TIMEOUT, eventually
 from ws4channels.delivery.outbox import Outbox
 from ws4channels.delivery.servers import make_outbox
-from ws4channels.delivery.servers import uvicorn as uvicorn_module
 from ws4channels.delivery.servers.daphne import DaphneOutbox
-from ws4channels.delivery.servers.direct import build_frame
+from ws4channels.delivery.servers.direct import DirectOutbox, build_frame
 from ws4channels.delivery.servers.uvicorn import UvicornOutbox
-from ws4channels.publisher import RedisPublisher
-from ws4channels.redis_store import RedisMessage
 from ws4channels.transports.messages import Delivery
 
-MEBIBYTE = 1024 * 1024
-SIZES = [1, 125, 126, 65_535, 65_536, MEBIBYTE]
-"""The lengths in bytes around which RFC 6455 changes the form of a frame's header, and a large one."""
-KINDS: dict[str, Callable[[int], bytes]] = {
-    "text": lambda size: b"x" * size,
-    "multi-byte text": lambda size: ("日" * (size // 3)).encode() + b"x" * (size % 3),
-    "binary": lambda size: b"\xff" * size,
-}
-APPLICATION = "tests.wrapping_site:application"
-DAPHNE = [sys.executable, "-m", "daphne", "-b", HOST]
-UVICORN = [sys.executable, "-m", "uvicorn", "--host", HOST, "--port", "0", "--loop", "asyncio"]
-DAPHNE_ADDRESS = r"Listening on TCP address ([\d.]+:\d+)"
-SERVERS = {
-    "DaphneOutbox": ([*DAPHNE, "-p", "0", "--ping-interval", "1"], DAPHNE_ADDRESS),
-    "UvicornOutbox": (
-        [*UVICORN, "--ws", "websockets-sansio", "--ws-ping-interval", "1"],
-        r"Uvicorn running on http://([\d.]+:\d+)",
-    ),
-}
-CHUNK = 64 * 1024
-MAX_MESSAGE_SIZE = MEBIBYTE // 2
-"""Below the bound of Daphne's own, at which autobahn hangs up by itself unless the outbox tells it not to."""
-
-
-# Real servers
-
-
-@pytest.fixture(scope="module")
-def surroundings(redis_server: RedisServer) -> Iterator[Surroundings]:
-    """The Redis of this process, so that it can publish to the servers' sockets."""
-    with tempfile.TemporaryDirectory(prefix="ws4-") as directory:
-        yield Surroundings(redis_server.url, Path(directory).resolve())
-
-
-@pytest.fixture(scope="module", params=sorted(SERVERS))
-def site(request: pytest.FixtureRequest, surroundings: Surroundings) -> Iterator[RunningSite]:
-    """A site behind Daphne and behind uvicorn, which must not complain about anything."""
-    command, address = SERVERS[request.param]
-    settings = {"WS4CHANNELS_MAX_MESSAGE_SIZE": MAX_MESSAGE_SIZE}
-    with on_port(surroundings, [*command, APPLICATION], address, settings) as site:
-        yield site
-        assert "Traceback" not in site.output()
-
-
-@pytest.fixture
-def outbox_name(request: pytest.FixtureRequest, site: RunningSite) -> str:
-    """The outbox that the sockets of the running server should have."""
-    name: str = request.node.callspec.params["site"]
-    return name
-
-
-@pytest.fixture(scope="module")
-def tls_site(surroundings: Surroundings) -> Iterator[tuple[RunningSite, ssl.SSLContext]]:
-    """A Daphne that speaks TLS itself, and what a client needs to trust it."""
-    certificate, key = make_certificate(surroundings.directory)
-    endpoint = f"ssl:0:interface={HOST}:privateKey={key}:certKey={certificate}"
-    command = [sys.executable, "-m", "daphne", "-e", endpoint, APPLICATION]
-    with on_port(surroundings, command, DAPHNE_ADDRESS) as site:
-        yield site, ssl.create_default_context(cafile=str(certificate))
-
-
-@pytest.fixture
-def facility(request: pytest.FixtureRequest) -> str:
-    """A facility that no other test uses."""
-    return f"{request.node.originalname}-{uuid.uuid4().hex[:8]}"
-
-
-def subscribe(site: RunningSite, facility: str, *channels: str, **options: Any) -> FrameSocket:
-    query = "&".join(("subscribe-broadcast", *channels))
-    return FrameSocket(site.host, f"/ws/{facility}?{query}", **options)
-
-
-def publish(facility: str, *payloads: bytes) -> None:
-    publisher = RedisPublisher(facility=facility, broadcast=True)
-    for payload in payloads:
-        publisher.publish_message(RedisMessage(payload), expire=0)
-
-
-def rss(site: RunningSite) -> int:
-    """Return how much memory the server occupies, in bytes."""
-    assert site.process.process is not None
-    size: int = psutil.Process(site.process.process.pid).memory_info().rss
-    return size
-
-
-def numbered(number: int, size: int = CHUNK) -> bytes:
-    return f"{number} ".encode().ljust(size, b"x")
-
-
-@pytest.mark.live
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_frames_are_those_of_the_rfc(site: RunningSite, facility: str, kind: str) -> None:
-    """Each message is one unmasked frame with the right opcode, no reserved bit and the shortest header."""
-    opcode = BINARY if kind == "binary" else TEXT
-    with subscribe(site, facility) as client:
-        for size in SIZES:
-            payload = KINDS[kind](size)
-            publish(facility, payload)
-            frame = client.read_message()
-            assert frame.is_regular, (size, frame.fin, frame.rsv, frame.masked, frame.length_bytes)
-            assert (frame.opcode, frame.payload) == (opcode, payload), size
-
-
-@pytest.mark.live
-def test_server_is_recognised(site: RunningSite, facility: str, outbox_name: str) -> None:
-    """The installed server is still as the package knows it, so that its sockets get the outbox made for it."""
-    with subscribe(site, facility):
-        assert f"/ws/{facility} gets {outbox_name}\n" in site.output()
-
-
-@pytest.mark.live
-def test_burst_reaches_each_socket_in_order_and_once(site: RunningSite, facility: str) -> None:
-    """A thousand messages at once come to all of twenty sockets, in order and none twice."""
-    texts = [b"%d" % number for number in range(1000)]
-    with ExitStack() as stack:
-        clients = [stack.enter_context(subscribe(site, facility)) for _ in range(20)]
-        publish(facility, *texts, b"last")
-        for client in clients:
-            assert [client.read_message().payload for _ in range(1001)] == [*texts, b"last"]
-
-
-@pytest.mark.live
-def test_pings_do_not_break_into_messages(site: RunningSite, facility: str) -> None:
-    """The server's own pings come between messages, whole, while many are sent."""
-    pings, number, seen = 0, 0, -1
-    with subscribe(site, facility) as client:
-        while pings < 2:
-            publish(facility, *(numbered(number + each, 1000) for each in range(20)))
-            number += 20
-            while seen < number - 1:
-                frame = client.read_frame()
-                assert frame.is_regular, frame
-                if frame.opcode == PING:
-                    pings += 1
-                    client.send(PONG, frame.payload)
-                else:
-                    seen += 1
-                    assert frame.payload == numbered(seen, 1000)
-
-
-@pytest.mark.live
-def test_stalled_clients_cost_little_and_delay_nobody(site: RunningSite, facility: str) -> None:
-    """Clients that never read are closed with 4008; the server stays small and others get everything."""
-    complaints = "whose client did not keep up"
-    before = site.output().count(complaints)
-    with ExitStack() as stack:
-        reader, regretful, _ = (
-            stack.enter_context(subscribe(site, facility, receive_buffer=buffer)) for buffer in (None, 4096, 4096)
-        )
-        publish(facility, b"warm up")
-        assert reader.read_message().payload == b"warm up"
-        start = largest = rss(site)
-        code = None
-        for batch in range(60):
-            payloads = [numbered(batch * 16 + number) for number in range(16)]
-            publish(facility, *payloads)
-            assert [reader.read_message().payload for _ in payloads] == payloads
-            largest = max(largest, rss(site))
-            if code is None and site.output().count(complaints) == before + 2:
-                code = regretful.read_to_closing().code
-        assert code == 4008
-        assert largest - start < 16 * MEBIBYTE
-
-
-@pytest.mark.live
-def test_client_that_pauses_loses_nothing(site: RunningSite, facility: str) -> None:
-    """Who does not read for a while, but less than the bound, gets everything later, in order."""
-    payloads = [numbered(number) for number in range(4 * MEBIBYTE // CHUNK - 1)]
-    with subscribe(site, facility) as reader, subscribe(site, facility, receive_buffer=4096) as pausing:
-        publish(facility, *payloads)
-        assert [reader.read_message().payload for _ in payloads] == payloads
-        assert [pausing.read_message().payload for _ in payloads] == payloads
-        publish(facility, b"after")
-        assert pausing.read_message().payload == b"after"
-
-
-@pytest.mark.live
-def test_middleware_in_between_changes_nothing(site: RunningSite, facility: str) -> None:
-    """Where a middleware wraps the server's send, the plain outbox sends the same messages in the same order."""
-    facility = f"wrapped-{facility}"
-    payloads = [kind(size) for kind in KINDS.values() for size in SIZES]
-    with subscribe(site, facility) as client:
-        assert f"/ws/{facility} gets Outbox\n" in site.output()
-        publish(facility, *payloads)
-        frames = [client.read_message() for _ in payloads]
-    assert all(frame.is_regular for frame in frames)
-    assert [frame.payload for frame in frames] == payloads
-
-
-@pytest.mark.live
-@pytest.mark.parametrize("prefix", ["direct-", "wrapped-"])
-def test_close_codes_of_servers_arrive(site: RunningSite, facility: str, outbox_name: str, prefix: str) -> None:
-    """Too large a message is answered with 1009, or with 4009 where only autobahn's own interface is left."""
-    with subscribe(site, prefix + facility, "publish-broadcast") as client:
-        client.send(TEXT, b"x" * (MAX_MESSAGE_SIZE + 1))
-        is_restricted = prefix == "wrapped-" and outbox_name == "DaphneOutbox"
-        assert client.read_to_closing().code == (4009 if is_restricted else 1009)
-
-
-@pytest.mark.live
-def test_frames_arrive_over_tls(tls_site: tuple[RunningSite, ssl.SSLContext], facility: str) -> None:
-    """A Daphne that speaks TLS itself sends each message at once, whatever its length."""
-    site, context = tls_site
-    with subscribe(site, facility, tls=context) as client:
-        for size in SIZES:
-            payload = b"x" * size
-            publish(facility, payload)
-            frame = client.read_message()
-            assert frame.is_regular
-            assert frame.payload == payload
-
-
-@pytest.mark.live
-def test_too_large_message_is_answered_in_spite_of_autobahn(site: RunningSite, facility: str) -> None:
-    """A message above the bound of the server's own is answered with 1009 as well, not by hanging up."""
-    with subscribe(site, facility, "publish-broadcast") as client:
-        client.send(TEXT, b"x" * (MEBIBYTE + 1))
-        assert client.read_to_closing().code == 1009
-
-
-# Which outbox
+# Servers
 
 
 class DaphneTransport:
@@ -429,10 +199,17 @@ class Overflows(list[int]):
 def frames_in(stream: bytes) -> list[Frame]:
     """Return the frames of a stream that ends with one, and check their form."""
     file = io.BytesIO(stream)
+
+    def read(count: int) -> bytes:
+        data = file.read(count)
+        assert len(data) == count, f"The stream ends {count - len(data)} bytes early."
+        return data
+
     frames = []
     while file.tell() < len(stream):
-        frames.append(read_frame(file))
-        assert frames[-1].is_regular, frames[-1]
+        frames.append(take_frame(read))
+        assert frames[-1].is_final, frames[-1]
+        assert frames[-1].has_shortest_header, frames[-1]
     return frames
 
 
@@ -464,17 +241,41 @@ async def uvicorn() -> UvicornProtocol:
     return UvicornProtocol(UvicornTransport())
 
 
+# Which outbox
+
+
 async def test_known_servers_have_outboxes_of_their_own(daphne: DaphneProtocol, uvicorn: UvicornProtocol) -> None:
     """The send of Daphne and that of uvicorn's websockets-sansio are recognised."""
     assert type(outbox_for(daphne_send(daphne))) is DaphneOutbox
     assert type(outbox_for(uvicorn.send)) is UvicornOutbox
 
 
-async def test_unknown_send_has_the_plain_outbox() -> None:
+async def test_unknown_send_has_the_plain_outbox(daphne: DaphneProtocol, uvicorn: UvicornProtocol) -> None:
     """Any other send is only called."""
-    assert type(outbox_for(unknown_send)) is Outbox
-    assert type(outbox_for(functools.partial(unknown_send))) is Outbox
-    assert type(outbox_for(functools.partial(print, "one argument"))) is Outbox
+    others = [
+        unknown_send,
+        functools.partial(unknown_send),
+        functools.partial(print, "one argument"),
+        functools.partial(SERVER.handle_reply, daphne, "one argument too many"),
+        functools.partial(SERVER.protocol_connected, daphne),
+        uvicorn.shutdown,
+    ]
+    assert [type(outbox_for(each)) for each in others] == [Outbox] * len(others)
+
+
+async def test_customised_server_has_the_plain_outbox(daphne: DaphneProtocol) -> None:
+    """A site's subclass of a server's class may do something to what is sent, and goes on being asked."""
+
+    class OtherServer(Server):  # type: ignore[misc]
+        async def handle_reply(self, protocol: Any, message: Any) -> None:
+            await super().handle_reply(protocol, message)
+
+    class OtherProtocol(UvicornProtocol):
+        pass
+
+    server = OtherServer.__new__(OtherServer)
+    assert type(outbox_for(functools.partial(server.handle_reply, daphne))) is Outbox
+    assert type(outbox_for(OtherProtocol(UvicornTransport()).send)) is Outbox
 
 
 async def test_setting_makes_the_plain_outbox_the_rule(
@@ -523,56 +324,70 @@ async def test_negotiated_extension_has_the_plain_outbox(uvicorn: UvicornProtoco
     assert type(outbox_for(uvicorn.send)) is Outbox
 
 
-@pytest.mark.parametrize("name", ["close_sent", "conn", "disconnected", "handshake_complete", "transport", "writable"])
-async def test_unfamiliar_uvicorn_has_the_plain_outbox(uvicorn: UvicornProtocol, name: str) -> None:
+UVICORN_ATTRIBUTES = ["close_sent", "conn", "disconnected", "handshake_complete", "shutdown", "transport", "writable"]
+
+
+@pytest.mark.parametrize("name", UVICORN_ATTRIBUTES)
+async def test_unfamiliar_uvicorn_has_the_plain_outbox(
+    uvicorn: UvicornProtocol, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     """A uvicorn that misses anything the fast path uses is left alone."""
-    delattr(uvicorn, name)
+    monkeypatch.delattr(uvicorn if name in vars(uvicorn) else UvicornProtocol, name)
     assert type(outbox_for(uvicorn.send)) is Outbox
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "_perMessageCompress",
-        "closeHandshakeTimeout",
-        "http_request_uri",
-        "send_queue",
-        "send_state",
-        "server",
-        "state",
-        "transport",
-    ],
-)
-async def test_unfamiliar_daphne_has_the_plain_outbox(daphne: DaphneProtocol, name: str) -> None:
+DAPHNE_ATTRIBUTES = [
+    "STATE_OPEN",
+    "_perMessageCompress",
+    "closeHandshakeTimeout",
+    "http_request_uri",
+    "is_closed",
+    "sendCloseFrame",
+    "send_queue",
+    "send_state",
+    "server",
+    "state",
+    "transport",
+]
+
+
+@pytest.mark.parametrize("name", DAPHNE_ATTRIBUTES)
+async def test_unfamiliar_daphne_has_the_plain_outbox(
+    daphne: DaphneProtocol, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     """A Daphne that misses anything the fast path uses is left alone."""
-    delattr(daphne, name)
+    monkeypatch.delattr(daphne if name in vars(daphne) else DaphneProtocol, name)
     assert type(outbox_for(daphne_send(daphne))) is Outbox
 
 
-async def test_unfamiliar_transport_has_the_plain_outbox(daphne: DaphneProtocol) -> None:
+async def test_daphne_that_numbers_its_states_otherwise_has_the_plain_outbox(
+    daphne: DaphneProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number that means "open" is compared with the one that the fast path knows."""
+    monkeypatch.setattr(DaphneProtocol, "STATE_OPEN", 7)
+    assert type(outbox_for(daphne_send(daphne))) is Outbox
+
+
+@pytest.mark.parametrize("transport", [None, SimpleNamespace(write=print)], ids=["none", "without producers"])
+async def test_unfamiliar_transport_has_the_plain_outbox(daphne: DaphneProtocol, transport: Any) -> None:
     """A transport that knows no producers is left alone."""
-    daphne.transport = SimpleNamespace(write=print)  # type: ignore[assignment]
+    daphne.transport = transport
     assert type(outbox_for(daphne_send(daphne))) is Outbox
-
-
-async def test_other_method_of_daphne_has_the_plain_outbox(daphne: DaphneProtocol) -> None:
-    """Only the method that Daphne sends with is taken for its send."""
-    assert type(outbox_for(functools.partial(SERVER.protocol_connected, daphne))) is Outbox
 
 
 # Frames
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
-@pytest.mark.parametrize("size", SIZES)
-def test_frame_is_built_once(kind: str, size: int) -> None:
-    """A frame is regular, holds the payload, and is remembered for the next socket."""
-    raw = KINDS[kind](size)
+@pytest.mark.parametrize("kind", PAYLOADS)
+@pytest.mark.parametrize("length", HEADERS)
+def test_frame_is_built_once(kind: str, length: int) -> None:
+    """A frame has the shortest header, holds the payload, and is remembered for the next socket."""
+    make, first_byte = PAYLOADS[kind]
+    raw = make(length)
     delivery = Delivery(raw if kind == "binary" else raw.decode())
     built = build_frame(delivery)
     assert delivery.frame is built
-    [frame] = frames_in(built)
-    assert (frame.opcode, frame.payload) == (BINARY if kind == "binary" else TEXT, raw)
+    assert built == first_byte + HEADERS[length] + raw
 
 
 # Daphne's outbox
@@ -627,7 +442,7 @@ async def test_slow_client_overflows_and_is_closed(settings: Any, daphne: Daphne
     outbox.close_now(4008, "slow")
     daphne.transport.read_on()
     first, last = daphne.transport.frames
-    assert (first.opcode, last.code, last.payload[2:]) == (TEXT, 4008, b"slow")
+    assert (first.opcode, last.close_code, last.payload[2:]) == (TEXT, 4008, b"slow")
     assert daphne.transport.producer is None, "Twisted would not finish closing."
     await outbox.aclose()
 
@@ -643,7 +458,7 @@ async def test_close_frame_goes_after_what_waits(daphne: DaphneProtocol) -> None
     daphne.transport.read_on()
     *messages, last = daphne.transport.frames
     assert texts_in(messages)[1:] == ["1"]
-    assert last.code == 1009
+    assert last.close_code == 1009
     await outbox.aclose()
 
 
@@ -805,6 +620,39 @@ async def test_waiting_sender_goes_on_when_there_is_room(settings: Any, daphne: 
     await outbox.aclose()
 
 
+class Interrupted(DirectOutbox):
+    """An outbox that may not write for a while, and counts how often it looks."""
+
+    looks = 0
+    may_write = False
+
+    def __init__(self) -> None:
+        protocol = SimpleNamespace(transport=None)
+        super().__init__(unknown_send, protocol, echo=False, on_overflow=lambda dropped: None)
+        self.written: list[bytes] = []
+
+    def _may_write(self) -> bool:
+        self.looks += 1
+        return self.may_write
+
+    def _write_frames(self, frames: bytes) -> None:
+        self.written.append(frames)
+
+
+async def test_one_timer_waits_for_the_end_of_a_message_sent_in_pieces() -> None:
+    """While others write a message in pieces, one timer looks for its end, and not one for each message that waits."""
+    outbox = Interrupted()
+    outbox.open()
+    for _ in range(100):
+        outbox.put(Delivery("x"))
+        outbox.flush()
+    await eventually(lambda: outbox.looks > 102, "it looks again")
+    assert outbox.looks < 110
+    outbox.may_write = True
+    await eventually(lambda: outbox.written, "it writes")
+    assert b"".join(outbox.written) == b"\x81\x01x" * 100
+
+
 # uvicorn's outbox
 
 
@@ -851,9 +699,9 @@ async def test_uvicorn_is_closed_after_what_waits(uvicorn: UvicornProtocol) -> N
     await outbox.aclose()
 
 
-async def test_stalled_uvicorn_is_closed_and_then_aborted(uvicorn: UvicornProtocol, monkeypatch: Any) -> None:
+async def test_stalled_uvicorn_is_closed_and_then_aborted(uvicorn: UvicornProtocol, settings: Any) -> None:
     """A client that does not read is sent the closing behind what it has not read, and then hung up on."""
-    monkeypatch.setattr(uvicorn_module, "CLOSE_TIMEOUT", QUIET / 10)
+    settings.WS4CHANNELS_CLOSE_TIMEOUT = QUIET / 10
     outbox = outbox_for(uvicorn.send)
     outbox.open()
     uvicorn.transport.full_after = 0

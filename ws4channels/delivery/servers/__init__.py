@@ -26,7 +26,7 @@ __all__ = ["DaphneOutbox", "DirectOutbox", "UvicornOutbox", "build_frame", "make
 def make_outbox(send: Send, **kwargs: Any) -> Outbox:
     """Return the best outbox for a websocket whose server gave `send`; `kwargs` are Outbox's."""
     if settings.WS4CHANNELS_DIRECT_WRITES:
-        server_send = _without_sessions(send)
+        server_send = without_sessions(send)
         protocol = daphne_protocol(server_send)
         if protocol is not None:
             return DaphneOutbox(send, protocol, **kwargs)
@@ -41,14 +41,14 @@ def with_whole_path(scope: Any, send: Send) -> Any:
 
     autobahn, in Daphne, cuts the last segment at a semicolon, which may belong to a facility.
     """
-    protocol = daphne_protocol(_without_sessions(send))
+    protocol = daphne_protocol(without_sessions(send))
     if protocol is None:
         return scope
     path = unquote(protocol.http_request_uri.partition("?")[0])
     return {**scope, "path": path} if path.startswith(f"{scope['path']};") else scope
 
 
-def _without_sessions(send: Any) -> Any:
+def without_sessions(send: Any) -> Any:
     """Return the ``send`` under Channels' session middleware, which passes a websocket's events on unchanged."""
     # Not one that a subclass has put in its place.
     while getattr(send, "__func__", None) is InstanceSessionWrapper.send:

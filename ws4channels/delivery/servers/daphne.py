@@ -8,11 +8,11 @@ import logging
 import socket
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ws4channels import settings
-from ws4channels.delivery.outbox import CLOSE_RESTART, CLOSE_TIMEOUT, Outbox, Send, shortened
+from ws4channels.delivery.outbox import CLOSE_RESTART, Outbox, Send, shortened
 from ws4channels.delivery.servers.direct import DirectOutbox
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ _ATTRIBUTES = (
     "state",
     "transport",
 )
-_LAST_WRITES = 0.5  # seconds; for clients to answer, and then for sockets to be released
+_LAST_WRITES = 0.5  # seconds; for clients to answer a close frame
 
 
 def daphne_protocol(send: Any) -> Any:
@@ -159,7 +159,7 @@ class DaphneOutbox(DirectOutbox):
         protocol = self._protocol
         if protocol.state == _STATE_OPEN:
             # Its sendClose() refuses the codes that RFC 6455 has for servers, such as 1009 and 1013.
-            protocol.closeHandshakeTimeout = CLOSE_TIMEOUT
+            protocol.closeHandshakeTimeout = settings.WS4CHANNELS_CLOSE_TIMEOUT
             protocol.sendCloseFrame(code=code, reasonUtf8=shortened(reason).encode("utf-8") or None)
 
 
@@ -196,15 +196,21 @@ class _Shutdown:
                 port.stopListening()
 
     async def _wait_for(self, tasks: list[asyncio.Task[Any]]) -> None:
-        """Wait until the sockets' tasks have ended; then end all others, and those whose clients do not answer."""
+        """Wait until the websockets' tasks have ended; cancel those whose clients do not answer, then all others."""
         if tasks:
-            await asyncio.wait(tasks, timeout=settings.WS4CHANNELS_SHUTDOWN_SPREAD + _LAST_WRITES)
-        # As asyncio.run() does, which Daphne does not use: the hub's task is one of them.
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        if others:
-            await asyncio.wait(others, timeout=2 * _LAST_WRITES)
+            _, unanswered = await asyncio.wait(tasks, timeout=settings.WS4CHANNELS_SHUTDOWN_SPREAD + _LAST_WRITES)
+            # Before the hub's task: subscribers are released in its threads.
+            await _cancel(unanswered, settings.WS4CHANNELS_CLOSE_TIMEOUT)
+        # As asyncio.run() does, which Daphne does not use.
+        await _cancel(asyncio.all_tasks() - {asyncio.current_task()}, 2 * _LAST_WRITES)
+
+
+async def _cancel(tasks: Collection[asyncio.Task[Any]], timeout: float) -> None:
+    """Cancel tasks, and wait for them to end."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=timeout)
 
 
 def _outbox_of(protocol: Any) -> DaphneOutbox | None:

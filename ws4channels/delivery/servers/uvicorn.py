@@ -6,7 +6,8 @@ import asyncio
 import contextvars
 from typing import Any
 
-from ws4channels.delivery.outbox import CLOSE_TIMEOUT, Send
+from ws4channels import settings
+from ws4channels.delivery.outbox import Send
 from ws4channels.delivery.servers.direct import DirectOutbox
 
 _CLASS = ("uvicorn.protocols.websockets.websockets_sansio_impl", "WebSocketsSansIOProtocol")
@@ -39,7 +40,7 @@ class UvicornOutbox(DirectOutbox):
         # uvicorn's send waits until the client reads, which this one does not.
         self._protocol.writable.set()
         super().close_now(code, reason)
-        self._abort = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._transport.abort)
+        self._abort = asyncio.get_running_loop().call_later(settings.WS4CHANNELS_CLOSE_TIMEOUT, self._transport.abort)
 
     async def aclose(self) -> None:
         """Stop writing."""

@@ -7,8 +7,20 @@
 
 /** What a page tells the client once, when it creates it. */
 interface WS4RedisOptions {
-    /** Address of the websocket, such as `wss://example.com/ws/news?subscribe-broadcast&publish-broadcast`. */
-    uri: string | URL;
+    /**
+     * Address of the websocket, such as `wss://example.com/ws/news?subscribe-broadcast&publish-broadcast`.
+     *
+     * A function is called for each attempt to connect, after `connecting`: for addresses that hold a token which
+     * expires. If it throws, its promise is rejected, or it gives no address within 30 seconds, then that attempt has
+     * failed, which is written to the console, and the client tries again later.
+     */
+    uri: WS4RedisValue<string | URL>;
+
+    /** Subprotocols to offer, as the second argument of `new WebSocket`. A function is treated as that of `uri`. */
+    protocols?: WS4RedisValue<string | string[] | null | undefined>;
+
+    /** What binary messages are received as. Absent or `null`: the default of `WebSocket`, which is `"blob"`. */
+    binaryType?: BinaryType | null;
 
     /** Called before each attempt to connect; the first time while `WS4Redis(…)` itself still runs. */
     connecting?: () => void;
@@ -19,17 +31,25 @@ interface WS4RedisOptions {
     /**
      * Called for each message, other than heartbeats.
      *
-     * @param message - The text of the message. Where a site publishes bytes that are no UTF-8, it is a `Blob`.
+     * @param message - The text of the message. Where a site publishes bytes that are no UTF-8, it is a `Blob`, or an
+     *   `ArrayBuffer` with `binaryType: "arraybuffer"`.
      */
     receive_message?: WS4RedisReceiver;
 
     /**
      * Called once for each `connecting`: when that connection ended, or could not be made.
      *
-     * @param event - The socket's own event, or one with code 1006 where the client stopped waiting for it.
+     * @param event - The socket's own event, or one with code 1006 where there was none.
      *   Outside browsers the latter may be a plain object with `type`, `code`, `reason` and `wasClean`.
      */
     disconnected?: (event: CloseEvent) => void;
+
+    /**
+     * Called after `disconnected`, unless the client was closed: the wait for the next attempt to connect begins.
+     *
+     * @param seconds - How long it is, if page and network do not end it earlier.
+     */
+    waiting?: (seconds: number) => void;
 
     /** The text of `WS4REDIS_HEARTBEAT`. Absent, `null` or empty: no heartbeats. */
     heartbeat_msg?: string | null;
@@ -43,7 +63,10 @@ interface WS4RedisOptions {
 }
 
 /** Declared as a method, so that `(text: string) => void` is accepted by pages that know of no binary messages. */
-type WS4RedisReceiver = { receive(message: string | Blob): void }["receive"];
+type WS4RedisReceiver = { receive(message: string | Blob | ArrayBuffer): void }["receive"];
+
+/** A value, or a function that returns it or a promise of it. */
+type WS4RedisValue<Value> = Value | (() => Value | PromiseLike<Value>);
 
 /** What can be sent. Empty messages are not. */
 type WS4RedisMessage = string | ArrayBuffer | ArrayBufferView | Blob;
@@ -80,7 +103,8 @@ interface WS4RedisConstructor {
      *
      * @param options - Only `uri` is required.
      * @param jquery - Ignored; django-websocket-redis wanted it.
-     * @throws Error when `uri` is missing, or whatever `new WebSocket(uri)` throws, such as a `SyntaxError`.
+     * @throws Error when `uri` is missing or `binaryType` is unknown, or whatever `new WebSocket(uri, protocols)` throws,
+     *   such as a `SyntaxError`.
      */
     new (options: WS4RedisOptions, jquery?: unknown): WS4Redis;
 

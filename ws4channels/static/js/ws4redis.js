@@ -15,10 +15,12 @@
     const CONNECTING = 0, OPEN = 1, CLOSING = 2, CLOSED = 3;  // WebSocket.readyState
     const HEARTBEAT_INTERVAL = 5000;  // milliseconds, as all delays here
     const MISSED_HEARTBEATS_ALLOWED = 3;
-    const CLOSE_PATIENCE = 2000;  // how long a dying socket may take for its close handshake
+    const CLOSE_TIMEOUT = 2000;  // for a close handshake
+    const ADDRESS_TIMEOUT = 30000;  // for the functions `uri` and `protocols`
     const LONGEST_DELAY = 30000;  // between two attempts to connect
     const STABLE_AFTER = 5000;  // a connection that ends sooner counts as one more failed attempt
     const QUEUE_SIZE = 100;  // messages
+    const BINARY_TYPES = ['blob', 'arraybuffer'];
 
     /** Can be called with or without `new`. A second argument (jQuery, in the original) is ignored. */
     function WS4Redis(options) {
@@ -26,18 +28,14 @@
             return new WS4Redis(options);
         }
         const settings = Object.assign({}, options);  // a later change of the caller's object has no effect
-        if (!settings.uri) {
-            throw new Error(
-                'WS4Redis needs the option "uri", the address of a websocket ' +
-                `such as "wss://example.com/ws/news?subscribe-broadcast"; it is ${JSON.stringify(settings.uri)}.`
-            );
-        }
+        check(settings);
         const heartbeat = settings.heartbeat_msg;
         const queue_size = settings.queue_size === undefined ? QUEUE_SIZE : settings.queue_size;
         const queue = [];
 
         let socket = null;  // null while there is none: before, between and after connections
-        let timer;  // the only one: the next heartbeat, the end of patience or the next attempt to connect
+        let timer;  // the only one: the next heartbeat, a time limit or the next attempt to connect
+        let pending = null;  // the attempt whose functions `uri` and `protocols` have not answered yet
         let attempts = 0;  // to connect again since the last stable connection
         let opened_at = Infinity;
         let missed_heartbeats = 0;
@@ -67,11 +65,52 @@
             if (is_over) {
                 return;  // that callback closed the client
             }
-            socket = new WebSocket(settings.uri);
+            if (typeof settings.uri === 'function' || typeof settings.protocols === 'function') {
+                ask_and_open();
+            } else {
+                open(settings.uri, settings.protocols);
+            }
+        }
+
+        /** Calls the functions for each attempt, since credentials expire. Without an answer the attempt has failed. */
+        function ask_and_open() {
+            const attempt = pending = {};
+            const if_pending = action => value => attempt === pending && action(value);
+            const fail = if_pending(error => {
+                console.error('WS4Redis: no websocket could be made, trying again.', error);
+                fail_attempt(error);
+            });
+            schedule(() => fail(new Error('No answer within 30 seconds.')), ADDRESS_TIMEOUT);
+            Promise.all([answer_of('uri'), answer_of('protocols')]).then(if_pending(([uri, protocols]) => {
+                if (!uri) {
+                    throw new Error(`The function uri has to return an address; it returned ${JSON.stringify(uri)}.`);
+                }
+                open(uri, protocols);
+                clearTimeout(timer);
+            })).catch(fail);
+        }
+
+        /** Returns a promise: of what the option is or returns, or rejected with what it throws. */
+        function answer_of(name) {
+            const option = settings[name];
+            return new Promise(resolve => resolve(typeof option === 'function' ? option() : option));
+        }
+
+        function open(uri, protocols) {
+            socket = new WebSocket(uri, protocols || []);
+            pending = null;
+            if (settings.binaryType) {
+                socket.binaryType = settings.binaryType;
+            }
             socket.onopen = on_open;
             socket.onmessage = on_message;
             socket.onclose = on_close;
-            socket.onerror = () => {};  // `close` follows; in some libraries for Node an unheard error ends the process
+            socket.onerror = on_error;
+        }
+
+        /** Ends an attempt that has made no socket. */
+        function fail_attempt(error) {
+            on_end(close_event(1006, `No websocket could be made: ${error}`));
         }
 
         function on_open() {
@@ -107,9 +146,9 @@
             }
         }
 
-        /** Where the network is gone no close handshake completes: after a while the socket is left to itself. */
+        /** Closes the socket, or gives it up after a while: without a network no close handshake completes. */
         function hang_up() {
-            schedule(abandon, CLOSE_PATIENCE);
+            schedule(abandon, CLOSE_TIMEOUT);
             socket.close();
         }
 
@@ -117,9 +156,27 @@
             on_close(close_event(1006, 'The close handshake did not complete.'));
         }
 
+        /**
+         * In browsers `close` follows at once. Node 22 does not fire it where the handshake fails.
+         *
+         * Whichever of `close` and the timer comes first prevents the other, so one failure makes one attempt to connect.
+         */
+        function on_error() {
+            const has_failed = socket.readyState === CONNECTING;
+            schedule(() => on_close(close_event(1006, 'The connection failed.')), has_failed ? 0 : CLOSE_TIMEOUT);
+        }
+
         function on_close(event) {
-            socket.onopen = socket.onmessage = socket.onclose = null;  // an abandoned socket may yet speak
+            socket.onopen = socket.onmessage = socket.onclose = null;  // an abandoned socket may yet send events
+            socket.onerror = () => {};  // in some libraries for Node an error without a listener ends the process
             socket = null;
+            on_end(event);
+        }
+
+        /** Called once for each attempt. */
+        function on_end(event) {
+            clearTimeout(timer);
+            pending = null;
             call_back('disconnected', event);
             if (!is_over) {
                 wait();
@@ -128,19 +185,21 @@
 
         // Between two connections
 
-        /** Full jitter: when a server restarts, its clients come back spread over time and not as one crowd. */
+        /** Full jitter: when a server restarts, its clients do not all come back at the same time. */
         function wait() {
-            // A server that accepts a client and closes it at once, because it may not or cannot serve it, is left alone
-            // for longer and longer, too.
+            // The delays grow, too, where a server accepts a client and closes it at once, because it refuses it or
+            // cannot serve it.
             attempts = Date.now() - opened_at >= STABLE_AFTER ? 1 : attempts + 1;
             opened_at = Infinity;
-            schedule(reconnect, Math.random() * Math.min(LONGEST_DELAY, (2 ** attempts - 1) * 1000));
-            each_wake_up_call('addEventListener');
+            const delay = Math.random() * Math.min(LONGEST_DELAY, (2 ** attempts - 1) * 1000);
+            schedule(reconnect, delay);
+            each_wake_up_event('addEventListener');
+            call_back('waiting', delay / 1000);
         }
 
         function stop_waiting() {
             clearTimeout(timer);
-            each_wake_up_call('removeEventListener');
+            each_wake_up_event('removeEventListener');
         }
 
         function reconnect() {
@@ -149,12 +208,12 @@
                 connect();
             } catch (error) {
                 report(error);
-                wait();
+                fail_attempt(error);
             }
         }
 
-        /** Neither a window nor a document exists in Node, and no document in a worker. */
-        function each_wake_up_call(add_or_remove) {
+        /** Node has neither window nor document, a worker has no document. */
+        function each_wake_up_event(add_or_remove) {
             if (typeof globalThis[add_or_remove] === 'function') {
                 globalThis[add_or_remove]('online', reconnect);
             }
@@ -199,18 +258,21 @@
             if (socket) {
                 socket.onopen = null;  // that event may be under way
                 socket.close();
+            } else if (pending) {
+                pending = null;
+                Promise.resolve(close_event(1006, 'close() was called.')).then(on_end);
             }
         }
 
         function get_state() {
-            return socket ? socket.readyState : CLOSED;
+            return socket ? socket.readyState : pending ? CONNECTING : CLOSED;
         }
 
         function is_connected() {
             return get_state() === OPEN;
         }
 
-        // Own properties and not methods of a prototype: sites hand them on, as in `onclick = client.close`
+        // Own properties and not methods of a prototype: sites pass them on, as in `onclick = client.close`
         this.send_message = send_message;
         this.close = close;
         this.get_state = get_state;
@@ -220,6 +282,21 @@
         this.is_closed = () => get_state() === CLOSED;
 
         connect();
+    }
+
+    function check(settings) {
+        if (!settings.uri) {
+            throw new Error(
+                'WS4Redis needs the option "uri", the address of a websocket ' +
+                `such as "wss://example.com/ws/news?subscribe-broadcast"; it is ${JSON.stringify(settings.uri)}.`
+            );
+        }
+        if (settings.binaryType && !BINARY_TYPES.includes(settings.binaryType)) {
+            throw new Error(
+                'WS4Redis takes "blob" or "arraybuffer" as the option "binaryType"; ' +
+                `it is ${JSON.stringify(settings.binaryType)}.`
+            );
+        }
     }
 
     /** Binary data as it is, all else as the text that a WebSocket would make of it. */

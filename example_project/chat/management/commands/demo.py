@@ -1,8 +1,12 @@
 """The example site with everything it needs, in one command that leaves nothing behind."""
 
+import errno
+import http.client
 import os
+import shlex
 import signal
 import socket
+import sys
 from contextlib import closing, contextmanager, suppress
 
 import redis
@@ -18,6 +22,16 @@ from django.db import connections
 from example_project.chat.management.commands.loadusers import PASSWORD, USERNAMES
 from example_project.redis_server import HOST, RedisServer, RedisServerError
 
+ADDRESS_KEY = "example_project:demo"
+"""Where a demo notes its address, in the Redis that it has started: the two end together."""
+COMMANDS = (
+    "ws4channels_listen broadcast-chat",
+    "ws4channels_publish broadcast-chat 'Hello from the terminal'",
+    "ws4channels_status",
+)
+# In the head of the pages: see base.html.
+MARK = b'<meta name="application-name" content="ws4channels example project">'
+
 
 class Command(BaseCommand):
     is_stopping = False
@@ -26,17 +40,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument(
             "--port",
-            # argparse converts a default that is a string as it does an argument: a bad PORT gets the same answer.
+            # argparse converts a default that is a string, so a bad PORT gets the same error as a bad --port.
             default=os.environ.get("PORT") or "8000",
             type=int,
             help="The port to serve on, 0 for any free one. Default: the environment variable PORT, else 8000.",
         )
 
     def handle(self, *, port, **options):
-        # `kill` ends us as Ctrl-C does, and so does closing the terminal.
+        # `kill` and a closed terminal do the same as Ctrl-C.
         signal.signal(signal.SIGINT, self.stop)
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+        refuse_second_demo()
         # The port comes first: when it is busy, nothing has been started yet.
         with suppress(KeyboardInterrupt), closing(listen(port)) as listener, running_redis():
             call_command("migrate", verbosity=0, interactive=False)
@@ -46,7 +61,7 @@ class Command(BaseCommand):
         self.say("Stopped.")
 
     def stop(self, *_):
-        # Noted as well: Python drops an exception that comes up while it finalises some object.
+        # Set as well: Python drops an exception that is raised while it finalises an object.
         self.is_stopping = True
         raise KeyboardInterrupt
 
@@ -63,25 +78,67 @@ class Command(BaseCommand):
     def welcome(self, host, port):
         if self.is_stopping:
             raise KeyboardInterrupt
+        url = f"http://{host}:{port}/"
+        if not os.environ.get("REDIS_URL"):
+            with redis.Redis.from_url(settings.REDIS_URL) as client:
+                client.set(ADDRESS_KEY, url)
         users = " or ".join(USERNAMES)
-        self.say(f"\nOpen http://{host}:{port}/ in two windows, and sign in as {users}, password: {PASSWORD}")
-        self.say("Ctrl-C stops everything.\n")
+        self.say(f"\nOpen {url} in two windows, and sign in as {users}, password: {PASSWORD}")
+        variables = " and ".join(name for name in ("REDIS_URL", "DEMO_DIR") if os.environ.get(name))
+        self.say(f"\nTry in another terminal{f', with the same {variables}' if variables else ''}:")
+        for command in COMMANDS:
+            self.say(f"    {python()} manage.py {command}")
+        self.say("\nCtrl-C stops everything.\n")
 
     def say(self, text):
         self.stdout.write(text)
         self.stdout.flush()
 
 
+def python():
+    """Return what to type for the Python that runs this: a path below the current directory, where it is there."""
+    path = os.path.relpath(sys.executable)
+    return shlex.quote(sys.executable if path.startswith(os.pardir) else path)
+
+
+def refuse_second_demo():
+    """Raise CommandError that says where the demo is, if one runs already on the Redis of the same directory."""
+    if os.environ.get("REDIS_URL"):
+        return
+    with redis.Redis.from_url(settings.REDIS_URL) as client, suppress(redis.exceptions.ConnectionError):
+        address = client.get(ADDRESS_KEY)
+        if address:
+            raise runs_already(address.decode())
+
+
+def runs_already(url):
+    return CommandError(
+        f"The demo runs already at {url}: end it first, or give this one another port and a directory of its own, for "
+        f"example `DEMO_DIR=.demo2 make demo PORT=8001`."
+    )
+
+
+def is_demo(port):
+    """Say whether the server on this port, which is not ours, serves the example's pages."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    with closing(connection), suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/")
+        return MARK in connection.getresponse().read(10_000)
+    return False
+
+
 def listen(port):
-    """Return a socket that listens on the port, for Daphne to take over; CommandError when it can't."""
+    """Return a socket that listens on the port, for Daphne to take over; CommandError when that is not possible."""
     listener = socket.socket()
-    # As every server: a port whose last connections are still winding down is free.
+    # A port with connections in TIME_WAIT counts as free.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
         listener.listen(socket.SOMAXCONN)
     except (OSError, OverflowError) as error:
         listener.close()
+        if getattr(error, "errno", None) == errno.EADDRINUSE and is_demo(port):
+            raise runs_already(f"http://{HOST}:{port}/") from error
         reason = getattr(error, "strerror", None) or error
         raise CommandError(
             f"Can't serve on port {port} ({reason}): choose another, for example "
@@ -92,7 +149,7 @@ def listen(port):
 
 @contextmanager
 def running_redis():
-    """Run a Redis server for as long as the context lasts, or make sure that the one of REDIS_URL answers."""
+    """Run a Redis server for as long as the context lasts, or check that the one of REDIS_URL answers."""
     if os.environ.get("REDIS_URL"):
         ping(settings.REDIS_URL)
         yield

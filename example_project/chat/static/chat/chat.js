@@ -1,112 +1,138 @@
-/* One chat: shows what the websocket delivers and sends what the form holds. Needs ws4redis.js before it. */
-'use strict';
-(() => {
-    const MOST_SHOWN = 200;
+/** One chat: shows what the websocket delivers, and sends what is written. Needs ws4redis.js before it. */
+import { Messages } from './messages.js';
+import { Outbox } from './outbox.js';
+import { Status } from './status.js';
 
-    const chat = document.querySelector('.chat');
-    const list = chat.querySelector('.messages');
-    const state = chat.querySelector('.state');
-    const problem = chat.querySelector('.problem');
-    const form = chat.querySelector('.composer');
-    const publishesItself = form.dataset.publish === 'websocket';
-    const sentFromHere = new Set();
-    let newest = null;
+const SIGNED_OUT = 4401; // the close code
 
-    const socket = new WS4Redis({
-        uri: chat.dataset.uri,
-        heartbeat_msg: JSON.parse(chat.dataset.heartbeat),
-        connecting: () => showState('connecting'),
-        connected: () => showState('connected'),
-        disconnected: () => showState('disconnected'),
-        receive_message: receive,
-    });
+const chat = document.querySelector('.chat');
+const form = chat.querySelector('.composer');
+const problem = chat.querySelector('.refusal');
+const publishesItself = form.dataset.publish === 'websocket';
 
-    function showState(name) {
-        state.dataset.state = name;
-        state.textContent = name;
+const status = new Status(chat.querySelector('.state'));
+const hasSelfDeclaredNames = publishesItself;
+const messages = new Messages(chat, { hasSelfDeclaredNames });
+const outbox = new Outbox(chat, { hasSelfDeclaredNames, deliver: publishesItself ? publish : post, takeBack });
+let newest = null;
+let isReconnected = false;
+let isOver = false;
+
+const client = new WS4Redis({
+    uri: chat.dataset.uri,
+    heartbeat_msg: JSON.parse(chat.dataset.heartbeat),
+    queue_size: 0, // the outbox keeps what waits, and shows it
+    connecting: () => status.tryNow(),
+    connected: () => {
+        status.show('connected');
+        outbox.sendAll();
+    },
+    disconnected: (event) => {
+        if (event.code === SIGNED_OUT) showSignedOut();
+        if (isOver) return;
+        isReconnected = true;
+        status.show('disconnected');
+    },
+    waiting: (seconds) => status.countDown(seconds),
+    receive_message: receive,
+});
+
+function receive(payload) {
+    // After a reconnection the server sends the kept message again, which this page may have shown already. A message
+    // without an id, of another program, can only be compared with the newest one.
+    const isRepeated = isReconnected && payload === newest;
+    isReconnected = false;
+    newest = payload;
+    const message = parse(payload);
+    const own = outbox.confirm(message.id);
+    if (message.id ? messages.has(message.id) : isRepeated) return;
+    const isOwn = publishesItself ? own !== undefined : message.from === chat.dataset.username;
+    messages.add(message, { isOwn });
+}
+
+/** Anybody can publish anything to everyone: what is no message of this page's is shown as it came. */
+function parse(payload) {
+    try {
+        const message = JSON.parse(payload);
+        if (typeof message?.text === 'string') return { ...message, id: String(message.id ?? '') };
+    } catch {
+        // Not JSON: the plain text of, say, redis-cli.
     }
+    return { id: '', from: '', text: String(payload) };
+}
 
-    function receive(payload) {
-        // After a reconnect the server sends the kept message again, which this page may have shown already.
-        if (payload === newest) return;
-        newest = payload;
-        const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-        const message = parse(payload);
-        const own = publishesItself ? sentFromHere.delete(payload) : message.from === chat.dataset.username;
-        list.append(renderMessage(message, own));
-        while (list.children.length > MOST_SHOWN) list.firstElementChild.remove();
-        if (atEnd || own) list.scrollTop = list.scrollHeight;
+function publish(message) {
+    return client.send_message(JSON.stringify(message));
+}
+
+/** Returns false where there is no answer, so that the outbox tries again. */
+async function post(message) {
+    const body = new FormData(form);
+    body.set('id', message.id);
+    body.set('text', message.text);
+    if (message.to) body.set('recipient', message.to);
+    let response;
+    try {
+        response = await fetch(form.action, { method: 'POST', body, signal: AbortSignal.timeout(10000) });
+    } catch {
+        return false;
     }
-
-    // Anybody can publish anything to a broadcast: what is no message of ours is shown as it came.
-    function parse(payload) {
-        try {
-            const message = JSON.parse(payload);
-            if (typeof message?.text === 'string') return message;
-        } catch {
-            // Not JSON: the plain text of, say, redis-cli.
-        }
-        return { from: '', text: String(payload) };
+    if (response.redirected) {
+        showSignedOut(); // the answer is the sign-in page
+    } else if (response.status === 400) {
+        throw new Error(Object.values(await response.json()).flat().join(' '));
+    } else if (!response.ok) {
+        throw new Error(`the server answered ${response.status}; reload the page and try again`);
+    } else if (outbox.confirm(message.id)) {
+        messages.add(message, { isOwn: true });
     }
+    return true;
+}
 
-    function renderMessage(message, own) {
-        const item = document.createElement('li');
-        item.classList.toggle('own', own);
-        const sender = appendText(item, 'span', 'sender', message.from || 'anonymous');
-        sender.classList.toggle('self-declared', publishesItself);
-        if (message.to) appendText(item, 'span', 'recipient', `to ${message.to}`);
-        appendTime(item, new Date(message.at));
-        appendText(item, 'p', 'text', message.text);
-        return item;
-    }
+function end() {
+    isOver = true;
+    client.close();
+}
 
-    // textContent, never innerHTML: names and texts come from strangers.
-    function appendText(parent, tag, className, text) {
-        const element = document.createElement(tag);
-        element.className = className;
-        element.textContent = text;
-        parent.append(element);
-        return element;
-    }
+function showSignedOut() {
+    end();
+    status.show('signed out elsewhere');
+    outbox.giveUp();
+    chat.querySelector('.signed-out').hidden = false;
+    form.querySelector('button').disabled = true;
+}
 
-    function appendTime(parent, moment) {
-        if (Number.isNaN(moment.getTime())) return;
-        const text = moment.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-        appendText(parent, 'time', 'at', text).dateTime = moment.toISOString();
-    }
+function takeBack(text) {
+    form.elements.text.value = text;
+    form.elements.text.focus();
+}
 
-    function publish(fields) {
-        const message = { from: fields.get('from').trim(), text: fields.get('text'), at: new Date().toISOString() };
-        const payload = JSON.stringify(message);
-        sentFromHere.add(payload);
-        socket.send_message(payload);
-    }
+function newMessage(fields) {
+    const words = crypto.getRandomValues(new Uint32Array(4)); // randomUUID() is missing on pages without TLS
+    return {
+        id: Array.from(words, (word) => word.toString(16).padStart(8, '0')).join(''),
+        from: publishesItself ? fields.get('from').trim() : chat.dataset.username,
+        text: fields.get('text'),
+        at: new Date().toISOString(),
+        ...(fields.has('recipient') && { to: fields.get('recipient') }),
+    };
+}
 
-    async function post(fields) {
-        const response = await fetch(form.action, { method: 'POST', body: fields });
-        if (response.redirected) {
-            // Signed out in another window: the answer is the sign-in page.
-            window.location.assign(response.url);
-        } else if (response.status === 400) {
-            throw new Error(Object.values(await response.json()).flat().join(' '));
-        } else if (!response.ok) {
-            throw new Error(`The server answered ${response.status}. Reload the page and try again.`);
-        }
-    }
+form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const input = form.elements.text;
+    if (input.value.trim() === '') return;
+    problem.hidden = !outbox.isFull;
+    problem.textContent = outbox.isFull ? 'Not sent: too many messages are waiting for the connection.' : '';
+    if (outbox.isFull) return;
+    outbox.add(newMessage(new FormData(form)));
+    messages.showEnd();
+    input.value = '';
+    input.focus();
+});
 
-    form.addEventListener('submit', async (event) => {
-        event.preventDefault();
-        const fields = new FormData(form);
-        const input = form.elements.text;
-        input.value = ''; // at once, so that the next message can be typed while this one is under way
-        input.focus();
-        problem.hidden = true;
-        try {
-            await (publishesItself ? publish : post)(fields);
-        } catch (error) {
-            problem.textContent = `Not sent. ${error.message}`;
-            problem.hidden = false;
-            input.value ||= fields.get('text');
-        }
-    });
-})();
+// Whoever signs out here leaves the page: no need to say that they did.
+document.querySelector('.account form')?.addEventListener('submit', end);
+
+form.hidden = false; // without this script it would do nothing
+form.elements.text.focus({ preventScroll: true });

@@ -1,0 +1,75 @@
+"""The request of a websocket's handshake: the scope as Django code knows requests, and what its URL asks for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.handlers.asgi import ASGIRequest
+
+from ws4channels import settings
+
+_UNQUOTED = re.compile(rb"[\x80-\xff]")
+_SCHEMES = {"ws": "http", "wss": "https"}
+
+
+def build_request(scope: Mapping[str, Any]) -> ASGIRequest:
+    """Return the Django request of a websocket's handshake, without a session or user."""
+    scheme = scope.get("scheme", "ws")
+    # Django fails for bytes that are not UTF-8; browsers quote them, and quoted they are read as U+FFFD.
+    query = _UNQUOTED.sub(lambda match: b"%%%02X" % match[0][0], scope.get("query_string", b""))
+    changes = {"method": "GET", "scheme": _SCHEMES.get(scheme, scheme), "query_string": query}
+    request = ASGIRequest({**scope, **changes}, BytesIO())
+    request.path_info = request.META["PATH_INFO"] = path_below_script_name(scope)
+    return request
+
+
+def path_below_script_name(scope: Mapping[str, Any]) -> str:
+    """Return the path without the script name, which is ``FORCE_SCRIPT_NAME`` or the scope's ``root_path``.
+
+    A proxy passes the path on with the script name or without it, and uvicorn puts its ``--root-path`` in front in
+    either case. So the name may be there once, not at all or twice; what begins with ``WEBSOCKET_URL`` is right.
+    """
+    path: str = scope["path"]
+    script_name = (django_settings.FORCE_SCRIPT_NAME or scope.get("root_path") or "").rstrip("/")
+    once = _without(script_name, path)
+    candidates = (once, path, _without(script_name, once))
+    return next((each for each in candidates if each.startswith(settings.WEBSOCKET_URL)), once)
+
+
+def _without(script_name: str, path: str) -> str:
+    return path.removeprefix(script_name) if path.startswith(f"{script_name}/") else path
+
+
+def with_actual_root_path(scope: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the scope with the ``root_path`` that its path begins with.
+
+    Channels' URLRouter knows no route for a path that does not begin with ``root_path``, which is what Daphne gives
+    it behind a proxy that removes the script name.
+    """
+    root_path = scope["path"].removesuffix(path_below_script_name(scope))
+    return scope if root_path == scope.get("root_path", "") else {**scope, "root_path": root_path}
+
+
+def asked_channels(request: Any, possible: Iterable[str]) -> tuple[list[str], bool]:
+    """Return the channels named in the URL's query, each once and in order, and whether it says ``echo``.
+
+    ``?subscribe-broadcast`` and ``?subscribe=broadcast`` mean the same; unknown names are ignored.
+    """
+    possible = set(possible)
+    names: dict[str, None] = {}
+    for parameter, values in request.GET.lists():
+        name = parameter.strip().lower()
+        names.update(dict.fromkeys([name, *(f"{name}-{value.strip().lower()}" for value in values)]))
+    return [name for name in names if name in possible], "echo" in names
+
+
+def wants_heartbeats(request: Any) -> bool:
+    """Tell whether the URL's query does not say ``heartbeat=0``."""
+    return not any(
+        parameter.strip().lower() == "heartbeat" and "0" in (value.strip() for value in values)
+        for parameter, values in request.GET.lists()
+    )
