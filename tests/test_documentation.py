@@ -22,18 +22,21 @@ from typing import Any
 
 import pytest
 import redis
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.test import RequestFactory
 
 import ws4channels
 from example_project.redis_server import HOST, RedisServer
+from tests import layers
 from tests.people import request_of
 from tests.sockets import broadcast, connected
 from tests.test_architecture import MODULES
 from tests.waiting import QUIET, TIMEOUT
 from ws4channels.audience import SELF, close_commands_key, group_of
 from ws4channels.checks.values import check_settings
+from ws4channels.closing import aclose_sockets
 from ws4channels.connections import CLIENT_NAME
 from ws4channels.publisher import RedisPublisher
 from ws4channels.settings import SETTINGS, Setting
@@ -319,6 +322,47 @@ async def test_debugging_page_shows_what_redis_answers(
     assert answers[f"PUBSUB NUMSUB {group}"] == [group.encode(), 1]
     assert answers["CLIENT LIST TYPE pubsub"].count(b"\n") == 1
     assert f"name={CLIENT_NAME} ".encode() in answers["CLIENT LIST"]
+
+
+@pytest.mark.parametrize("backend", [layers.PUBSUB, layers.REDIS, layers.CORE])
+@pytest.mark.parametrize("prefix", [None, "example"])
+async def test_deployment_page_shows_rights_that_suffice(
+    settings: Any, mary: User, backend: str, prefix: str | None
+) -> None:
+    """With the page's ACL, everything that websockets and publishers do is allowed; nothing else is even tried."""
+    with RedisServer() as own, own.client() as admin:
+        admin.execute_command(*_rights(backend, prefix))
+        layers.use(backend, settings)
+        settings.WS4REDIS_PREFIX = prefix
+        settings.WS4REDIS_CONNECTION = {"url": f"redis://site:secret@{HOST}:{own.port}"}
+        if backend != layers.REDIS:
+            hosts = [{"address": settings.WS4REDIS_CONNECTION["url"], "socket_timeout": None}]
+            settings.CHANNEL_LAYERS = layers.one_layer(backend, hosts=hosts)
+        names = [mary, *map(str, range(20))]  # so many that a script publishes
+        publisher = RedisPublisher(facility="news", broadcast=True, users=names)
+        channels = ("subscribe-broadcast", "subscribe-user", "publish-broadcast", "echo")
+        async with FacilityCommunicator("news", *channels, user=mary) as client:
+            await sync_to_async(publisher.publish_message)("hello")
+            assert [await client.receive_from(TIMEOUT) for _ in range(2)] == ["hello", "hello"]
+            await client.send_to("mine")
+            assert await client.receive_from(TIMEOUT) == "mine"
+            assert await RedisPublisher().afetch_message(None, "news", "broadcast") == b"mine"
+            await aclose_sockets(user=mary)
+            assert (await client.receive_output(TIMEOUT))["code"] == 4401
+        denied = {entry["object"] for entry in admin.acl_log()}
+    assert denied <= {"client", "client|setname", "client|setinfo"}
+
+
+def _rights(backend: str, prefix: str | None) -> list[str]:
+    """Return the command of the page, changed as the page says for this transport and prefix."""
+    (words,) = (line.split() for line in re.findall(r"^ACL SETUSER .+\n.+", text_of("docs/deployment.md"), re.M))
+    if backend == layers.REDIS:
+        channels = ["&example:*"] if prefix else ["&broadcast:*", "&user:*", "&group:*", "&session:*", "&ws4channels:*"]
+        at = words.index("&asgi*")
+        words[at : at + 1] = channels
+    if prefix:
+        words = [*(word for word in words if not word.startswith("~")), "~example:*"]
+    return [*words, "~asgi*", "+@sortedset", "+del", "+expire"] if backend == layers.CORE else words
 
 
 def test_monitoring_page_shows_what_works(
