@@ -440,6 +440,14 @@ def test_checks_are_documented() -> None:
     assert set(re.findall(r"ws4channels\.[EW]\d{3}", text_of("docs/checks.md"))) == used
 
 
+def test_picture_of_the_rooms_is_up_to_date() -> None:
+    """The picture shows today's imports, and every room but `migration`."""
+    script = runpy.run_path(str(ROOT / "docs" / "rooms.py"))
+    rooms = {module.partition(".")[0] for module in MODULES}
+    assert set(script["boxes"]()) == rooms - {"migration"}
+    assert text_of("docs/_static/rooms.svg") == script["draw"](), "Run: python docs/rooms.py"
+
+
 @pytest.mark.parametrize("room", sorted({module.partition(".")[0] for module in MODULES}))
 def test_architecture_names_the_room(room: str) -> None:
     """The page of the architecture names each room and each module at the top of the package."""

@@ -8,16 +8,16 @@ from textwrap import dedent
 
 from ws4channels.migration.engine import Report, examine
 from ws4channels.migration.facts import Facts, collect_facts
-from ws4channels.migration.fixer import Fixed, Fixer
+from ws4channels.migration.fixer import Finding, Fixed, Fixer, ProjectFixer
 from ws4channels.migration.project import Project
 from ws4channels.migration.source import SourceFile
 
 PATH = "site/views.py"
 
 
-def project_of(texts: Mapping[str, str], vendored: tuple[str, ...] = ()) -> Project:
+def project_of(texts: Mapping[str, str]) -> Project:
     """Return a project with these files."""
-    return Project(Path("site"), {path: SourceFile(path, text) for path, text in texts.items()}, vendored)
+    return Project(Path("site"), {path: SourceFile(path, text) for path, text in texts.items()})
 
 
 def facts_of(texts: Mapping[str, str]) -> Facts:
@@ -30,6 +30,12 @@ def fix(fixer: Fixer, text: str, path: str = PATH, others: Mapping[str, str] | N
     file = SourceFile(path, dedent(text).lstrip("\n"))
     facts = facts_of({path: file.text, **{each: dedent(other) for each, other in (others or {}).items()}})
     return fixer.fix(file, facts) if fixer.wants(file, facts) else Fixed(file.text)
+
+
+def findings_of(fixer: ProjectFixer, texts: Mapping[str, str]) -> list[Finding]:
+    """Return what a fixer that sees all files says of a project."""
+    project = project_of({path: dedent(text) for path, text in texts.items()})
+    return list(fixer.fix_project(project.files, collect_facts(project)).findings)
 
 
 def check_rewrites(

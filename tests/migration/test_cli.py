@@ -13,7 +13,12 @@ import pytest
 from tests.migration.rewriting import write_site
 from ws4channels.migration import cli
 
-SITE = {"manage.py": "import django\n", "app.py": "from ws4redis.publisher import RedisPublisher\n"}
+SITE = {
+    "manage.py": "import django\n",
+    "app.py": "from ws4redis.publisher import RedisPublisher\n",
+    "settings.py": "INSTALLED_APPS = ['daphne', 'channels', 'ws4channels']\n",
+    "requirements.txt": "ws4channels\n",
+}
 MOVED = "from ws4channels.publisher import RedisPublisher\n"
 
 
@@ -79,13 +84,14 @@ def test_error_goes_to_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert error.startswith(f"{str(tmp_path / 'no')!r} does not exist.")
 
 
-def test_missing_libcst_is_said(
+def test_missing_libraries_are_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without LibCST the command says how to install it."""
+    """Without the libraries of fixers the command says how to install them."""
     monkeypatch.setattr(cli, "find_spec", lambda name: None)
     assert run(capsys, tmp_path)[2] == (
-        'This command needs LibCST, which is not installed. Install it with: pip install "ws4channels[migration]"\n'
+        "This command needs LibCST and packaging and PyYAML, which are not installed. "
+        'Install with: pip install "ws4channels[migration]"\n'
     )
 
 

@@ -74,7 +74,7 @@ def test_circle_of_star_imports_ends() -> None:
 )
 def test_websocket_url_is_the_settings(text: str, expected: str) -> None:
     """The URL is what a settings file says in plain text, or the original's default."""
-    assert facts_of({"settings.py": text}).websocket_url == expected
+    assert facts_of({"settings.py": text}).websocket_urls == {expected}
 
 
 def test_app_lists_are_found_in_their_forms() -> None:

@@ -17,7 +17,7 @@ SERVER = "from ws4redis.uwsgi_runserver import uWSGIWebsocketServer\n"
 )
 def test_settings_that_list_the_app_are_found(text: str) -> None:
     """Lists of apps and calls that add to them count."""
-    facts = facts_of({"a.py": text, "b.py": "INSTALLED_APPS = ['a']\nWS4REDIS_PREFIX = 'ws4redis'\n"})
+    facts = facts_of({"a.py": text, "b.py": "INSTALLED_APPS = ['a']\n"})
     assert [module.path for module in layout.app_modules(facts)] == ["a.py"]
 
 
@@ -91,3 +91,19 @@ def test_settings_module_is_named_by_manage_py() -> None:
     )
     assert layout.settings_named_for(facts, "conf/asgi.py") == "conf.live"
     assert layout.settings_named_for(facts_of({"manage.py": ""}), "conf/asgi.py") is None
+
+
+def test_settings_that_use_the_original_without_listing_it_get_the_app() -> None:
+    """The original worked without being listed; the apps belong where the other apps are."""
+    facts = facts_of({"apps.py": "INSTALLED_APPS = ['a']\n", "conf.py": "from apps import *\nWS4REDIS_PREFIX = 'x'\n"})
+    assert [module.path for module in layout.app_modules(facts)] == ["apps.py"]
+
+
+def test_daphne_is_optional_where_the_original_was() -> None:
+    """Settings that add ws4redis under a condition, or beside others that do not, put daphne first themselves."""
+    switch = facts_of({"s.py": f"{STATIC}if LIVE:\n    INSTALLED_APPS += ['ws4redis']\n"})
+    assert layout.adds_daphne_itself(switch.modules["s.py"], switch)
+    texts = {"base.py": STATIC, "live.py": "from base import *\nINSTALLED_APPS += ['ws4redis']\n"}
+    alone, two = facts_of(texts), facts_of({**texts, "dev.py": "from base import *\nDEBUG = True\nTEMPLATES = []\n"})
+    assert layout.daphne_paths(alone) == {"base.py"}
+    assert layout.daphne_paths(two) == {"live.py"}

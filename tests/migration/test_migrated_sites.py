@@ -203,7 +203,7 @@ def test_asgi_file_that_holds_something_else_is_left_and_reported(migrated: Call
     """The application is written beside it, and the settings name that."""
     site = migrated("scoreboard")
     assert site.after[NO_ASGI] == site.before[NO_ASGI]
-    assert f"{NO_ASGI}: This file holds no ASGI application." in site.report
+    assert "This file holds no ASGI application." in site.report
     assert b"ASGI_APPLICATION = 'scoreboard.asgi_websocket.application'" in site.after["scoreboard/settings.py"]
 
 

@@ -16,13 +16,13 @@ MANAGE = {"manage.py": "import django\n"}
 
 def test_files_are_found_below_the_root(tmp_path: Path) -> None:
     """Text files of every kind are read, in order of their paths; binary and very large ones are not."""
-    write_site(tmp_path, {**MANAGE, "b/x.html": "", "b/a.py": "", "requirements.txt": ""})
+    write_site(tmp_path, {**MANAGE, "b/x.html": "ws4redis", "b/a.py": "import ws4redis", "requirements.txt": "django"})
     (tmp_path / "logo.png").write_bytes(b"\x89PNG\0")
     (tmp_path / "dump.sql").write_bytes(b"x" * (project.MAX_BYTES + 1))
     assert list(read_project(tmp_path).files) == ["manage.py", "requirements.txt", "b/a.py", "b/x.html"]
 
 
-@pytest.mark.parametrize("folder", [".git", "node_modules", "venv", ".tox", "lib/site-packages", "__pycache__"])
+@pytest.mark.parametrize("folder", [".git", "node_modules", ".venv", ".tox", "lib/site-packages", "__pycache__"])
 def test_folders_of_others_are_skipped(tmp_path: Path, folder: str) -> None:
     """Version control, environments and packages are not the site's."""
     write_site(tmp_path, {**MANAGE, f"{folder}/a.py": "import ws4redis\n"})
@@ -54,7 +54,7 @@ def test_vendored_copy_is_noted(tmp_path: Path) -> None:
 
 def test_app_that_is_only_named_alike_is_read(tmp_path: Path) -> None:
     """A site's own app named ws4redis holds none of the original's modules."""
-    found = read_project(write_site(tmp_path, {**MANAGE, "ws4redis/views.py": "", "ws4redis/models.py": ""}))
+    found = read_project(write_site(tmp_path, {**MANAGE, "ws4redis/views.py": "# ws4redis", "ws4redis/models.py": ""}))
     assert found.vendored == ()
     assert "ws4redis/views.py" in found.files
 

@@ -19,7 +19,7 @@ class _Calls(Transformer):
 
 
 class _CallsFixer(PythonFixer):
-    words = ("call",)
+    pattern = "call"
     transformer = _Calls
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -21,21 +22,38 @@ NOTE = Finding("lib", 0, "There.", "Nothing.", Severity.NOTE)
 REPORT = Report(Path("site"), (CHANGE, NEW), (NOTE, MUST))
 
 
-def test_text_shows_diff_then_what_to_do() -> None:
-    """The text has a diff of each file, the findings by their severity, and how to go on."""
+def test_text_shows_what_to_do_then_the_diff() -> None:
+    """The text has the findings by their severity, a diff of each file, and how to go on."""
     assert as_text(REPORT, written=False) == (
-        "--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n one\n-two\n+<2>\n"
+        "To do by hand, in this order (1):\n  1. It is <b>.\n     Do & see.\n       a.py:3\n"
+        "\nGood to know (1):\n  1. There.\n     Nothing.\n       lib\n"
+        "\n--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n one\n-two\n+<2>\n"
         "\n--- /dev/null\n+++ b/asgi.py\n@@ -0,0 +1 @@\n+x\n"
-        "\nTo do by hand (1):\n  a.py:3: It is <b>.\n      Do & see.\n"
-        "\nGood to know (1):\n  lib: There.\n      Nothing.\n"
         "\n2 files would change. Nothing was written; do so with --write.\n"
     )
 
 
+def test_same_finding_at_many_places_is_one_entry() -> None:
+    """Places stand below what is said of all of them, ten at most; JSON has all."""
+    many = Report(Path("site"), (), tuple(replace(MUST, line=line, shown="<b>") for line in range(1, 13)))
+    text = as_text(many, written=False)
+    assert text.count("It is <b>.") == 1
+    assert "a.py:10: <b>\n       … and 2 more; --json lists them all\n" in text
+    assert len(json.loads(as_json(many, written=False))["findings"]) == 12
+
+
+def test_uncommitted_work_is_named_before_writing() -> None:
+    """Who writes with changes of their own in the tree cannot tell them from the command's."""
+    dirty = replace(REPORT, uncommitted=("a.py", "b.py", "c.py", "d.py"))
+    assert "Commit your own changes first (a.py, b.py, c.py, …)" in as_text(dirty, written=False)
+    assert "Commit your own changes" not in as_text(dirty, written=True)
+
+
 def test_text_after_writing_has_no_diff() -> None:
     """What was written is counted, not shown again."""
-    assert as_text(REPORT, written=True).startswith("To do by hand (1):\n")
-    assert as_text(REPORT, written=True).endswith("2 files written.\n")
+    assert as_text(REPORT, written=True).startswith("To do by hand, in this order (1):\n")
+    assert "--- a/a.py" not in as_text(REPORT, written=True)
+    assert "2 files written.\n\nWhat to do next:\n  1. Read what changed" in as_text(REPORT, written=True)
 
 
 def test_text_of_nothing_to_do() -> None:
@@ -55,6 +73,8 @@ def test_json_has_everything() -> None:
         "path": "a.py",
         "line": 3,
         "severity": "must",
+        "step": "code",
+        "shown": "",
         "what": "It is <b>.",
         "todo": "Do & see.",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ws4channels.migration.source import SourceFile, read_source
+from ws4channels.migration.source import SourceFile, line_in, read_source
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,12 @@ def test_line_of_an_offset() -> None:
     """Lines count from 1."""
     file = SourceFile("a", "one\ntwo\n")
     assert [file.line_of(offset) for offset in (0, 3, 4)] == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [(0, 0), (1, 1), (2, 2), (3, 3), (4, 3), (5, 4), (6, 5), (7, 5)],
+)
+def test_lines_are_followed(line: int, expected: int) -> None:
+    """A line that stayed is found where it is now; one that went has the last line of what took its place."""
+    assert line_in(line, "a\nb\nc\nd\ne\nf\n", "a\nX\nY\ne\nf\n") == expected

@@ -1,4 +1,4 @@
-"""The command's arguments and what it does with them. Its report comes from `engine`, which needs LibCST."""
+"""The command line: its options, and what each does. Starts without the libraries that fixers need."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from ws4channels.migration.report import as_html, as_json, as_text
 from ws4channels.migration.writing import write_changes
 
 DESCRIPTION = (
-    "Moves a site from django-websocket-redis (ws4redis) to ws4channels. Without --write it shows a diff and a report, "
+    "Moves a site from django-websocket-redis (ws4redis) to ws4channels. Without --write it shows a report and a diff, "
     "and changes nothing."
 )
 _NOTHING_TO_DO, _SOMETHING_TO_DO, _CANNOT = 0, 1, 2
+_LIBRARIES = {"LibCST": "libcst", "packaging": "packaging", "PyYAML": "yaml"}
 
 
 class Output(Protocol):
@@ -40,8 +41,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(path: Path, *, write: bool, check: bool, json: bool, html: Path | None, stdout: Output) -> int:
     """Do what the options say and return the exit code. Raises MigrationError if it cannot."""
-    _check_libcst()
-    report = examine(path)
+    _check_libraries()
+    try:
+        report = examine(path, progress=_show_progress)
+    finally:
+        _show_progress("")
     shown = report.after_writing() if write else report
     if html is not None:
         _write_html(html, as_html(shown, write))
@@ -52,11 +56,20 @@ def run(path: Path, *, write: bool, check: bool, json: bool, html: Path | None, 
     return _SOMETHING_TO_DO if check and left_to_do else _NOTHING_TO_DO
 
 
-def _check_libcst() -> None:
-    if find_spec("libcst") is None:
+def _check_libraries() -> None:
+    missing = [name for name, module in _LIBRARIES.items() if find_spec(module) is None]
+    if missing:
         raise MigrationError(
-            'This command needs LibCST, which is not installed. Install it with: pip install "ws4channels[migration]"'
+            f"This command needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. "
+            'Install with: pip install "ws4channels[migration]"'
         )
+
+
+def _show_progress(text: str) -> None:
+    """Show on a terminal what the command is at, in place of what it showed before."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
 
 
 def _write_html(path: Path, text: str) -> None:

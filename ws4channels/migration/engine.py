@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ws4channels.migration.errors import MigrationError
 from ws4channels.migration.facts import Facts, collect_facts
-from ws4channels.migration.fixer import Finding, Fixer, ProjectFixer, Severity
+from ws4channels.migration.fixer import Finding, Fixer, ProjectFixer, Severity, Step, masked
 from ws4channels.migration.fixers import load_fixers
-from ws4channels.migration.project import Project, read_project
-from ws4channels.migration.source import SourceFile
+from ws4channels.migration.leftovers import leftovers_in
+from ws4channels.migration.project import Project, git, read_project
+from ws4channels.migration.source import SourceFile, line_in
 from ws4channels.migration.syntax import ITS_NAME
+
+_PYTHON_2 = re.compile(r"(?m)^\s*(?:print\s+[^\s(=]|exec\s+[^\s(]|except\s[^:\n()]+,\s*\w+:|raise\s+\w+,)|\bur['\"]|<>")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Report:
     root: Path
     changes: tuple[Change, ...]
     findings: tuple[Finding, ...]
+    uncommitted: tuple[str, ...] = ()
+    """Files with changes that are not committed yet."""
 
     @property
     def is_something_to_do(self) -> bool:
@@ -44,37 +49,48 @@ class Report:
 
     def after_writing(self) -> Report:
         """Return the report with the lines of findings as they are after the changes."""
-        texts = {change.after.path: change for change in self.changes}
-        moved = []
-        for finding in self.findings:
-            change = texts.get(finding.path)
-            if change is not None and change.before is not None:
-                finding = replace(finding, line=line_in(finding.line, change.before.text, change.after.text))
-            moved.append(finding)
+        texts = {change.after.path: (change.before.text, change.after.text) for change in self.changes if change.before}
+        moved = (
+            replace(each, line=line_in(each.line, *texts[each.path])) if each.path in texts else each
+            for each in self.findings
+        )
         return replace(self, findings=tuple(moved))
 
 
-def examine(root: Path, fixers: Sequence[Fixer | ProjectFixer] | None = None) -> Report:
+def examine(
+    root: Path,
+    fixers: Sequence[Fixer | ProjectFixer] | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Report:
     """Return what is to be done below `root`. Raises MigrationError if that is no project or a fixer fails."""
-    project = read_project(root)
+    project = read_project(root, progress)
+    progress("Reading Python")
     facts = collect_facts(project)
     fixers = load_fixers() if fixers is None else fixers
-    findings = [*_unread(project, facts), *_vendored(facts)]
-    changes = []
-    texts = {}
-    for file in project.files.values():
-        fixed, found = _fix_file(file, [each for each in fixers if isinstance(each, Fixer)], facts)
-        texts[file.path] = fixed.text
+    findings = list(_unread(project, facts))
+    files: dict[str, SourceFile] = {}
+    for number, file in enumerate(project.files.values(), 1):
+        if number % 20 == 0:
+            progress(f"Examining files: {number} of {len(project.files)}")
+        files[file.path], found = _fix_file(file, [each for each in fixers if isinstance(each, Fixer)], facts)
         findings += found
-        if fixed.text != file.text:
-            changes.append(Change(file, fixed))
+    changes = [Change(file, files[file.path]) for file in project.files.values() if files[file.path] != file]
     for fixer in fixers:
         if isinstance(fixer, ProjectFixer):
-            made = fixer.fix_project(texts, facts)
+            made = fixer.fix_project(files, facts)
             changes += [Change(None, SourceFile(path, text)) for path, text in made.new_files.items()]
-            findings += made.findings
-    ordered = sorted(dict.fromkeys(findings), key=lambda finding: (finding.path, finding.line))
-    return Report(root, tuple(changes), tuple(ordered))
+            findings += (_with_step(each, fixer) for each in made.findings)
+    for path, file in files.items():
+        reported = {each.line for each in findings if each.path == path}
+        if path not in facts.unparsed:
+            findings += leftovers_in(file, project.files[path], reported)
+    findings = [replace(each, shown=masked(each.shown)) for each in dict.fromkeys(findings)]
+    findings.sort(key=lambda finding: (finding.step, finding.path, finding.line))
+    return Report(root, tuple(changes), tuple(findings), _uncommitted(root))
+
+
+def _with_step(finding: Finding, fixer: Fixer | ProjectFixer) -> Finding:
+    return replace(finding, step=fixer.step) if finding.step is Step.CODE else finding
 
 
 def _fix_file(file: SourceFile, fixers: Sequence[Fixer], facts: Facts) -> tuple[SourceFile, list[Finding]]:
@@ -91,43 +107,45 @@ def _fix_file(file: SourceFile, fixers: Sequence[Fixer], facts: Facts) -> tuple[
                 f"{file.path}: {name} failed with {type(error).__name__}: {error}. Nothing was changed. "
                 "Please report it."
             ) from error
-        findings += [replace(each, line=line_in(each.line, now.text, file.text)) for each in fixed.findings]
-        now = now.with_text(fixed.text)
+        for each in fixed.findings:
+            findings.append(_with_step(replace(each, line=line_in(each.line, now.text, file.text)), fixer))
+        if fixed.text != now.text:
+            now = now.with_text(fixed.text)
     return now, findings
 
 
-def line_in(line: int, before: str, after: str) -> int:
-    """Return where line `line` of `before` is in `after`, or the nearest line before it that is still there."""
-    if line == 0 or before == after:
-        return line
-    matcher = difflib.SequenceMatcher(None, before.splitlines(), after.splitlines(), autojunk=False)
-    for _, start, end, new_start, new_end in matcher.get_opcodes():
-        if start <= line - 1 < end:
-            return max(1, min(new_start + line - 1 - start, new_end - 1) + 1)
-    return max(1, len(after.splitlines()))
-
-
 def _unread(project: Project, facts: Facts) -> Iterator[Finding]:
-    for path, (line, reason) in facts.unparsed.items():
-        concerns_us = ITS_NAME in project.files[path].text
-        yield Finding(
-            path,
-            line,
-            f"This is not Python {'3 ' if 'print' in reason else ''}source: {reason}.",
-            "It was skipped, and it mentions ws4redis: change it by hand as in the other files."
-            if concerns_us
-            else "It was skipped; it does not mention ws4redis.",
-            Severity.MUST if concerns_us else Severity.NOTE,
+    for path, reason in project.skipped.items():
+        severity = Severity.MUST if "mentions" in reason else Severity.NOTE
+        todo = (
+            "Change it by hand as in the other files."
+            if severity is Severity.MUST
+            else "Look there yourself if it is part of the site."
         )
-
-
-def _vendored(facts: Facts) -> Iterator[Finding]:
-    for folder in facts.vendored:
+        yield Finding(path, 0, f"This was not read. {reason}", todo, severity)
+    for path, (line, reason) in facts.unparsed.items():
+        text = project.files[path].text
+        if ITS_NAME in text:
+            kind = "Python 2" if _PYTHON_2.search(text) else "not Python 3"
+            kind = "a template, not Python" if re.search(r"\{[{%].*[%}]\}", text) else kind
+            yield Finding(
+                path,
+                line,
+                f"This file was skipped, because it is {kind}, and it mentions ws4redis.",
+                "Change it by hand as in the other files.",
+                Severity.MUST,
+                reason,
+            )
+    for folder in project.vendored:
         yield Finding(
             folder,
             0,
             "This is a copy of django-websocket-redis. It was left alone.",
             "What you changed in it goes into subclasses of ws4channels.publisher.RedisPublisher and "
             "ws4channels.subscriber.RedisSubscriber; then delete the copy.",
-            Severity.CHECK,
         )
+
+
+def _uncommitted(root: Path) -> tuple[str, ...]:
+    lines = git(root, "status", "--porcelain", "--untracked-files=no", "--", ".").splitlines()
+    return tuple(line[3:] for line in lines)

@@ -1,34 +1,42 @@
-"""What a fixer of one file must know of the others: collected once, from the project as it was found."""
+"""What a fixer of one file must know of the other files, collected once, before any file is changed."""
 
 from __future__ import annotations
 
 import ast
+import fnmatch
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import PurePosixPath
 
+from ws4channels.migration import roots as roots_
 from ws4channels.migration import syntax
 from ws4channels.migration.project import Project
 from ws4channels.migration.source import SourceFile
-from ws4channels.migration.syntax import ITS_NAME
+from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
 
-_SETTINGS = frozenset(
-    {"INSTALLED_APPS", "MIDDLEWARE", "MIDDLEWARE_CLASSES", "ROOT_URLCONF", "TEMPLATES", "TEMPLATE_CONTEXT_PROCESSORS"}
-    | {"WEBSOCKET_URL", "WSGI_APPLICATION", "WS4REDIS_CONNECTION", "WS4REDIS_EXPIRE", "WS4REDIS_HEARTBEAT"}
-    | {"WS4REDIS_PREFIX", "WS4REDIS_SUBSCRIBER", "WS4REDIS_ALLOWED_CHANNELS", "WS4REDIS_PROCESS_REQUEST"}
+ITS_SETTINGS = frozenset(
+    {"WS4REDIS_ALLOWED_CHANNELS", "WS4REDIS_CONNECTION", "WS4REDIS_EXPIRE", "WS4REDIS_HEARTBEAT", "WS4REDIS_PREFIX"}
+    | {"WS4REDIS_PROCESS_REQUEST", "WS4REDIS_SUBSCRIBER"}
 )
+_SETTINGS = ITS_SETTINGS | {
+    *("INSTALLED_APPS", "MIDDLEWARE", "MIDDLEWARE_CLASSES", "ROOT_URLCONF", "TEMPLATES", "TEMPLATE_CONTEXT_PROCESSORS"),
+    *("WEBSOCKET_URL", "WSGI_APPLICATION", "SESSION_SERIALIZER", "CACHES"),
+}
 
 
 @dataclass(frozen=True)
 class ModuleFacts:
-    """One Python file that parses. `stars` are the paths of the project's files that it imports everything from."""
+    """One Python file that parses. `stars` are the paths of the files that it imports everything from.
+
+    `missing_stars` are the names of those that are not in the tree, such as local settings.
+    """
 
     path: str
     name: str
     tree: ast.Module
-    stars: tuple[str, ...]
+    stars: tuple[str, ...] = ()
+    missing_stars: tuple[str, ...] = ()
 
     @cached_property
     def assigned(self) -> frozenset[str]:
@@ -37,13 +45,13 @@ class ModuleFacts:
 
     @cached_property
     def imported(self) -> frozenset[str]:
-        """The dotted names of the modules that are imported anywhere in the file; relative ones are left out."""
-        return frozenset(syntax.imported(self.tree))
+        """The dotted names of what is imported anywhere in the file, relative ones resolved."""
+        return frozenset(_imported(self))
 
     @cached_property
     def imported_packages(self) -> frozenset[str]:
-        """The first parts of these names."""
-        return frozenset(name.partition(".")[0] for name in self.imported)
+        """The first parts of the names that are not imported by relative imports."""
+        return frozenset(name.partition(".")[0] for name in syntax.imported(self.tree))
 
     @cached_property
     def settings_named(self) -> str | None:
@@ -51,14 +59,35 @@ class ModuleFacts:
         return syntax.settings_named(self.tree)
 
     @cached_property
-    def added_apps(self) -> tuple[frozenset[str], ...]:
-        """The texts in each call of ``…APPS.append()`` and the like."""
-        return tuple(syntax.added_apps(self.tree))
+    def apps(self) -> frozenset[str]:
+        """The texts in lists of apps, and in calls of ``…APPS.append()`` and the like."""
+        return frozenset().union(*self.app_lists, *syntax.added_apps(self.tree))
+
+    @cached_property
+    def added(self) -> tuple[syntax.AddedApps, ...]:
+        """The statements that add to apps which are there already."""
+        return tuple(syntax.statements_that_add_apps(self.tree.body))
 
     @cached_property
     def app_lists(self) -> tuple[frozenset[str], ...]:
-        """The texts in each list or tuple of apps: one that holds text and is assigned or added to a name in …APPS."""
+        """The texts in each list or tuple of apps: one that is assigned or added to a name in …APPS."""
         return tuple(syntax.app_lists(self.tree))
+
+    @cached_property
+    def names_the_original(self) -> bool:
+        """Whether the module assigns a setting of ws4redis, or has a text that is one of its dotted paths."""
+        texts = syntax.texts_within(self.tree)
+        return bool(self.assigned & ITS_SETTINGS) or any(text.startswith(f"{ITS_NAME}.") for text in texts)
+
+
+def _imported(module: ModuleFacts) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            name = syntax.absolute_name(module.name, module.path, node)
+            yield name
+            yield from (f"{name}.{alias.name}" for alias in node.names)
 
 
 @dataclass(frozen=True)
@@ -66,90 +95,109 @@ class Facts:
     """The project as a whole. Paths are below its root, with slashes."""
 
     modules: Mapping[str, ModuleFacts]
-    """The Python files that parse, by path."""
-    unparsed: Mapping[str, tuple[int, str]]
+    """The Python files that parse, by path, of those that may matter."""
+    unparsed: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     """The Python files that do not: the line, and what is wrong with it."""
-    vendored: tuple[str, ...]
-    """Folders that hold copies of the original."""
-    paths: frozenset[str]
+    paths: frozenset[str] = frozenset()
     """All files, other than those that are skipped."""
-    roots: tuple[str, ...]
+    roots: tuple[str, ...] = ("",)
     """The folders that are on Python's path, longest first; the last is the project's root, which is empty."""
+    files: Mapping[str, SourceFile] = field(default_factory=dict)
+    """The files that may matter, as they are."""
+    read: Callable[[str], SourceFile | None] = lambda path: None
+    """Returns any file of the project."""
 
     @cached_property
     def settings(self) -> tuple[ModuleFacts, ...]:
         """The modules that assign what Django or ws4redis reads as settings, in order of their paths."""
         return tuple(module for module in self.modules.values() if module.assigned & _SETTINGS or _lists_apps(module))
 
+    @cached_property
+    def _settings_paths(self) -> frozenset[str]:
+        return frozenset(module.path for module in self.settings)
+
     def is_settings(self, path: str) -> bool:
         """Tell whether the file at `path` assigns settings."""
-        return any(module.path == path for module in self.settings)
+        return path in self._settings_paths
 
-    @cached_property
-    def paths_by_name(self) -> dict[str, str]:
-        """The path of each module by its dotted name."""
-        return {module.name: path for path, module in self.modules.items()}
+    def path_of(self, name: str, near: str) -> str | None:
+        """Return the file of a dotted name as the file at `near` imports it, or None."""
+        own = self.root_of(near)
+        for root in (own, *(root for root in self.roots if root != own)):
+            found = roots_.path_at(f"{root}/" if root else "", name, self.paths)
+            if found is not None:
+                return found
+        return None
+
+    def module_at(self, path: str) -> ModuleFacts | None:
+        """Return the module at a path, also of a file that seemed not to matter; None if it does not parse."""
+        if path in self.modules or path in self.unparsed:
+            return self.modules.get(path)
+        file = self.read(path)
+        tree = _parse(file) if file is not None and file.is_python else None
+        return ModuleFacts(path, self.name_of(path), tree) if isinstance(tree, ast.Module) else None
 
     def root_of(self, path: str) -> str:
         """Return the nearest folder above `path` that is on Python's path."""
-        return _root_of(path, self.roots)
+        return roots_.root_of(path, self.roots)
 
     def name_of(self, path: str) -> str:
         """Return the dotted name of the module at `path`, which need not exist."""
-        return _module_name(path, self.roots)
+        return roots_.module_name(path, self.roots)
 
     def relatives_of(self, path: str) -> list[ModuleFacts]:
-        """Return the modules that get names from the file at `path` by star imports, then those it gets names from."""
-        heirs = [each for each in self.settings if any(base.path == path for base in self.bases_of(each.path))]
-        return [*heirs, *(base for base in self.bases_of(path) if base not in heirs)]
+        """Return what is combined with the settings at `path` by star imports: heirs, bases, bases of heirs."""
+        combining = (each for each in self.modules.values() if each.stars)
+        heirs = [each for each in combining if any(base.path == path for base in self.bases_of(each.path))]
+        siblings = [base for heir in heirs for base in self.bases_of(heir.path)]
+        found = {each.path: each for each in [*heirs, *self.bases_of(path), *siblings]}
+        return [each for each in found.values() if each.path != path]
+
+    @cached_property
+    def site_roots(self) -> frozenset[str]:
+        """The folders on Python's path that hold a site on ws4redis, and the project's root."""
+        words = (ITS_NAME, OUR_NAME, "WS4REDIS")
+        using = {self.root_of(path) for path in self.modules if any(word in self.files[path].text for word in words)}
+        return frozenset(using | {""})
 
     def bases_of(self, path: str) -> list[ModuleFacts]:
         """Return the modules whose names the file at `path` gets by star imports, directly or not; nearest first."""
         found: dict[str, ModuleFacts] = {}
         waiting = [path]
         for each in waiting:
-            stars = self.modules[each].stars if each in self.modules else ()
-            for star in stars:
-                if star not in found and star != path:
+            for star in self.modules[each].stars if each in self.modules else ():
+                if star not in found and star != path and star in self.modules:
                     found[star] = self.modules[star]
                     waiting.append(star)
         return list(found.values())
 
     @cached_property
-    def websocket_url(self) -> str:
-        """The value of WEBSOCKET_URL, if a settings file has it as a text; its default otherwise."""
-        for module in self.settings:
-            for text in syntax.texts_of(module.tree, "WEBSOCKET_URL"):
-                return text
-        return "/ws/"
+    def websocket_urls(self) -> frozenset[str]:
+        """The values of WEBSOCKET_URL that settings have as texts; its default if there is none."""
+        urls = [text for module in self.settings for text in syntax.texts_of(module.tree, "WEBSOCKET_URL")]
+        return frozenset(urls or ["/ws/"])
 
     @cached_property
     def binders(self) -> frozenset[str]:
         """The dotted names of the modules that have the original's package under its name, for others to import."""
         binders = {module.name for module in self.modules.values() if syntax.binds_the_original(module.tree)}
-        while True:
-            more = {
-                module.name
-                for module in self.modules.values()
-                if module.name not in binders and self._gets_from(module, binders)
-            }
-            if not more:
-                return frozenset(binders)
-            binders |= more
+        found = binders
+        while found:
+            others = [module for module in self.modules.values() if module.name not in binders]
+            found = {module.name for module in others if self._gets_from(module, binders)}
+            binders |= found
+        return frozenset(binders)
 
     def _gets_from(self, module: ModuleFacts, binders: set[str]) -> bool:
-        if any(self.modules[star].name in binders for star in module.stars):
-            return True
-        return any(
-            absolute_name(module.name, module.path, node) in binders
-            for node in ast.walk(module.tree)
-            if isinstance(node, ast.ImportFrom) and any(alias.name == ITS_NAME for alias in node.names)
+        stars = (self.modules[star].name for star in module.stars if star in self.modules)
+        return any(star in binders for star in stars) or any(
+            name.rpartition(".")[0] in binders for name in module.imported if name.endswith(f".{ITS_NAME}")
         )
 
 
 def _lists_apps(module: ModuleFacts) -> bool:
     """Tell whether a module that is only a part of settings lists apps that concern us."""
-    return any(texts & {ITS_NAME, "django.contrib.staticfiles"} for texts in module.app_lists)
+    return bool(module.apps & {ITS_NAME, OUR_NAME, "django.contrib.staticfiles"})
 
 
 def collect_facts(project: Project) -> Facts:
@@ -157,61 +205,49 @@ def collect_facts(project: Project) -> Facts:
     trees: dict[str, ast.Module] = {}
     unparsed: dict[str, tuple[int, str]] = {}
     for path, file in project.files.items():
-        if file.is_python:
-            try:
-                trees[path] = _parse(file)
-            except SyntaxError as error:
-                unparsed[path] = (error.lineno or 0, error.msg)
-            except (ValueError, RecursionError, MemoryError) as error:
-                unparsed[path] = (0, str(error) or type(error).__name__)
-    roots = _source_roots(project)
-    names = {path: _module_name(path, roots) for path in trees}
-    paths_by_name = {name: path for path, name in names.items()}
-    modules = {
-        path: ModuleFacts(path, names[path], tree, tuple(_stars(path, names[path], tree, paths_by_name)))
-        for path, tree in trees.items()
-    }
-    return Facts(modules, unparsed, project.vendored, frozenset(project.files), roots)
+        parsed = _parse(file) if file.is_python else None
+        if isinstance(parsed, ast.Module):
+            trees[path] = parsed
+        elif parsed is not None:
+            unparsed[path] = parsed
+    paths = project.paths or frozenset(project.files)
+    roots = roots_.source_roots(paths, trees)
+    modules = {path: ModuleFacts(path, roots_.module_name(path, roots), tree) for path, tree in trees.items()}
+    facts = Facts(modules, unparsed, paths, roots, project.files, project.read)
+    with_stars = {path: _with_stars(module, facts) for path, module in modules.items()}
+    return replace(facts, modules=with_stars)
 
 
-def _parse(file: SourceFile) -> ast.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Old source is full of what is deprecated, such as "\d".
-        return ast.parse(file.text, file.path)
+def _parse(file: SourceFile) -> ast.Module | tuple[int, str]:
+    """Return the syntax of a file; if it has none, the line and what is wrong with it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Old source is full of what is deprecated, such as "\d".
+            return ast.parse(file.text, file.path)
+    except SyntaxError as error:
+        return (error.lineno or 0, error.msg)
+    except (ValueError, RecursionError, MemoryError) as error:
+        return (0, str(error) or type(error).__name__)
 
 
-def _source_roots(project: Project) -> tuple[str, ...]:
-    """Return the folders that are on Python's path, longest first: those that hold a manage.py or setup.py."""
-    folders = {file.folder for file in project.files.values() if file.name in ("manage.py", "setup.py")}
-    return tuple(sorted(folders | {""}, key=lambda folder: (-len(folder), folder)))
-
-
-def _root_of(path: str, roots: tuple[str, ...]) -> str:
-    return next(root for root in roots if not root or path.startswith(f"{root}/"))
-
-
-def _module_name(path: str, roots: tuple[str, ...]) -> str:
-    parts = PurePosixPath(path).relative_to(_root_of(path, roots)).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
-
-
-def absolute_name(module: str, path: str, node: ast.ImportFrom) -> str:
-    """Return the dotted name of the module that a ``from`` import names, seen from the module at `path`."""
-    return resolve(module, path, node.level, node.module or "")
-
-
-def resolve(module: str, path: str, level: int, name: str) -> str:
-    """Return the dotted name that `name` after `level` dots is for the module at `path`."""
-    if not level:
-        return name
-    parts = module.split(".")
-    package = parts[: max(len(parts) - level + path.endswith("__init__.py"), 0)]
-    return ".".join([*package, *([name] if name else [])])
-
-
-def _stars(path: str, name: str, tree: ast.Module, paths_by_name: Mapping[str, str]) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _with_stars(module: ModuleFacts, facts: Facts) -> ModuleFacts:
+    """Return a module with the files whose names it takes over: by ``import *``, include() or exec()."""
+    folder = module.path.rpartition("/")[0]
+    stars: list[str] = []
+    missing = []
+    for node in ast.walk(module.tree):
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
-            star = paths_by_name.get(absolute_name(name, path, node))
-            if star is not None:
-                yield star
+            name = syntax.absolute_name(module.name, module.path, node)
+            found = facts.path_of(name, module.path)
+            if found is not None:
+                stars.append(found)
+            elif node.level or "local" in name:
+                missing.append(name)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _INCLUDES:
+            patterns = [f"{folder}/{text}".lstrip("/") for text in syntax.texts_within(node) if text.endswith(".py")]
+            stars += (path for pattern in patterns for path in sorted(fnmatch.filter(facts.paths, pattern)))
+    return replace(module, stars=tuple(each for each in stars if each != module.path), missing_stars=tuple(missing))
+
+
+_INCLUDES = {"include", "optional", "exec", "execfile"}
+"""django-split-settings, and what sites do without it."""

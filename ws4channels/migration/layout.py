@@ -1,16 +1,16 @@
-"""Where a site keeps things: which settings files list the app, which module the server loads."""
+"""Where a site keeps things: which settings files list the app, which modules the server loads."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ws4channels.migration.facts import Facts, ModuleFacts
-from ws4channels.migration.syntax import ITS_NAME, texts_of
+from ws4channels.migration.syntax import ITS_NAME, OUR_NAME, SERVER_MODULES, texts_of
 
 STATICFILES = "django.contrib.staticfiles"
 DAPHNE = "daphne"
 CHANNELS = "channels"
+PACKAGES = {ITS_NAME, OUR_NAME}
 
 
 def lists(module: ModuleFacts, app: str) -> bool:
@@ -19,20 +19,26 @@ def lists(module: ModuleFacts, app: str) -> bool:
 
 
 def app_modules(facts: Facts) -> list[ModuleFacts]:
-    """Return the settings files that put ws4redis among the apps."""
-    return [module for module in facts.settings if lists(module, ITS_NAME) or _appends(module)]
+    """Return the settings files that put ws4redis among the apps, or that must get ws4channels all the same."""
+    return [module for module in facts.settings if ITS_NAME in module.apps or must_list_the_app(module, facts)]
 
 
-def _appends(module: ModuleFacts) -> bool:
-    """Tell whether a file has ``INSTALLED_APPS.append("ws4redis")`` or the like."""
-    return any(ITS_NAME in texts for texts in module.added_apps)
+def must_list_the_app(module: ModuleFacts, facts: Facts) -> bool:
+    """Tell whether a settings file gets ws4channels though no list of apps has ws4redis, which worked without that."""
+    if not any(module.app_lists) or "INSTALLED_APPS" not in module.assigned:
+        return False
+    together = [module, *facts.relatives_of(module.path)]
+    if not any(each.names_the_original for each in together) or any(each.apps & PACKAGES for each in together):
+        return False
+    bases = facts.bases_of(module.path)
+    return not any("INSTALLED_APPS" in base.assigned and any(base.app_lists) for base in bases)
 
 
 def is_concerned(facts: Facts, path: str) -> bool:
-    """Tell whether a settings file lists ws4redis, or takes part in the settings of one that does."""
-    return any(
-        module.path == path or any(relative.path == path for relative in facts.relatives_of(module.path))
-        for module in app_modules(facts)
+    """Tell whether a settings file lists ws4redis, or is combined with one that does."""
+    modules = app_modules(facts)
+    return any(module.path == path for module in modules) or any(
+        relative.path == path for module in modules for relative in facts.relatives_of(module.path)
     )
 
 
@@ -47,25 +53,52 @@ def is_inherited(facts: Facts, path: str, paths: set[str]) -> bool:
 
 
 def _daphne_path(module: ModuleFacts, facts: Facts) -> str:
+    if adds_daphne_itself(module, facts):
+        return module.path
     candidates = [module, *facts.bases_of(module.path)]
     return next((each.path for each in candidates if lists(each, STATICFILES)), module.path)
 
 
+def adds_daphne_itself(module: ModuleFacts, facts: Facts) -> bool:
+    """Tell whether a settings file must put daphne before all apps where it adds ws4redis to them.
+
+    So it is where ws4redis is optional: added under a condition, or in one of several settings with the same base.
+    """
+    added = [each for each in module.added if ITS_NAME in each.apps]
+    if not added or any(STATICFILES in each.apps or each.name != "INSTALLED_APPS" for each in added):
+        return False
+    if all(each.is_conditional for each in added):
+        return True
+    if lists(module, STATICFILES):
+        return False
+    base = next((each for each in facts.bases_of(module.path) if lists(each, STATICFILES)), None)
+    if base is None:
+        return False
+    heirs = [each for each in facts.settings if base in facts.bases_of(each.path)]
+    leaves = [each for each in heirs if not any(each in facts.bases_of(other.path) for other in heirs)]
+    return not all(ITS_NAME in (each.apps.union(*(b.apps for b in facts.bases_of(each.path)))) for each in leaves)
+
+
 def has_already(facts: Facts, path: str, app: str) -> bool:
-    """Tell whether the settings file at `path`, or one that it takes part in, lists an app."""
+    """Tell whether the settings file at `path`, or one that it is combined with, lists an app."""
     return any(lists(module, app) for module in [facts.modules[path], *facts.relatives_of(path)])
 
 
-def wsgi_of(facts: Facts, path: str) -> str | None:
+def wsgi_of(facts: Facts, path: str, suffixes: tuple[str, ...] = ("/wsgi.py",)) -> str | None:
     """Return the path of the plain WSGI module that belongs to the settings file at `path`, or None."""
     root = facts.root_of(path)
-    named = [name for module in _settings_at(facts, root) for name in texts_of(module.tree, "WSGI_APPLICATION")]
-    for name in named:
-        found = facts.paths_by_name.get(name.rpartition(".")[0])
-        if found is not None:
-            return found
-    beside = [each for each in facts.modules if facts.root_of(each) == root and re.search(r"(^|/)wsgi\.py$", each)]
+    for module in _settings_at(facts, root):
+        for name in texts_of(module.tree, "WSGI_APPLICATION"):
+            found = facts.path_of(name.rpartition(".")[0], module.path)
+            if found is not None:
+                return found
+    beside = [each for each in facts.paths if facts.root_of(each) == root and f"/{each}".endswith(suffixes)]
     return min(beside, key=lambda each: (each.count("/"), each), default=None)
+
+
+def served_file(facts: Facts, path: str) -> str | None:
+    """Return the file that a WSGI server loads: ``wsgi.py``, or mod_wsgi's file of any name, which nothing imports."""
+    return wsgi_of(facts, path) or wsgi_of(facts, path, (".wsgi",))
 
 
 def asgi_of(facts: Facts, path: str) -> str:
@@ -80,6 +113,22 @@ def asgi_of(facts: Facts, path: str) -> str:
     return f"{usual[:-3]}_websocket.py"
 
 
+def asgi_near(facts: Facts, path: str) -> str | None:
+    """Return the path of the ASGI module of the site that the file at `path` belongs to; None if nobody can tell."""
+    modules = [*app_modules(facts), *(each for each in facts.settings if OUR_NAME in each.apps), *facts.settings]
+    root = facts.root_of(path)
+    near = [module for module in modules if facts.root_of(module.path) == root] or modules
+    if near or wsgi_of(facts, path) is not None:
+        return asgi_of(facts, near[0].path if near else path)
+    return None
+
+
+def application_near(facts: Facts, path: str) -> str:
+    """Return what Daphne is to serve, as its command line takes it."""
+    asgi = asgi_near(facts, path)
+    return f"{facts.name_of(asgi) if asgi else 'PROJECT.asgi'}:application"
+
+
 def is_asgi(facts: Facts, path: str) -> bool:
     """Tell whether a file holds an ASGI application, by what it imports."""
     module = facts.modules.get(path)
@@ -89,12 +138,17 @@ def is_asgi(facts: Facts, path: str) -> bool:
 
 
 def settings_named_for(facts: Facts, path: str) -> str | None:
-    """Return the settings module that manage.py or wsgi.py beside `path` name, or None."""
-    root = facts.root_of(path)
-    for module in sorted(facts.modules.values(), key=lambda each: (not each.path.endswith("manage.py"), each.path)):
-        if facts.root_of(module.path) == root and module.settings_named is not None:
-            return module.settings_named
-    return None
+    """Return the settings module that the server of the settings file at `path` uses, or None.
+
+    That is what wsgi.py names; manage.py, which often names those of development, decides only if nothing else does.
+    """
+    root, wsgi = facts.root_of(path), served_file(facts, path)
+    naming = [each for each in facts.modules.values() if facts.root_of(each.path) == root and each.settings_named]
+
+    def rank(module: ModuleFacts) -> tuple[bool, bool, bool, str]:
+        return module.path != wsgi, not serves(module), not module.path.endswith("manage.py"), module.path
+
+    return min(naming, key=rank).settings_named if naming else None
 
 
 def _settings_at(facts: Facts, root: str) -> Iterator[ModuleFacts]:
@@ -106,15 +160,17 @@ def _project_folder(facts: Facts, path: str) -> str:
     if wsgi is not None:
         return wsgi.rpartition("/")[0]
     root = facts.root_of(path)
-    served = [each for each in facts.modules.values() if facts.root_of(each.path) == root and _serves(each)]
+    served = [each for each in facts.modules.values() if facts.root_of(each.path) == root and serves(each)]
     if served:
         return served[0].path.rpartition("/")[0]
     for module in _settings_at(facts, root):
         for urls in texts_of(module.tree, "ROOT_URLCONF"):
-            if urls in facts.paths_by_name:
-                return facts.paths_by_name[urls].rpartition("/")[0]
+            found = facts.path_of(urls, module.path)
+            if found is not None:
+                return found.rpartition("/")[0]
     return path.rpartition("/")[0]
 
 
-def _serves(module: ModuleFacts) -> bool:
-    return "ws4redis.uwsgi_runserver" in module.imported
+def serves(module: ModuleFacts) -> bool:
+    """Tell whether a module uses the original's server."""
+    return bool({f"{ITS_NAME}.{name}" for name in SERVER_MODULES} & module.imported)

@@ -24,10 +24,13 @@ NAMES = {
 }
 """What may be imported from each module here as from the original's."""
 
+ELSEWHERE = {"ConnectionPool": "redis", "StrictRedis": "redis"}
+"""What the original's modules had from another package, and sites import from them."""
+
 REPLACEMENTS = {
     "django_runserver": "runserver comes from daphne, which stands first in INSTALLED_APPS; remove what uses this.",
-    "uwsgi_runserver": "Serve asgi.py with daphne in place of this process, and remove what uses this.",
-    "wsgi_server": "Serve asgi.py with daphne in place of this server. What a subclass of it changed goes into "
+    "uwsgi_runserver": "Serve {application} with daphne in place of this process, and remove what uses this.",
+    "wsgi_server": "Serve {application} with daphne in place of this server. What a subclass of it changed goes into "
     "WS4REDIS_PROCESS_REQUEST, WS4REDIS_ALLOWED_CHANNELS or a subclass of ws4channels.consumers.FacilityConsumer.",
     "websocket": "The ASGI server speaks the protocol; remove what uses this. Tests open websockets with "
     "ws4channels.testing or channels.testing.WebsocketCommunicator.",
@@ -36,12 +39,12 @@ REPLACEMENTS = {
 """What to do about each of the server's modules."""
 
 
-def replacement_of(module: str) -> str:
+def replacement_of(module: str, application: str) -> str:
     """Return what to do where a module of the original is used that has no namesake here."""
     return REPLACEMENTS.get(
         module,
         "The original has no such module: it comes from a changed copy. Move what you need of it into your site.",
-    )
+    ).format(application=application)
 
 
 def is_the_original(dotted: str) -> bool:

@@ -1,88 +1,188 @@
-"""The files of a site: which of them are looked at, and their texts."""
+"""The files of a site: which are read, and which are skipped and why."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ws4channels.migration.errors import MigrationError
-from ws4channels.migration.source import SourceFile, read_source
+from ws4channels.migration.source import SourceFile, is_python, read_source
 
 SKIPPED_FOLDERS = frozenset(
     {".bzr", ".eggs", ".git", ".hg", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".svn", ".tox", ".venv"}
-    | {"__pycache__", "bower_components", "node_modules", "site-packages", "venv", "virtualenv"}
+    | {"__pycache__", "bower_components", "node_modules", "site-packages"}
 )
 MAX_BYTES = 2 * 1024 * 1024
 """Larger files are data, dumps or bundles."""
 
 _PARTS_OF_THE_ORIGINAL = {"publisher.py", "redis_store.py", "subscriber.py", "wsgi_server.py", "websocket.py"}
+_OF_AN_ENVIRONMENT = ("pyvenv.cfg", "bin/activate", "Scripts/activate", "bin/activate_this.py")
+# Only files that hold one of these words can matter to a fixer. Parsing the others would take most of the time.
+_PYTHON = re.compile(
+    rb"ws4|WS4|gevent|DJANGO_SETTINGS_MODULE|APPS\b|MIDDLEWARE|ROOT_URLCONF|TEMPLATES|CONTEXT_PROCESSORS|WEBSOCKET_URL"
+    rb"|WSGI_APPLICATION|SESSION_SERIALIZER|CACHES|import \*|core\.[aw]sgi|is_authenticated\(|is_anonymous\(|uwsgi"
+    rb"|websocket.redis|channels|publish|subscribe|split_settings|exec(?:file)?\("
+)
+_ALWAYS = ("manage.py", "setup.py", "wsgi.py", "asgi.py", "tox.ini", ".python-version")
+_TEXT = re.compile(
+    rb"(?i)ws4|websocket|uwsgi|gevent|greenlet|staticfiles|admin_static|python|django|redis|upgrade|^-[rc]|/ws|requirement",
+    re.M,
+)
 
 
 @dataclass(frozen=True)
 class Project:
-    """A site's files by path. `vendored` are the folders that hold copies of the original, which are left alone."""
+    """A site's files by path, in order. Paths are below `root`, with slashes."""
 
     root: Path
-    files: dict[str, SourceFile]
-    vendored: tuple[str, ...]
+    files: Mapping[str, SourceFile]
+    """Those that may matter to a fixer."""
+    vendored: tuple[str, ...] = ()
+    """Folders with copies of the original, which are left alone."""
+    paths: frozenset[str] = frozenset()
+    """All files that were looked at."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Files and folders that were not read, and why."""
+
+    def read(self, path: str) -> SourceFile | None:
+        """Return the file at a path, also one that seemed not to matter."""
+        return self.files.get(path) or (_read(self.root / path, path) if path in self.paths else None)
 
 
-def read_project(root: Path) -> Project:
-    """Return the project below `root`; raise MigrationError if there is none or it cannot be read."""
-    if not root.exists():
-        raise MigrationError(f"{str(root)!r} does not exist. Give the folder that holds the site's manage.py.")
+def read_project(root: Path, progress: Callable[[str], None] = lambda text: None) -> Project:
+    """Return the project below `root`; raise MigrationError if there is none."""
     if not root.is_dir():
-        raise MigrationError(f"{str(root)!r} is not a folder. Give the folder that holds the site's manage.py.")
-    vendored: list[str] = []
+        kind = "is not a folder" if root.exists() else "does not exist"
+        raise MigrationError(f"{str(root)!r} {kind}. Give the folder that holds the site's manage.py.")
+    walk = _Walk(root)
     files = {}
-    for path in _walk(root, vendored):
-        file = _read(root, path)
+    paths = []
+    knows_django = False
+    for path in walk.paths():
+        paths.append(path)
+        if len(paths) % 200 == 0:
+            progress(f"Reading files: {len(paths)}")
+        file = walk.read(path)
         if file is not None:
-            files[file.path] = file
-    if not any(_is_about_django(file) for file in files.values()):
+            files[path] = file
+            knows_django = knows_django or (
+                file.is_python and re.search("django|ws4redis|ws4channels", file.text) is not None
+            )
+    if not knows_django:
         raise MigrationError(
             f"{str(root)!r} holds no Django project: no Python file below it imports django or ws4redis. "
             "Give the folder that holds the site's manage.py."
         )
-    return Project(root, files, tuple(sorted(vendored)))
+    return Project(root, files, tuple(sorted(walk.vendored)), frozenset(paths), walk.skipped)
 
 
-def _walk(root: Path, vendored: list[str]) -> Iterator[Path]:
-    """Yield the files to look at, in order of their paths, and note vendored copies."""
-    for folder, folders, names in os.walk(root, onerror=_raise):
-        here = Path(folder)
-        kept = []
-        for name in sorted(folders):
-            if (here / name).is_symlink() or name in SKIPPED_FOLDERS or (here / name / "pyvenv.cfg").is_file():
-                continue
-            if name == "ws4redis" and is_copy_of_the_original(here / name):
-                vendored.append((here / name).relative_to(root).as_posix())
-                continue
-            kept.append(name)
-        folders[:] = kept
-        yield from (here / name for name in sorted(names) if (here / name).is_file() and not (here / name).is_symlink())
+class _Walk:
+    """One walk through a site's folders."""
 
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.vendored: list[str] = []
+        self.skipped: dict[str, str] = {}
+        self._ignored = folders_that_git_ignores(root)
 
-def is_copy_of_the_original(folder: Path) -> bool:
-    """Tell whether a folder named ws4redis holds the original's modules, not a site's app of that name."""
-    return len(_PARTS_OF_THE_ORIGINAL & {each.name for each in folder.iterdir()}) > 1
+    def paths(self) -> Iterator[str]:
+        """Yield the paths of all files to look at, and note the folders that are skipped."""
+        for folder, folders, names in os.walk(self.root, onerror=self._cannot_read):
+            here = Path(folder)
+            folders[:] = [
+                name for name in sorted(folders) if not (here / name).is_symlink() and self._enters(here / name)
+            ]
+            for name in sorted(names):
+                if (here / name).is_file() and not (here / name).is_symlink():
+                    yield self._path(here / name)
 
+    def _path(self, file: Path) -> str:
+        return file.relative_to(self.root).as_posix()
 
-def _read(root: Path, path: Path) -> SourceFile | None:
-    try:
-        if path.stat().st_size > MAX_BYTES:
+    def _enters(self, folder: Path) -> bool:
+        path = self._path(folder)
+        if folder.name in SKIPPED_FOLDERS:
+            return False
+        try:
+            if any((folder / name).is_file() for name in _OF_AN_ENVIRONMENT):
+                self.skipped[path] = "It is a virtual environment."
+            elif path in self._ignored:
+                self.skipped[path] = "git ignores it."
+            elif is_copy_of_the_original(folder):
+                self.vendored.append(path)
+            else:
+                return True
+        except OSError as error:
+            self._cannot_read(error)
+        return False
+
+    def _cannot_read(self, error: OSError) -> None:
+        self.skipped[self._path(Path(error.filename))] = f"It cannot be read: {error.strerror}."
+
+    def read(self, path: str) -> SourceFile | None:
+        """Return a file if it is text and may matter; note it if it should matter and cannot be read."""
+        file = self.root / path
+        try:
+            large = file.stat().st_size > MAX_BYTES
+            if large and not path.endswith((".py", ".html", ".js")):
+                return None
+            raw = file.read_bytes()
+        except OSError as error:
+            self._cannot_read(error)
             return None
-        return read_source(path.relative_to(root).as_posix(), path.read_bytes())
-    except OSError as error:
-        _raise(error)
+        if large:
+            if b"ws4redis" in raw:
+                size = f"{len(raw) / 1024**2:.1f} MB"
+                self.skipped[path] = f"It is larger than {MAX_BYTES // 1024**2} MB ({size}), and it mentions ws4redis."
+            return None
+        return read_source(path, raw) if _may_matter(path, raw) else None
+
+
+def _may_matter(path: str, raw: bytes) -> bool:
+    pattern = _PYTHON if is_python(path, raw[:200]) else _TEXT
+    return path.rpartition("/")[2] in _ALWAYS or bool(pattern.search(raw))
+
+
+def _read(file: Path, path: str) -> SourceFile | None:
+    try:
+        return read_source(path, file.read_bytes())
+    except OSError:
         return None
 
 
-def _raise(error: OSError) -> None:
-    raise MigrationError(f"{error.filename!r} cannot be read: {error.strerror}. Nothing was changed.") from error
+def is_copy_of_the_original(folder: Path) -> bool:
+    """Tell whether a folder is ws4redis: a package that is imported by this name, or one with the original's modules.
+
+    A checkout of the original, which pip makes of an editable requirement, is one as well.
+    """
+    if (folder / "setup.py").is_file() and (folder / "ws4redis").is_dir():
+        return "django-websocket-redis" in (folder / "setup.py").read_text("utf-8", "replace")
+    if folder.name != "ws4redis":
+        return False
+    is_importable = (folder / "__init__.py").is_file() and not (folder.parent / "__init__.py").is_file()
+    return is_importable or len(_PARTS_OF_THE_ORIGINAL & {each.name for each in folder.iterdir()}) > 1
 
 
-def _is_about_django(file: SourceFile) -> bool:
-    return file.is_python and any(word in file.text for word in ("django", "ws4redis", "ws4channels"))
+def folders_that_git_ignores(root: Path) -> frozenset[str]:
+    """Return the folders that git ignores; none if it ignores `root` as well, or does not know it."""
+    listed = git(root, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z").split("\0")
+    folders = [path.rstrip("/") for path in listed if path.endswith("/")]
+    if not folders or git(root, "check-ignore", "."):
+        return frozenset()
+    # A folder is also listed when each of its files is ignored by itself; those may be local settings.
+    ignored = git(root, "check-ignore", "-z", "--stdin", given="\0".join(folders))
+    return frozenset(ignored.rstrip("\0").split("\0"))
+
+
+def git(root: Path, *arguments: str, given: str = "") -> str:
+    """Return what git prints about a folder; nothing where there is no git, or no repository."""
+    command = ["git", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(command, input=given, capture_output=True, text=True, errors="replace", check=False)
+        return done.stdout
+    except OSError:
+        return ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import ClassVar
 
@@ -16,9 +18,11 @@ from libcst.metadata import (
     ScopeProvider,
 )
 
-from ws4channels.migration.facts import Facts, resolve
+from ws4channels.migration.excerpts import Excerpt, excerpt_of
+from ws4channels.migration.facts import Facts
 from ws4channels.migration.fixer import Finding, Fixed, Fixer, Severity
 from ws4channels.migration.source import SourceFile
+from ws4channels.migration.syntax import resolve
 
 _TODO_UNPARSED = "It was skipped: change it by hand as in the other files."
 
@@ -60,26 +64,30 @@ class Transformer(cst.CSTTransformer):
 
 
 class PythonFixer(Fixer):
-    """Fixes Python files in which any of `words` occurs, with `transformer`."""
+    """Fixes Python files in which `pattern` occurs, with `transformer`."""
 
-    words: ClassVar[tuple[str, ...]] = ("ws4redis",)
+    pattern: ClassVar[str] = r"\bws4redis\b"
     transformer: ClassVar[type[Transformer]]
+    needs_whole_file: ClassVar[bool] = False
+    """Whether statements matter that hold neither an import nor the original's name."""
 
     def wants(self, file: SourceFile, facts: Facts) -> bool:
-        """Tell whether the file is Python that parses and holds one of the words."""
-        return file.is_python and file.path not in facts.unparsed and any(word in file.text for word in self.words)
+        """Tell whether the file is Python that parses and holds the pattern."""
+        return file.path in facts.modules and re.search(self.pattern, file.text) is not None
 
     def fix(self, file: SourceFile, facts: Facts) -> Fixed:
         """Return what the transformer makes of the file."""
+        whole = self.needs_whole_file or facts.is_settings(file.path)
+        excerpt = Excerpt(file.text) if whole else excerpt_of(file.text)
         try:
-            parsed = _parsed(file.text)
+            parsed = _parsed(excerpt.text)
         except cst.ParserSyntaxError as error:
             # Python takes it, as it is syntax of a release that this LibCST does not know, or the other way round.
             what = f"LibCST cannot parse this: {error.message}"
             return Fixed(file.text, [Finding(file.path, error.raw_line, what, _TODO_UNPARSED, Severity.MUST)])
         transformer = self.transformer(file, facts)
-        code = parsed.visit(transformer).code
-        return Fixed(code, transformer.findings)
+        code = excerpt.restored(parsed.visit(transformer).code)
+        return Fixed(code, [replace(each, line=excerpt.line_in_whole(each.line)) for each in transformer.findings])
 
 
 # Most fixers leave most files as they are: one after the other gets the same text. Positions and names take far longer

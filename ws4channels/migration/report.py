@@ -1,4 +1,4 @@
-"""What the command shows: a unified diff, and findings as text, JSON or HTML."""
+"""What the command shows: what must be done, in the order of doing, and a unified diff; as text, JSON or HTML."""
 
 from __future__ import annotations
 
@@ -8,18 +8,26 @@ import json
 from collections.abc import Iterator
 
 from ws4channels.migration.engine import Change, Report
-from ws4channels.migration.fixer import Finding, Severity
+from ws4channels.migration.fixer import Finding, Severity, masked
 
 _TITLES = {
-    Severity.MUST: "To do by hand",
+    Severity.MUST: "To do by hand, in this order",
     Severity.CHECK: "To look at",
     Severity.NOTE: "Good to know",
 }
+_SHOWN = 10
+"""How many places of one entry the text shows; JSON has all of them."""
+_NEXT = (
+    "Read what changed, for example with git diff.",
+    "Do what the report lists under 'To do by hand'.",
+    "Install what the site requires now, and ws4channels.",
+    "python manage.py check",
+    "Start Daphne beside the old server, as docs/migrating.md says under 'Three phases'.",
+)
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; }
 td, th { border-bottom: 1px solid #ccc; padding: .4rem .8rem .4rem 0; text-align: left; vertical-align: top; }
-td:first-child { white-space: nowrap; }
 pre { background: #f6f6f6; overflow-x: auto; padding: 1rem; }
 .add { color: #060; } .remove { color: #a00; } .at { color: #666; }
 """
@@ -41,31 +49,56 @@ def _split(text: str) -> list[str]:
     return [f"{line}\n" for line in lines] + ([last] if last else [])
 
 
+def entries_of(report: Report, severity: Severity) -> list[list[Finding]]:
+    """Return the findings of one severity; those that say the same of different places are one entry."""
+    entries: dict[tuple[str, str], list[Finding]] = {}
+    for finding in report.findings:
+        if finding.severity is severity:
+            entries.setdefault((finding.what, finding.todo), []).append(finding)
+    return list(entries.values())
+
+
 def as_text(report: Report, written: bool) -> str:
-    """Return the diff, unless it was written, and the findings."""
-    parts = [] if written else [diff_of(change) for change in report.changes]
+    """Return what to do, the diff unless it was written, and how to go on."""
+    parts = []
     for severity, title in _TITLES.items():
-        found = [finding for finding in report.findings if finding.severity is severity]
-        if found:
-            parts.append("\n".join([f"{title} ({len(found)}):", *map(_as_lines, found), ""]))
-    return "\n".join([*parts, _summary(report, written), ""])
+        entries = entries_of(report, severity)
+        if entries:
+            parts.append(
+                "\n".join([f"{title} ({len(entries)}):", *map(_as_lines, range(1, 1 + len(entries)), entries), ""])
+            )
+    parts += [] if written else [diff_of(change) for change in report.changes]
+    return "\n".join([*parts, *_summary(report, written), ""])
 
 
-def _as_lines(finding: Finding) -> str:
-    return f"  {_place(finding)}: {finding.what}\n      {finding.todo}"
+def _as_lines(number: int, entry: list[Finding]) -> str:
+    lines = [f"{number:3}. {entry[0].what}", f"     {entry[0].todo}"]
+    lines += [f"       {_place(finding)}{f': {finding.shown}' if finding.shown else ''}" for finding in entry[:_SHOWN]]
+    if len(entry) > _SHOWN:
+        lines.append(f"       … and {len(entry) - _SHOWN} more; --json lists them all")
+    return "\n".join(lines)
 
 
 def _place(finding: Finding) -> str:
     return f"{finding.path}:{finding.line}" if finding.line else finding.path
 
 
-def _summary(report: Report, written: bool) -> str:
+def _summary(report: Report, written: bool) -> list[str]:
+    """Return what was or would be written, and what to do next, a line each."""
     files = f"{len(report.changes)} file{'' if len(report.changes) == 1 else 's'}"
     if written:
-        return f"{files} written." if report.changes else "Nothing to write: all files are as they should be."
-    if report.changes:
-        return f"{files} would change. Nothing was written; do so with --write."
-    return "No file needs a change."
+        if not report.changes:
+            return ["Nothing to write: all files are as they should be."]
+        return [f"{files} written.", "", "What to do next:", *(f"  {n}. {text}" for n, text in enumerate(_NEXT, 1))]
+    if not report.changes:
+        return ["No file needs a change."]
+    lines = [f"{files} would change. Nothing was written; do so with --write."]
+    if report.uncommitted:
+        some = ", ".join(report.uncommitted[:3]) + (", …" if len(report.uncommitted) > 3 else "")
+        lines.append(
+            f"Commit your own changes first ({some}): then git diff shows what this command changed, and no more."
+        )
+    return lines
 
 
 def as_json(report: Report, written: bool) -> str:
@@ -74,6 +107,7 @@ def as_json(report: Report, written: bool) -> str:
         {
             "root": str(report.root),
             "written": written,
+            "uncommitted": report.uncommitted,
             "changes": [
                 {"path": change.after.path, "new": change.before is None, "diff": diff_of(change)}
                 for change in report.changes
@@ -83,7 +117,9 @@ def as_json(report: Report, written: bool) -> str:
                     "path": finding.path,
                     "line": finding.line,
                     "severity": finding.severity.value,
+                    "step": finding.step.name.lower(),
                     "what": finding.what,
+                    "shown": finding.shown,
                     "todo": finding.todo,
                 }
                 for finding in report.findings
@@ -99,7 +135,8 @@ def as_html(report: Report, written: bool) -> str:
     return "\n".join(
         [
             f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>',
-            f"<style>{_STYLE}</style>\n<h1>{title}</h1>\n<p>{html.escape(_summary(report, written))}</p>",
+            f"<style>{_STYLE}</style>\n<h1>{title}</h1>",
+            *(f"<p>{html.escape(line)}</p>" for line in _summary(report, written) if line),
             *_html_findings(report),
             *_html_diffs(report),
             "</html>\n",
@@ -109,12 +146,12 @@ def as_html(report: Report, written: bool) -> str:
 
 def _html_findings(report: Report) -> Iterator[str]:
     for severity, title in _TITLES.items():
-        found = [finding for finding in report.findings if finding.severity is severity]
-        if found:
-            yield f"<h2>{title} ({len(found)})</h2>\n<table>\n<tr><th>where<th>what<th>what to do"
-            for finding in found:
-                cells = (_place(finding), finding.what, finding.todo)
-                yield "<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in cells)
+        entries = entries_of(report, severity)
+        if entries:
+            yield f"<h2>{title} ({len(entries)})</h2>\n<table>\n<tr><th>what<th>what to do<th>where"
+            for entry in entries:
+                places = "<br>".join(html.escape(f"{_place(each)} {each.shown}".rstrip()) for each in entry)
+                yield f"<tr><td>{html.escape(entry[0].what)}<td>{html.escape(entry[0].todo)}<td>{places}"
             yield "</table>"
 
 
@@ -129,5 +166,5 @@ def _html_diffs(report: Report) -> Iterator[str]:
 
 def _html_line(line: str) -> str:
     kind = {"+": "add", "-": "remove", "@": "at"}.get(line[:1])
-    text = html.escape(line)
+    text = html.escape(masked(line))
     return f'<span class="{kind}">{text}</span>' if kind else text

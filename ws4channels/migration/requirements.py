@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
 from ws4channels import __version__
-from ws4channels.migration.facts import Facts
-from ws4channels.migration.fixer import Finding, Fixed, Severity, SourceFile
-from ws4channels.migration.syntax import ITS_NAME, OUR_NAME, SERVER_MODULES
+from ws4channels.migration.fixer import Finding, Severity, Step
+from ws4channels.migration.syntax import OUR_NAME
 
 ORIGINAL = "django-websocket-redis"
 REDIS_VERSIONS = ">=5,<9"
+PYTHON_VERSION = (3, 10)
 
 _MINIMUMS = {"redis": (5,), "django": (4, 2)}
-_SERVERS = {"gevent": {"gevent"}, "greenlet": {"greenlet"}, "uwsgi": {"uwsgi", "uwsgidecorators"}}
-"""What the original's server needed: the modules of each."""
-_CLAUSE = re.compile(r"(===|==|~=|!=|<=|>=|<|>|\^|~|=)?\s*v?(\d+(?:\.\d+)*)(\.\*)?")
-
-_PEP440 = r"(?:===|==|~=|!=|<=|>=|<|>)[ \t]*[\w.*+!-]+"
-REQUIREMENT = re.compile(
-    r"(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?P<extras>[ \t]*\[[^\]]*\])?"
-    rf"(?:(?P<gap>[ \t]*)(?P<versions>{_PEP440}(?:[ \t]*,[ \t]*{_PEP440})*))?"
-    r"(?P<url>[ \t]*@[ \t]*[^;\s\"']+)?(?P<rest>(?:[ \t]*;[^#\n]*?)?)"
+_PARTS = re.compile(
+    r"""(?xs)(?P<name>[\w.-]*\w)(?P<extras>\s*\[[^\]]*\])?(?P<gap>\s*)(?P<versions>[^;\s][^;]*?|)(?P<end>\s*)(?P<marker>(?:;.*)?)"""
 )
-"""A requirement as in PEP 508, in the forms that sites write."""
+"""Where in a requirement, which packaging has read, its parts stand."""
+_POETRY_OPERATOR = re.compile(r"(\^|~(?!=)|=(?!=)|(?=\d))\s*v?([\d.]+)")
+"""The operators of Poetry that packaging does not know, and its bare versions."""
 
 
 @dataclass(frozen=True)
@@ -39,38 +38,58 @@ class Verdict:
     todo: str = ""
     severity: Severity = Severity.CHECK
 
-    def finding(self, path: str, line: int) -> Iterator[Finding]:
+    def finding(self, path: str, line: int, shown: str = "") -> Iterator[Finding]:
         """Yield what there is to say about the requirement at a place, if there is anything."""
         if self.what:
-            yield Finding(path, line, self.what, self.todo, self.severity)
+            yield Finding(path, line, self.what, self.todo, self.severity, shown.strip(), Step.PACKAGES)
 
 
-def normalized(name: str) -> str:
-    """Return a project's name in the one form that all its spellings share (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+def read_requirement(text: str) -> Requirement | None:
+    """Return the requirement that a text is as a whole (PEP 508), or None."""
+    try:
+        return Requirement(text)
+    except InvalidRequirement:
+        return None
 
 
-def judge(name: str, versions: str, facts: Facts) -> Verdict:
+def is_original(text: str) -> bool:
+    """Tell whether a text is a requirement of django-websocket-redis."""
+    requirement = read_requirement(text.strip())
+    return requirement is not None and canonicalize_name(requirement.name) == ORIGINAL
+
+
+def judge(name: str, versions: str) -> Verdict:
     """Return what becomes of the requirement `name` with `versions`, such as ``==1.0`` or ``^1.0``, empty for any."""
-    package = normalized(name)
+    package = canonicalize_name(name)
     if package == ORIGINAL:
         return Verdict(OUR_NAME, in_the_style_of(versions))
     if package == "redis" and excludes_from(versions, _MINIMUMS[package]):
-        what = f"{versions.strip()} keeps redis below version 5, which ws4channels needs."
+        what = "This keeps redis below version 5, which ws4channels needs."
         return Verdict(name, REDIS_VERSIONS, what, f"It became {REDIS_VERSIONS}: pin it as you pin other packages.")
     if package == "django" and excludes_from(versions, _MINIMUMS[package]):
-        what = f"{versions.strip()} keeps Django below version 4.2, which ws4channels needs."
+        what = "This keeps Django below version 4.2, which ws4channels needs."
         todo = "Raise it, and follow Django's release notes: what in the site must change for that is not part of this."
         return Verdict(None, what=what, todo=todo, severity=Severity.MUST)
-    return _judge_server(name, facts) if package in _SERVERS else Verdict()
+    return Verdict()
 
 
-def _judge_server(name: str, facts: Facts) -> Verdict:
-    users = importers_of(_SERVERS[normalized(name)], facts)
-    what = f"The original's server needed {name}; ws4channels does not."
-    if users:
-        return Verdict(None, what=what, todo=f"Keep it: {', '.join(users)} imports it as well.", severity=Severity.NOTE)
-    return Verdict(None, what=what, todo="No other file here imports it. If nothing else needs it, remove it.")
+def replaced(text: str, verdict: Verdict) -> str:
+    """Return the text of a requirement with what the verdict has in place of its name, extras and versions.
+
+    A repository or a file of the original holds nothing of ours, so it goes; a marker stays.
+    """
+    found = _PARTS.fullmatch(text)
+    assert found is not None
+    extras = (found["extras"] or "") if verdict.name == found["name"] else ""
+    gap = found["gap"] if found["versions"] and not found["versions"].startswith("@") else ""
+    return f"{verdict.name}{extras}{gap}{verdict.versions}{found['end']}{found['marker']}"
+
+
+def versions_in(text: str) -> str:
+    """Return the versions in the text of a requirement, as they are written."""
+    found = _PARTS.fullmatch(text)
+    assert found is not None
+    return "" if found["versions"].startswith("@") else found["versions"].strip("()")
 
 
 def in_the_style_of(versions: str) -> str:
@@ -89,79 +108,32 @@ def in_the_style_of(versions: str) -> str:
 
 def excludes_from(versions: str, minimum: tuple[int, ...]) -> bool:
     """Tell whether no version from `minimum` on satisfies `versions`. What is no version counts as satisfied."""
-    return any(_excludes(clause.strip(), minimum) for clause in versions.strip(" ()").split(","))
-
-
-def _excludes(clause: str, minimum: tuple[int, ...]) -> bool:
-    found = _CLAUSE.fullmatch(clause)
-    if found is None:
+    text = versions.strip(" ()")
+    if re.fullmatch(r"\d+", text):
+        return False  # "5" of Poetry is any version that begins so.
+    try:
+        allowed = SpecifierSet(",".join(_in_pep440(clause.strip()) for clause in text.split(",")))
+    except InvalidSpecifier:
         return False
-    operator, wildcard = found[1] or "==", bool(found[3])
-    version = tuple(map(int, found[2].split(".")))
-    if operator == "<":
-        return version <= minimum
-    if operator in ("==", "===", "=", "<="):
-        # With a wildcard, a bound that is as long as what stands before it decides.
-        return version < (minimum[: len(version)] if wildcard else minimum)
-    if operator in ("~=", "~", "^"):
-        return _bound(operator, version) <= minimum
-    return False
+    lowest = Version(".".join(map(str, minimum)))
+    named = [Version(each.version.removesuffix(".*")) for each in allowed if each.operator != "==="]
+    # If a new enough version is allowed, one of these is: the lowest, those that are named, and one above each of them.
+    above = [Version(f"{each}.1") for each in named if not each.is_prerelease]
+    candidates = [lowest, *named, *above, Version(f"{lowest.major + 100}")]
+    candidates += [Version(f"{lowest.major}.{minor}") for minor in range(100)]
+    return not any(each >= lowest and allowed.contains(each, prereleases=True) for each in candidates)
 
 
-def _bound(operator: str, version: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the first version that a compatible-release clause excludes."""
-    if operator == "^":
-        place = next((place for place, part in enumerate(version) if part), len(version) - 1)
-    elif operator == "~":
-        place = min(1, len(version) - 1)
-    else:
-        place = max(len(version) - 2, 0)
-    return (*version[:place], version[place] + 1)
-
-
-def replaced(found: re.Match[str], verdict: Verdict) -> str:
-    """Return what takes the place of what `REQUIREMENT` found; for a verdict that has a name."""
-    extras = (found["extras"] or "") if verdict.name == found["name"] else ""
-    return f"{verdict.name}{extras}{found['gap'] or ''}{verdict.versions}{found['rest']}"
-
-
-def replace_requirements(
-    file: SourceFile,
-    facts: Facts,
-    pattern: re.Pattern[str],
-    is_requirement: Callable[[re.Match[str]], bool] = lambda found: True,
-) -> Fixed:
-    """Replace the requirements in what `pattern`, which holds the groups of `REQUIREMENT`, finds in a file."""
-    findings: list[Finding] = []
-
-    def replace(found: re.Match[str]) -> str:
-        if not is_requirement(found):
-            return found[0]
-        verdict = judge(found["name"], found["versions"] or "", facts)
-        findings.extend(verdict.finding(file.path, file.line_of(found.start("name"))))
-        if verdict.name is None:
-            return found[0]
-        before = found[0][: found.start("name") - found.start()]
-        return f"{before}{replaced(found, verdict)}{found[0][found.end('rest') - found.start() :]}"
-
-    return Fixed(pattern.sub(replace, file.text), findings)
-
-
-def importers_of(packages: Set[str], facts: Facts) -> list[str]:
-    """Return the files that import any of the packages, other than those that start the original's server."""
-    found = []
-    for path, module in facts.modules.items():
-        imported = set(_imported(module.tree))
-        serves = {f"{ITS_NAME}.{name}" for name in SERVER_MODULES} & imported
-        if not serves and packages & {name.partition(".")[0] for name in imported}:
-            found.append(path)
-    return found
-
-
-def _imported(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def _in_pep440(clause: str) -> str:
+    """Return a version clause of Poetry as one that packaging understands."""
+    found = _POETRY_OPERATOR.fullmatch(clause)
+    if found is None:
+        return "" if clause == "*" else clause
+    parts = [int(part) for part in found[2].strip(".").split(".")]
+    if found[1] in ("", "="):
+        return f"=={found[2]}"
+    place = (
+        next((n for n, part in enumerate(parts) if part), len(parts) - 1) if found[1] == "^" else min(1, len(parts) - 1)
+    )
+    bound = ".".join(map(str, [*parts[:place], parts[place] + 1]))
+    return f">={found[2]},<{bound}"

@@ -1,14 +1,19 @@
-"""One file of a site: its path, its text, and how to turn the text into the same bytes again."""
+"""One file of a site: its path and its text, which can be written back byte for byte."""
 
 from __future__ import annotations
 
+import difflib
 import io
+import re
 import tokenize
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 from pathlib import PurePosixPath
 
 _UTF8_MARK = b"\xef\xbb\xbf"
+_PYTHON_SUFFIXES = (".py", ".pyw", ".wsgi")  # mod_wsgi's files are Python under another suffix.
+_SHEBANG = re.compile(rb"#!.*\bpython[\d.]*\s*$", re.M)
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,10 @@ class SourceFile:
         """The path without the name; empty for files in the root."""
         return "/".join(self.path.split("/")[:-1])
 
-    @property
+    @cached_property
     def is_python(self) -> bool:
-        """Whether this is Python source."""
-        return self.suffix == ".py"
+        """Whether this is Python source, by its suffix or its first line."""
+        return is_python(self.path, self.text[:200].encode("utf-8", "replace"))
 
     @cached_property
     def newline(self) -> str:
@@ -63,6 +68,12 @@ class SourceFile:
         return self.text.encode(self.encoding)
 
 
+def is_python(path: str, raw: bytes) -> bool:
+    """Tell whether a file with this path and beginning is Python source."""
+    name = path.rpartition("/")[2]
+    return name.endswith(_PYTHON_SUFFIXES) or ("." not in name and _SHEBANG.match(raw) is not None)
+
+
 def read_source(path: str, raw: bytes) -> SourceFile | None:
     """Return the file with this content, or None if it is no text that can be written back as it was."""
     if b"\0" in raw:
@@ -78,9 +89,35 @@ def read_source(path: str, raw: bytes) -> SourceFile | None:
 
 
 def _encoding_of(path: str, raw: bytes) -> str:
-    if path.endswith(".py"):
+    if is_python(path, raw[:200]):
         try:
             return tokenize.detect_encoding(io.BytesIO(raw).readline)[0]
         except SyntaxError:
             return "latin-1"
     return "utf-8-sig" if raw.startswith(_UTF8_MARK) else "utf-8"
+
+
+def line_in(line: int, before: str, after: str) -> int:
+    """Return where line `line` of `before` is in `after`, or the nearest line before it that is still there."""
+    if line == 0 or before == after:
+        return line
+    old, new = before.splitlines(), after.splitlines()
+    if line > len(old):
+        return max(1, len(new))
+    # Only what lies between the first and the last difference is compared: that takes long in large files.
+    first = _equal_at_start(old, new)
+    last = _equal_at_start(old[first:][::-1], new[first:][::-1])
+    if line <= first:
+        return line
+    if line > len(old) - last:
+        return line - len(old) + len(new)
+    matcher = difflib.SequenceMatcher(None, old[first : len(old) - last], new[first : len(new) - last], autojunk=False)
+    place = line - 1 - first
+    for _, start, end, new_start, new_end in matcher.get_opcodes():
+        if start <= place < end:
+            return max(1, first + min(new_start + place - start, new_end - 1) + 1)
+    return max(1, len(new))
+
+
+def _equal_at_start(one: list[str], other: list[str]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

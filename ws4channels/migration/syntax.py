@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 OUR_NAME = "ws4channels"
 ITS_NAME = "ws4redis"
@@ -40,8 +41,7 @@ def assigned(tree: ast.AST) -> Iterator[str]:
 
 def texts_of(tree: ast.AST, name: str) -> list[str]:
     """Return the texts that a name is assigned outside functions."""
-    values = values_of(tree, name)
-    return [value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+    return [text for value in values_of(tree, name) if (text := text_in(value)) is not None]
 
 
 def values_of(tree: ast.AST, name: str) -> Iterator[ast.expr]:
@@ -62,28 +62,57 @@ def app_lists(tree: ast.AST) -> Iterator[frozenset[str]]:
             continue
         for each in ast.walk(value):
             if isinstance(each, (ast.List, ast.Tuple)):
-                texts = (item.value for item in each.elts if isinstance(item, ast.Constant))
-                yield frozenset(text for text in texts if isinstance(text, str))
+                yield frozenset(text for item in each.elts if (text := text_in(item)) is not None)
 
 
 def added_apps(tree: ast.AST) -> Iterator[frozenset[str]]:
     """Yield the texts in each call of ``append`` and the like on a name in …APPS."""
     for node in outside_functions(tree):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and isinstance(node.func.value, ast.Name)
-        ):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner = node.func.value
             adds = node.func.attr in ("append", "insert", "extend")
-            if adds and node.func.value.id.endswith("APPS"):
+            if adds and isinstance(owner, ast.Name) and owner.id.endswith("APPS"):
                 yield frozenset(texts_within(node))
+
+
+@dataclass(frozen=True)
+class AddedApps:
+    """A statement that adds to a list of apps: the list's name, the texts, and whether it stands in a condition."""
+
+    name: str
+    apps: frozenset[str]
+    is_conditional: bool
+
+
+def statements_that_add_apps(body: Sequence[ast.stmt], is_conditional: bool = False) -> Iterator[AddedApps]:
+    """Yield the statements that add to, or change, a list of apps; not those that make one of texts alone."""
+    for node in body:
+        name = None
+        if isinstance(node, ast.AugAssign) or (isinstance(node, ast.Assign) and _reads(node.value, node.targets[0])):
+            name = dotted_name(targets(node)[0], {})
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            name = (dotted_name(node.value.func, {}) or "").rpartition(".")[0]
+        if name and name.endswith("APPS"):
+            yield AddedApps(name, frozenset(texts_within(node)), is_conditional)
+        for block in ("body", "orelse", "handlers", "finalbody") if isinstance(node, (ast.If, ast.Try)) else ():
+            for inner in getattr(node, block, []):
+                inner_body = inner.body if isinstance(inner, ast.ExceptHandler) else [inner]
+                yield from statements_that_add_apps(inner_body, True)
+
+
+def _reads(value: ast.expr, target: ast.expr) -> bool:
+    name = dotted_name(target, {})
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(value))
+
+
+def text_in(node: ast.AST | None) -> str | None:
+    """Return the text that a literal holds; None for everything else."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 def texts_within(tree: ast.AST) -> Iterator[str]:
     """Yield all texts in an expression."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
+    yield from (text for node in ast.walk(tree) if (text := text_in(node)) is not None)
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -96,12 +125,61 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def bound_names(tree: ast.AST, module: str, path: str) -> dict[str, str]:
+    """Return what each name stands for that an import binds, wherever it stands, as a dotted name."""
+    bound = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                bound[alias.asname or alias.name.partition(".")[0]] = (
+                    alias.name if alias.asname else alias.name.partition(".")[0]
+                )
+        elif isinstance(node, ast.ImportFrom):
+            owner = absolute_name(module, path, node)
+            bound |= {alias.asname or alias.name: f"{owner}.{alias.name}" for alias in node.names}
+    return bound
+
+
+def dotted_name(node: ast.AST, bound: dict[str, str]) -> str | None:
+    """Return the dotted name that an expression is, with what its first part stands for; None for others."""
+    if isinstance(node, ast.Name):
+        return bound.get(node.id, node.id)
+    owner = dotted_name(node.value, bound) if isinstance(node, ast.Attribute) else None
+    return f"{owner}.{node.attr}" if owner is not None and isinstance(node, ast.Attribute) else None
+
+
+def absolute_name(module: str, path: str, node: ast.ImportFrom) -> str:
+    """Return the dotted name of the module that a ``from`` import names, seen from the module at `path`."""
+    return resolve(module, path, node.level, node.module or "")
+
+
+def resolve(module: str, path: str, level: int, name: str) -> str:
+    """Return the dotted name that `name` after `level` dots is for the module at `path`."""
+    if not level:
+        return name
+    parts = module.split(".")
+    package = parts[: max(len(parts) - level + path.endswith("__init__.py"), 0)]
+    return ".".join([*package, *([name] if name else [])])
+
+
+def names_lost(before: ast.Module, after: ast.Module) -> set[str]:
+    """Return the names that a rewritten module still reads but binds no more."""
+    read = {node.id for node in ast.walk(after) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return read & (_bound(before) - _bound(after))
+
+
+def _bound(tree: ast.Module) -> set[str]:
+    stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    return stored | defined | set(bound_names(tree, "", ""))
+
+
 def settings_named(tree: ast.AST) -> str | None:
     """Return what stands beside DJANGO_SETTINGS_MODULE: an argument of a call, a keyword's or an item's value."""
     for node in ast.walk(tree):
-        value = _named_in_call(node) if isinstance(node, ast.Call) else _named_in_item(node)
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            return value.value
+        value = text_in(_named_in_call(node) if isinstance(node, ast.Call) else _named_in_item(node))
+        if value is not None:
+            return value
     return None
 
 

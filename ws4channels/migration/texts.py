@@ -1,4 +1,4 @@
-"""Pieces of Python source that several fixers handle: texts and their quotes, lines and what is left of them."""
+"""Helpers for LibCST nodes that several fixers share: string literals, and statements after a removal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,25 @@ def what_is_left(line: cst.SimpleStatementLine) -> cst.SimpleStatementLine | cst
         return cst.RemoveFromParent()
     *first, last = line.body
     return line.with_changes(body=[*first, last.with_changes(semicolon=cst.MaybeSentinel.DEFAULT)])
+
+
+def without_dead_branch(
+    node: cst.If,
+) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
+    """Return an ``if`` whose branches were changed: nothing if it is empty, one branch if both do the same."""
+    body = _statements_of(node.body)
+    if node.orelse is None:
+        return node if body else cst.RemoveFromParent()
+    if isinstance(node.orelse, cst.Else):
+        rest = _statements_of(node.orelse.body)
+        code = cst.Module([]).code_for_node
+        if not body or not rest or code(node.body) == code(node.orelse.body):
+            return cst.FlattenSentinel(rest or body)
+    return node
+
+
+def _statements_of(block: cst.BaseSuite) -> list[cst.BaseStatement]:
+    return [each for each in block.body if isinstance(each, cst.BaseStatement)]
 
 
 def text_of(node: cst.CSTNode) -> str | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -12,20 +14,23 @@ from ws4channels.migration.engine import Change
 from ws4channels.migration.errors import MigrationError
 
 _NEW_FILE_MODE = 0o666
+_ENDING = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 
 
 def write_changes(root: Path, changes: Sequence[Change]) -> None:
     """Write the changes below `root`, each file at once and with its mode kept.
 
-    Raises MigrationError, with every file as it was, if one cannot be written or was changed since it was read.
+    Raises MigrationError, with every file as it was, if one cannot be written or was changed since it was read, or if
+    the process is told to end meanwhile.
     """
-    with _errors_in_words():
+    with _errors_in_words(), _signals_wait() as check_signals:
         prepared: list[tuple[Change, Path]] = []
         try:
             for change in changes:
+                check_signals()
                 _check_unchanged(root, change)
                 prepared.append((change, _prepare(root, change)))
-            _replace_all(root, prepared)
+            _replace_all(root, prepared, check_signals)
         finally:
             for _, temporary in prepared:
                 temporary.unlink(missing_ok=True)
@@ -37,6 +42,26 @@ def _errors_in_words() -> Iterator[None]:
         yield
     except OSError as error:
         raise MigrationError(f"{error.filename!r} cannot be written: {error.strerror}. Nothing was changed.") from error
+
+
+@contextmanager
+def _signals_wait() -> Iterator[Callable[[], None]]:
+    """Hold back the signals that end a process, and yield what raises MigrationError once there was one."""
+    received: list[int] = []
+
+    def check() -> None:
+        if received:
+            raise MigrationError(f"Stopped by {signal.Signals(received[0]).name}. Nothing was changed.")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check  # Only the main thread gets signals.
+        return
+    before = {number: signal.signal(number, lambda number, frame: received.append(number)) for number in _ENDING}
+    try:
+        yield check
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _check_unchanged(root: Path, change: Change) -> None:
@@ -72,13 +97,14 @@ def _umask() -> int:
     return mask
 
 
-def _replace_all(root: Path, prepared: Sequence[tuple[Change, Path]]) -> None:
+def _replace_all(root: Path, prepared: Sequence[tuple[Change, Path]], check_signals: Callable[[], None]) -> None:
     done: list[Change] = []
     try:
         for change, temporary in prepared:
             temporary.replace(root / change.after.path)
             done.append(change)
-    except OSError:
+            check_signals()
+    except BaseException:
         for change in done:
             _restore(root, change)
         raise

@@ -69,10 +69,10 @@ def test_annotated_line_keeps_its_annotation() -> None:
     assert 'WSGI_APPLICATION: str = "mysite.wsgi.application"\n' in fixed.text
 
 
-def test_only_line_of_a_block_leaves_a_pass() -> None:
-    """Where nothing can take its place, the block stays valid."""
+def test_block_of_which_nothing_is_left_goes() -> None:
+    """Where nothing takes the place of the only line of a block, the condition goes as well."""
     fixed = fix(FIXER, f"{APPS}if DEBUG:\n    {OF_OLD}", SETTINGS, {"manage.py": ""})
-    assert fixed.text == f'{APPS}ASGI_APPLICATION = "mysite.asgi.application"\nif DEBUG:\n    pass\n'
+    assert fixed.text == f'{APPS}ASGI_APPLICATION = "mysite.asgi.application"\n'
 
 
 def test_apps_in_a_block_put_it_at_the_end() -> None:

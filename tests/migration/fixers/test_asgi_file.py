@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.migration.rewriting import facts_of
+from tests.migration.rewriting import facts_of, project_of
 from ws4channels.migration.fixer import ProjectFixed
 from ws4channels.migration.fixers.asgi_file import AsgiFileFixer
 
@@ -24,18 +24,45 @@ application = get_wsgi_application()
 
 def make(texts: dict[str, str]) -> ProjectFixed:
     """Return what the fixer makes for a project."""
-    return AsgiFileFixer().fix_project(texts, facts_of(texts))
+    return AsgiFileFixer().fix_project(project_of(texts).files, facts_of(texts))
 
 
 def test_file_is_the_twin_of_wsgi_py() -> None:
     """Paths, environment and settings module are those of wsgi.py."""
     made = make({**SETTINGS, "mysite/wsgi.py": WSGI})
     assert made.new_files == {
-        "mysite/asgi.py": WSGI.replace("'''WSGI config.'''", '"""ASGI application of mysite: pages and websockets."""')
+        "mysite/asgi.py": WSGI.replace("# Copyright\n", "")
+        .replace("'''WSGI config.'''", '"""ASGI application of mysite: pages and websockets."""\n')
         .replace("django.core.wsgi", "ws4channels.asgi")
         .replace("get_wsgi", "get_asgi")
     }
     assert list(made.findings) == []
+
+
+def test_comments_stay_behind() -> None:
+    """Comments in wsgi.py are about the old server, and may hold its commands and passwords."""
+    text = (
+        "# uwsgi --gevent\n"
+        + WSGI.replace("'/srv')", "'/srv')  # password: x")
+        + "# from ws4redis import wsgi_server\n"
+    )
+    made = make({**SETTINGS, "mysite/wsgi.py": text})
+    assert "#" not in made.new_files["mysite/asgi.py"]
+    assert "sys.path.append('/srv')\n" in made.new_files["mysite/asgi.py"]
+
+
+def test_settings_are_those_of_wsgi_py_and_not_of_manage_py() -> None:
+    """Where wsgi.py does more than Django's, the new file names the same settings as it does."""
+    manage = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings.local')\n"
+    wsgi = WSGI.replace("mysite.conf", "mysite.settings.production") + "application = Wrapped(application)\n"
+    made = make({**SETTINGS, "manage.py": manage, "mysite/wsgi.py": wsgi})
+    assert '"DJANGO_SETTINGS_MODULE", "mysite.settings.production"' in made.new_files["mysite/asgi.py"]
+
+
+def test_twin_of_mod_wsgis_file_stands_in_the_package() -> None:
+    """A file under .wsgi is nothing that can be imported, so asgi.py stands beside the settings."""
+    made = make({**SETTINGS, "apache/site.wsgi": WSGI})
+    assert "sys.path.append('/srv')" in made.new_files["mysite/asgi.py"]
 
 
 def test_words_about_gevent_do_not_count() -> None:

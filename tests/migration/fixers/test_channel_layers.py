@@ -132,7 +132,6 @@ def test_settings_that_change_the_connection_get_a_layer() -> None:
 @pytest.mark.parametrize(
     ("path", "text", "others"),
     [
-        (SETTINGS, "INSTALLED_APPS = ['a']\nWS4REDIS_CONNECTION = {}\n", {}),
         (SETTINGS, "INSTALLED_APPS = ['ws4channels']\nWS4REDIS_CONNECTION = {}\n", {}),
         (SETTINGS, f"{APPS}CHANNEL_LAYERS = {{}}\nWS4CHANNELS_TRANSPORT = 'redis'\nWS4REDIS_CONNECTION = {{}}\n", {}),
         ("mysite/dev.py", "from .base import *\nDEBUG = True\n", BASE),

@@ -171,7 +171,7 @@ def test_part_of_the_server_is_reported_and_stays(form: str, module: str) -> Non
 def test_import_of_both_kinds_is_split() -> None:
     """What has a namesake moves; what has none stays and is reported."""
     fixed = fix(FIXER, "from ws4redis import publisher, wsgi_server\n")
-    assert fixed.text == "from ws4channels import publisher; from ws4redis import wsgi_server\n"
+    assert fixed.text == "from ws4channels import publisher\nfrom ws4redis import wsgi_server\n"
     assert len(fixed.findings) == 1
 
 
@@ -190,3 +190,18 @@ def test_name_that_is_not_here_is_reported() -> None:
     assert fixed.text == "from ws4channels.redis_store import SELF, _wrap_users\n"
     (finding,) = fixed.findings
     assert finding.what == "ws4channels.redis_store has no _wrap_users."
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "from ws4redis.publisher import redis_connection_pool, StrictRedis\n",
+            "from ws4channels.publisher import redis_connection_pool\nfrom redis import StrictRedis\n",
+        ),
+        ("from ws4redis.publisher import StrictRedis as Redis\n", "from redis import StrictRedis as Redis\n"),
+    ],
+)
+def test_names_of_redis_py_come_from_there(before: str, after: str) -> None:
+    """What the original's modules had imported themselves is imported from where it is."""
+    assert list(check_rewrites(FIXER, before, after).findings) == []

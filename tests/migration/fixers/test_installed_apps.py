@@ -62,8 +62,8 @@ def test_lines_and_comments_keep_their_places() -> None:
         """,
         f"""
         INSTALLED_APPS = [  # all of them
-            # Django's
             "daphne",
+            # Django's
             "django.contrib.auth",
             "{STATIC}",  # files
             # websockets
@@ -118,7 +118,6 @@ def test_questions_for_the_app_are_renamed(before: str, after: str) -> None:
     "text",
     [
         "INSTALLED_APPS = ['daphne', 'channels', 'ws4channels']\n",
-        "INSTALLED_APPS = ['a']\nWS4REDIS_PREFIX = 'ws4redis'\n",
         "INSTALLED_APPS = ['site.ws4redis']\n",
         f"INSTALLED_APPS = ['{STATIC}']\n",
         "MIDDLEWARE = ['ws4redis']\n",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.migration.rewriting import check_leaves, fix
+from tests.migration.rewriting import findings_of
 from ws4channels.migration.fixers.server_files import ServerFilesFixer
 
-FIXER = ServerFilesFixer()
 APPS = "INSTALLED_APPS = ['ws4redis']\n"
 SITE = {"shop/wsgi.py": "from django.core.wsgi import get_wsgi_application\n"}
 
@@ -37,11 +36,8 @@ FOUND = [
 @pytest.mark.parametrize(("path", "text", "line", "what"), FOUND)
 def test_line_about_websockets_is_reported(path: str, text: str, line: int, what: str) -> None:
     """The report shows the line as it stands and what replaces it; the file stays."""
-    fixed = fix(FIXER, text, path, SITE)
-    assert fixed.text == text
-    (finding,) = fixed.findings
-    assert finding.line == line
-    assert finding.what == f"{what}: {text.splitlines()[line - 1].strip()}"
+    (finding,) = findings_of(ServerFilesFixer(), {**SITE, path: text})
+    assert (finding.path, finding.line, finding.what) == (path, line, f"{what}.")
     assert finding.todo
 
 
@@ -71,7 +67,7 @@ def test_line_about_websockets_is_reported(path: str, text: str, line: int, what
 )
 def test_other_lines_and_files_are_passed_over(path: str, text: str) -> None:
     """Pages, comments, other services and other kinds of file are nobody's business."""
-    check_leaves(FIXER, text, path, SITE)
+    assert findings_of(ServerFilesFixer(), {**SITE, path: text}) == []
 
 
 @pytest.mark.parametrize(
@@ -81,10 +77,11 @@ def test_other_lines_and_files_are_passed_over(path: str, text: str) -> None:
         ({"src/manage.py": "", "src/shop/settings.py": APPS, "src/shop/wsgi.py": ""}, "shop.asgi:application"),
         ({"shop/settings.py": APPS, "shop/asgi.py": "import uwsgi\n"}, "shop.asgi_websocket:application"),
         ({"settings.py": APPS}, "asgi:application"),
-        (SITE, "PROJECT.asgi:application"),
+        (SITE, "shop.asgi:application"),
+        ({"shop/views.py": ""}, "PROJECT.asgi:application"),
     ],
 )
 def test_command_names_the_sites_application(others: dict[str, str], application: str) -> None:
     """Who reads the report can copy the command."""
-    (finding,) = fix(FIXER, "http-websockets = true\n", "uwsgi.ini", others).findings
+    (finding,) = findings_of(ServerFilesFixer(), {**others, "uwsgi.ini": "http-websockets = true\n"})
     assert f"daphne -b 127.0.0.1 -p 8001 {application}" in finding.todo

@@ -6,9 +6,9 @@ import pytest
 
 from tests.migration.rewriting import check_leaves, check_rewrites, fix
 from ws4channels import __version__
-from ws4channels.migration.fixers.setup_py import SetupPyFixer
+from ws4channels.migration.fixers.requirements_files import RequirementsFilesFixer
 
-FIXER = SetupPyFixer()
+FIXER = RequirementsFilesFixer()
 
 SETUP_PY = [
     ("setup(install_requires=['django-websocket-redis'])\n", "setup(install_requires=['ws4channels'])\n"),

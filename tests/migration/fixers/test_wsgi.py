@@ -132,7 +132,6 @@ def test_alias_and_module_are_followed() -> None:
     "text",
     [
         PLAIN,
-        "# no uwsgi_runserver here\nimport gevent.socket, redis.connection\nredis.connection.socket = gevent.socket\n",
         "from ws4redis.uwsgi_runserver import uWSGIWebsocketServer\nclass Own(uWSGIWebsocketServer):\n    pass\n",
         "from ws4redis.uwsgi_runserver import uWSGIWebsocketServer\nrun(uWSGIWebsocketServer)\n",
         "from ws4redis.uwsgi_runserver import uWSGIWebsocketServer as S\nw = S()\napplication = choose(w, d)\n",

@@ -7,13 +7,9 @@ from importlib import import_module
 from ws4channels.migration.fixer import Fixer, ProjectFixer
 
 NAMES: tuple[str, ...] = (
-    "server_files",
-    "lock_files",
+    "reported_code",
+    "reported_texts",
     "wsgi",
-    "subscribers",
-    "signed_in",
-    "gevent_patches",
-    "monkeypatches",
     "installed_apps",
     "applications",
     "channel_layers",
@@ -22,10 +18,10 @@ NAMES: tuple[str, ...] = (
     "dotted_paths",
     "templates",
     "requirements_files",
-    "setup_py",
-    "toml_files",
     "asgi_file",
-    "missing_requirement",
+    "reported_settings",
+    "server_files",
+    "needed_packages",
 )
 """The modules, in the order in which their fixers run. `wsgi` removes what later ones would report."""
 

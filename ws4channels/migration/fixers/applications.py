@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import libcst as cst
+from libcst import matchers as m
 
 from ws4channels.migration import layout, original
 from ws4channels.migration.facts import Facts
 from ws4channels.migration.settings_fixer import SettingsFixer, SettingsTransformer, assigned_by
 from ws4channels.migration.source import SourceFile
-from ws4channels.migration.texts import beside, text_of, what_is_left
+from ws4channels.migration.texts import beside, text_of, what_is_left, without_dead_branch
 
 _WSGI, _ASGI = "WSGI_APPLICATION", "ASGI_APPLICATION"
 
@@ -58,6 +59,15 @@ class _Applications(SettingsTransformer):
         if not isinstance(kept, cst.SimpleStatementLine) or original_node is self._replaced:
             return kept
         return super().leave_SimpleStatementLine(original_node, kept)
+
+    def leave_If(
+        self, original_node: cst.If, updated_node: cst.If
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
+        """Leave nothing of a switch between the two servers."""
+        switches = any(
+            map(_names_the_server, m.findall(original_node, m.Assign(targets=[m.AssignTarget(m.Name(_WSGI))])))
+        )
+        return without_dead_branch(updated_node) if switches else updated_node
 
     def _corrected(self, statement: cst.BaseSmallStatement) -> cst.BaseSmallStatement | None:
         """Return what stands where the server was named; None for nothing."""

@@ -32,7 +32,8 @@ class _Asgi(Transformer):
 class AsgiFixer(PythonFixer):
     """Fixes the ASGI module of settings that list ws4redis."""
 
-    words = ("django.core.asgi",)
+    pattern = r"django\.core\.asgi"
+    needs_whole_file = True
     transformer = _Asgi
 
     def wants(self, file: SourceFile, facts: Facts) -> bool:

@@ -1,16 +1,14 @@
-"""The new ``asgi.py``: as ``wsgi.py``, but with websockets."""
+"""Writes ``asgi.py``: as ``wsgi.py``, but with websockets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-import libcst as cst
-from libcst import matchers as m
-from libcst.helpers import get_full_name_for_node
+import ast
+import re
+from collections.abc import Mapping
 
 from ws4channels.migration import layout
 from ws4channels.migration.facts import Facts
-from ws4channels.migration.fixer import Finding, ProjectFixed, ProjectFixer
+from ws4channels.migration.fixer import Finding, ProjectFixed, ProjectFixer, SourceFile, Step
 
 _NEW = '''\
 """ASGI application of {name}: pages and websockets."""
@@ -24,27 +22,32 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{settings}")
 application = get_asgi_application()
 '''
 _DOCSTRING = '"""ASGI application of {name}: pages and websockets."""'
-_IMPORT = m.ImportFrom(module=m.Attribute(m.Attribute(m.Name("django"), m.Name("core")), m.Name("wsgi")))
-_APPLICATION = m.Assign([m.AssignTarget(m.Name("application"))], m.Call(func=m.Name("get_wsgi_application"), args=[]))
-_SIMPLE = m.Import() | m.ImportFrom() | m.Assign() | m.Expr()
+_IMPORT = "from django.core.wsgi import get_wsgi_application"
+_APPLICATION = "application = get_wsgi_application()"
+_TWINS = {
+    _IMPORT: "from ws4channels.asgi import get_asgi_application",
+    _APPLICATION: "application = get_asgi_application()",
+}
 
 
 class AsgiFileFixer(ProjectFixer):
     """Writes the ASGI module that ASGI_APPLICATION names, if it is not there."""
 
-    def fix_project(self, texts: Mapping[str, str], facts: Facts) -> ProjectFixed:
+    step = Step.SETTINGS
+
+    def fix_project(self, files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
         """Return a new file for each group of settings that lists ws4redis and has no ASGI module."""
-        files: dict[str, str] = {}
+        new: dict[str, str] = {}
         findings: list[Finding] = []
         for settings in sorted(layout.daphne_paths(facts)):
             path = layout.asgi_of(facts, settings)
-            if path in texts or path in files:
+            if path in files or path in new:
                 continue
-            wsgi = layout.wsgi_of(facts, settings)
-            like_wsgi = _like_wsgi(texts[wsgi], _project_name(path, facts)) if wsgi is not None else None
-            files[path] = like_wsgi or _from_nothing(path, settings, facts)
+            wsgi = layout.served_file(facts, settings)
+            like_wsgi = _like_wsgi(files[wsgi].text, _project_name(path, facts)) if wsgi else None
+            new[path] = like_wsgi or _from_nothing(path, settings, facts)
             findings += _about(path, wsgi if like_wsgi is None else None)
-        return ProjectFixed(files, findings)
+        return ProjectFixed(new, findings)
 
 
 def _about(path: str, wsgi: str | None) -> list[Finding]:
@@ -76,59 +79,26 @@ def _from_nothing(path: str, settings: str, facts: Facts) -> str:
 
 
 def _like_wsgi(text: str, name: str) -> str | None:
-    """Return the ASGI twin of a WSGI module; None if that wraps its application or is otherwise no plain one."""
+    """Return the ASGI twin of a WSGI module, without its comments; None if the module does more than Django's does.
+
+    Comments stay behind, because they may be about the old server, and hold commands and passwords.
+    """
     try:
-        module = cst.parse_module(text)
-    except cst.ParserSyntaxError:
+        statements = ast.parse(text).body
+    except SyntaxError:
         return None
-    smalls = [small for line in module.body for small in _parts_of(line)]
-    if not all(m.matches(small, _SIMPLE) for small in smalls) or _imports_any(module, {"gevent", "ws4redis"}):
+    if ast.get_docstring(ast.Module(statements, [])) is not None:
+        statements = statements[1:]
+    if not all(isinstance(each, (ast.Import, ast.ImportFrom, ast.Assign, ast.Expr)) for each in statements):
         return None
-    about_application = [small for small in smalls if m.findall(small, m.Name("application"))]
-    if len(about_application) != 1 or not m.matches(about_application[0], _APPLICATION):
+    codes = [ast.get_source_segment(text, each) or "" for each in statements]
+    if sum(code.count("application") - code.count("_wsgi_application") for code in codes) != 1:
         return None
-    if not any(m.matches(small, _IMPORT) for small in smalls):
+    if _IMPORT not in codes or _APPLICATION not in codes or re.search(r"gevent|ws4redis|activate_this", "".join(codes)):
         return None
-    return _with_docstring(cst.ensure_type(module.visit(_Twin()), cst.Module), name).code
-
-
-def _imports_any(module: cst.Module, packages: set[str]) -> bool:
-    names = [name.name for each in m.findall(module, m.Import()) for name in cst.ensure_type(each, cst.Import).names]
-    names += [
-        each.module
-        for each in m.findall(module, m.ImportFrom())
-        if isinstance(each, cst.ImportFrom) and each.module is not None
-    ]
-    return any((get_full_name_for_node(name) or "").partition(".")[0] in packages for name in names)
-
-
-def _parts_of(statement: cst.BaseStatement | cst.BaseSmallStatement) -> Sequence[cst.CSTNode]:
-    return statement.body if isinstance(statement, cst.SimpleStatementLine) else [statement]
-
-
-class _Twin(cst.CSTTransformer):
-    def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> cst.ImportFrom:
-        """Import from ws4channels what came from Django."""
-        if not m.matches(original_node, _IMPORT):
-            return updated_node
-        return updated_node.with_changes(module=cst.parse_expression("ws4channels.asgi"))
-
-    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
-        """Rename the function."""
-        if updated_node.value != "get_wsgi_application":
-            return updated_node
-        return updated_node.with_changes(value="get_asgi_application")
-
-
-def _with_docstring(module: cst.Module, name: str) -> cst.Module:
-    """Return the module with a docstring of its own, in place of the other's."""
-    line = cst.ensure_type(cst.parse_statement(_DOCSTRING.format(name=name)), cst.SimpleStatementLine)
-    if module.get_docstring() is None:
-        first, *others = module.body
-        spaced = cst.ensure_type(first, cst.SimpleStatementLine)
-        return module.with_changes(body=[line, spaced.with_changes(leading_lines=_spaced(spaced)), *others])
-    return module.with_changes(body=[line, *module.body[1:]])
-
-
-def _spaced(line: cst.SimpleStatementLine) -> list[cst.EmptyLine]:
-    return [cst.EmptyLine(indent=False), *line.leading_lines]
+    lines = [_DOCSTRING.format(name=name), ""]
+    for before, each, code in zip([None, *statements], statements, codes, strict=False):
+        if before is not None and each.lineno - (before.end_lineno or 0) > 1:
+            lines.append("")
+        lines.append(_TWINS.get(code, code))
+    return "\n".join(lines) + "\n"

@@ -15,6 +15,7 @@ from ws4channels.migration.connection_arguments import (
     host_of,
 )
 from ws4channels.migration.facts import ModuleFacts
+from ws4channels.migration.fixer import Finding, Severity, Step
 from ws4channels.migration.settings_fixer import SettingsFixer, SettingsTransformer
 
 _LAYERS, _TRANSPORT = "CHANNEL_LAYERS", "WS4CHANNELS_TRANSPORT"
@@ -78,8 +79,26 @@ class _ChannelLayers(SettingsTransformer):
 
     def _add_default_layer(self) -> None:
         imported = any(name.endswith(f".{CONNECTION}") for name in self._module_facts().imported)
-        code = _layer(Arguments(known=False)) if imported else _LAYER.format(hosts=_DEFAULT_HOSTS)
-        self.add_after(self.last_line_assigning("INSTALLED_APPS"), code)
+        line = self.last_line_assigning("INSTALLED_APPS")
+        if not imported:
+            self._report_guess(line)
+        self.add_after(line, _layer(Arguments(known=False)) if imported else _LAYER.format(hosts=_DEFAULT_HOSTS))
+
+    def _report_guess(self, line: cst.SimpleStatementLine | None) -> None:
+        setting = [each.path for each in self.facts.modules.values() if CONNECTION in each.assigned]
+        missing = sorted({name for module in self._together() for name in module.missing_stars})
+        what = f"CHANNEL_LAYERS was given the host localhost:6379, because these settings do not set {CONNECTION}."
+        if setting or missing:
+            where = (
+                f"{', '.join(setting)} sets it" if setting else f"{', '.join(missing)}, which is not here, may set it"
+            )
+            severity = Severity.MUST if setting else Severity.CHECK
+            place = self.line_of(line) if line is not None else 0
+            todo = f"{where}: give the layer the same Redis."
+            self.findings.append(Finding(self.file.path, place, what, todo[0].upper() + todo[1:], severity))
+
+    def _together(self) -> list[ModuleFacts]:
+        return [self._module_facts(), *self.facts.relatives_of(self.file.path)]
 
     def _is_where_the_app_is(self) -> bool:
         return any(module.path == self.file.path for module in layout.app_modules(self.facts))
@@ -96,7 +115,7 @@ class _ChannelLayers(SettingsTransformer):
         return any(name in module.assigned for module in [self._module_facts(), *bases])
 
     def _has_relative(self, name: str) -> bool:
-        return any(name in module.assigned for module in self.facts.relatives_of(self.file.path))
+        return any(name in module.assigned for module in self._together())
 
 
 def _layer(arguments: Arguments) -> str:
@@ -110,4 +129,5 @@ def _layer(arguments: Arguments) -> str:
 class ChannelLayersFixer(SettingsFixer):
     """Adds the channel layer and the transport."""
 
+    step = Step.SETTINGS
     transformer = _ChannelLayers

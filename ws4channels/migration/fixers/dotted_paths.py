@@ -7,7 +7,7 @@ import re
 import libcst as cst
 from libcst.metadata import ParentNodeProvider
 
-from ws4channels.migration import original
+from ws4channels.migration import layout, original
 from ws4channels.migration.fixer import Severity
 from ws4channels.migration.python_fixer import PythonFixer, Transformer
 from ws4channels.migration.settings_fixer import assigned_by
@@ -37,7 +37,7 @@ class _DottedPaths(Transformer):
 
     def _report(self, node: cst.CSTNode, text: str) -> None:
         module = original.module_of(text)
-        todo = original.replacement_of(module)
+        todo = original.replacement_of(module, layout.application_near(self.facts, self.file.path))
         self.report(node, f"{ITS_NAME}.{module} has no counterpart in ws4channels.", todo, Severity.MUST)
 
     def _through_module(self, text: str) -> str:
@@ -60,4 +60,5 @@ class _DottedPaths(Transformer):
 class DottedPathsFixer(PythonFixer):
     """Fixes dotted paths in texts."""
 
+    pattern = r"['\"][\w.]*\bws4redis\b"
     transformer = _DottedPaths

@@ -6,7 +6,7 @@ import libcst as cst
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import ImportAssignment, ParentNodeProvider, ScopeProvider
 
-from ws4channels.migration import original
+from ws4channels.migration import layout, original
 from ws4channels.migration.fixer import Severity
 from ws4channels.migration.python_fixer import PythonFixer, Transformer
 from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
@@ -30,7 +30,7 @@ class _Imports(Transformer):
         self.report(
             node,
             f"{dotted} has no counterpart in ws4channels.",
-            original.replacement_of(original.module_of(dotted)),
+            original.replacement_of(original.module_of(dotted), layout.application_near(self.facts, self.file.path)),
             Severity.MUST,
         )
 
@@ -47,7 +47,17 @@ class _Imports(Transformer):
             self._report_unmoved(original_node, module)
             return updated_node
         self._report_unknown(original_node, module)
-        return _with_our_name(updated_node)
+        return _with_elsewhere(_with_our_name(updated_node))
+
+    def leave_SimpleStatementLine(
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+        """Give each import a line of its own where one became two."""
+        if len(updated_node.body) == len(original_node.body) or len(original_node.body) > 1:
+            return updated_node
+        first, *others = (each.with_changes(semicolon=cst.MaybeSentinel.DEFAULT) for each in updated_node.body)
+        line = updated_node.with_changes(body=[first])
+        return cst.FlattenSentinel([line, *(cst.SimpleStatementLine([each]) for each in others)])
 
     def _follow(self, module: str, node: cst.ImportFrom) -> cst.ImportFrom:
         """Rename what is imported from a module of the site that imports the original for others."""
@@ -82,7 +92,8 @@ class _Imports(Transformer):
         if isinstance(node.names, cst.ImportStar):
             return
         for alias in node.names:
-            if alias.evaluated_name not in original.NAMES.get(original.module_of(module), ()):
+            known = original.NAMES.get(original.module_of(module), set()) | original.ELSEWHERE.keys()
+            if alias.evaluated_name not in known:
                 self.report(
                     node,
                     f"ws4channels.{original.module_of(module)} has no {alias.evaluated_name}.",
@@ -166,6 +177,19 @@ def _first_of(name: cst.BaseExpression) -> cst.BaseExpression:
 def _with_our_name(node: cst.ImportFrom) -> cst.ImportFrom:
     assert node.module is not None
     return node.with_changes(module=_renamed(node.module))
+
+
+def _with_elsewhere(node: cst.ImportFrom) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
+    """Return an import without what the original had from redis-py, and one that imports that from there."""
+    if isinstance(node.names, cst.ImportStar):
+        return node
+    theirs = [alias for alias in node.names if alias.evaluated_name in original.ELSEWHERE]
+    ours = [alias for alias in node.names if alias not in theirs]
+    if not theirs:
+        return node
+    package = original.ELSEWHERE[theirs[0].evaluated_name]
+    moved = _with_names(node, theirs).with_changes(module=cst.Name(package))
+    return cst.FlattenSentinel([_with_names(node, ours), moved]) if ours else moved
 
 
 def _with_names(node: cst.ImportFrom, names: list[cst.ImportAlias]) -> cst.ImportFrom:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 import libcst as cst
+from libcst import matchers as m
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import ParentNodeProvider
 
@@ -17,7 +17,6 @@ from ws4channels.migration.source import SourceFile
 from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
 from ws4channels.migration.texts import beside, text_of, with_text
 
-_ListOrTuple = TypeVar("_ListOrTuple", cst.List, cst.Tuple)
 _ASKS = {"is_installed", "get_app_config", "import_module", "find_spec", "__import__"}
 _CHANGES = {"append", "insert", "remove", "extend", "index", "count"}
 
@@ -30,7 +29,11 @@ class _InstalledApps(Transformer):
         self.needs_daphne = file.path in layout.daphne_paths(facts) and not layout.has_already(
             facts, file.path, layout.DAPHNE
         )
-        self._wants_staticfiles = self.needs_daphne and layout.lists(facts.modules[file.path], layout.STATICFILES)
+        module = facts.modules[file.path]
+        self._prepends = self.needs_daphne and layout.adds_daphne_itself(module, facts)
+        self.needs_daphne = self.needs_daphne and not self._prepends
+        self._wants_staticfiles = self.needs_daphne and layout.lists(module, layout.STATICFILES)
+        self._is_unlisted = settings and layout.must_list_the_app(module, facts)
 
     def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.SimpleString:
         """Rename the app where it is named as one."""
@@ -40,27 +43,54 @@ class _InstalledApps(Transformer):
 
     def leave_List(self, original_node: cst.List, updated_node: cst.List) -> cst.List:
         """Add the new apps to a list."""
-        return self._with_apps(original_node, updated_node, updated_node.lbracket.whitespace_after)
+        opening, elements = self._with_apps(original_node, updated_node, updated_node.lbracket.whitespace_after)
+        bracket = updated_node.lbracket.with_changes(whitespace_after=opening)
+        return updated_node.with_changes(lbracket=bracket, elements=elements)
 
     def leave_Tuple(self, original_node: cst.Tuple, updated_node: cst.Tuple) -> cst.Tuple:
         """Add the new apps to a tuple."""
-        opening = updated_node.lpar[-1].whitespace_after if updated_node.lpar else cst.SimpleWhitespace("")
-        return self._with_apps(original_node, updated_node, opening)
+        before = updated_node.lpar[-1].whitespace_after if updated_node.lpar else cst.SimpleWhitespace("")
+        opening, elements = self._with_apps(original_node, updated_node, before)
+        brackets = [
+            *updated_node.lpar[:-1],
+            *(each.with_changes(whitespace_after=opening) for each in updated_node.lpar[-1:]),
+        ]
+        return updated_node.with_changes(lpar=brackets, elements=elements)
 
     def _with_apps(
-        self, node: _ListOrTuple, updated: _ListOrTuple, opening: cst.BaseParenthesizableWhitespace
-    ) -> _ListOrTuple:
+        self, node: cst.List | cst.Tuple, updated: cst.List | cst.Tuple, opening: cst.BaseParenthesizableWhitespace
+    ) -> tuple[cst.BaseParenthesizableWhitespace, list[cst.BaseElement]]:
+        """Return what follows the opening bracket, and the elements with the new apps."""
         texts = [text_of(element.value) for element in node.elements]
         elements = list(updated.elements)
-        if ITS_NAME not in texts and not (self._wants_staticfiles and layout.STATICFILES in texts):
-            return updated
-        if not self._is_of_apps(node):
-            return updated
+        concerned = ITS_NAME in texts or (self._wants_staticfiles and layout.STATICFILES in texts)
+        if not (concerned or self._is_unlisted) or not self._is_of_apps(node):
+            return opening, elements
+        if self._is_unlisted and elements and self._climb(node, _assigns_installed_apps):
+            self._is_unlisted = False
+            _append(elements, "channels", opening)
+            _append(elements, OUR_NAME, opening)
         if ITS_NAME in texts and self.needs_channels and "channels" not in texts:
             _insert(elements, texts.index(ITS_NAME), "channels", opening)
         if self.needs_daphne and (layout.STATICFILES if self._wants_staticfiles else ITS_NAME) in texts:
             _insert(elements, 0, "daphne", opening)
-        return updated.with_changes(elements=elements)
+            if isinstance(opening, cst.ParenthesizedWhitespace):
+                # Comments above the first app stay with it.
+                comma = cst.Comma(whitespace_after=opening.with_changes(first_line=cst.TrailingWhitespace()))
+                elements[0] = elements[0].with_changes(comma=comma)
+                opening = opening.with_changes(empty_lines=[])
+        return opening, elements
+
+    def leave_SimpleStatementLine(
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+        """Put daphne before all apps where ws4redis is added to them."""
+        strings = m.findall(original_node, m.SimpleString()) if self._prepends else []
+        if not any(text_of(each) == ITS_NAME and self._is_of_apps(each) for each in strings):
+            return updated_node
+        is_tuple = bool(m.findall(original_node, m.Tuple()))
+        code = f"INSTALLED_APPS = {'(%s)' if is_tuple else '[%s]'}" % '"daphne", *INSTALLED_APPS'
+        return cst.FlattenSentinel([updated_node, cst.parse_statement(code)])
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.Call:
         """Make ``APPS.append("ws4redis")`` an ``extend`` by what is needed."""
@@ -101,7 +131,7 @@ class _InstalledApps(Transformer):
 class InstalledAppsFixer(PythonFixer):
     """Fixes the lists of apps, and questions for the app."""
 
-    words = (ITS_NAME, layout.STATICFILES)
+    pattern = r"['\"]ws4redis['\"]|staticfiles|INSTALLED_APPS"
     transformer = _InstalledApps
 
 
@@ -111,6 +141,10 @@ def _is_apps(node: cst.CSTNode) -> bool:
 
 def _assigns_apps(node: cst.CSTNode) -> bool:
     return any(name.endswith("APPS") for name in assigned_by(node))
+
+
+def _assigns_installed_apps(node: cst.CSTNode, child: cst.CSTNode) -> bool:
+    return "INSTALLED_APPS" in assigned_by(node)
 
 
 def _extends_apps(node: cst.CSTNode, child: cst.CSTNode) -> bool:
@@ -145,6 +179,14 @@ def _insert(elements: list[cst.BaseElement], place: int, app: str, opening: cst.
     neighbour = elements[place]
     between = _between(elements, place, opening)
     elements.insert(place, cst.Element(beside(neighbour.value, app), comma=cst.Comma(whitespace_after=between)))
+
+
+def _append(elements: list[cst.BaseElement], app: str, opening: cst.BaseParenthesizableWhitespace) -> None:
+    """Append an app, in the quotes and on a line as the one before it."""
+    last = elements[-1]
+    between = _between(elements, len(elements) - 1, opening)
+    elements[-1] = last.with_changes(comma=cst.Comma(whitespace_after=between))
+    elements.append(cst.Element(beside(last.value, app), comma=last.comma))
 
 
 def _between(

@@ -3,105 +3,169 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ws4channels.migration import layout
-from ws4channels.migration.fixer import Facts, Finding, Fixed, Fixer, SourceFile
+from ws4channels.migration.commands import Command, commands_of, locations_of
+from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, ProjectFixer, SourceFile, Step
 
-_NAMES = re.compile(
-    r"""
-    .*\.(?:ini|conf|cfg|vhost|service|socket|nginx|sh|bash|yml|yaml|j2|template|tmpl|xml|toml)
-    | Procfile(?:\..*)? | (?:.*[._-])?Dockerfile(?:[._-].*)? | .*nginx.* | .*supervisor.* | .*uwsgi.*
-    | crontab | Makefile
-    """,
-    re.X | re.I,
+# Documentation, pages, source in other languages, and files that are read elsewhere.
+_OTHER_SUFFIXES = re.compile(
+    r"\.(?:md|rst|txt|html?|[cm]?[jt]sx?|s?css|lock|po|csv|svg|sql|ipynb|json|map|pip|in)$", re.I
 )
-# Read elsewhere, and full of words that mean nothing here.
-_OTHERS = {"setup.cfg", "pyproject.toml", "tox.ini", "pytest.ini", "mypy.ini"}
+_OTHER_NAMES = {"setup.cfg", "pyproject.toml", "tox.ini", "pytest.ini", "mypy.ini", "Pipfile", "CHANGELOG", "README"}
 
-DAPHNE = "daphne -b 127.0.0.1 -p 8001 {asgi}"
+DAPHNE = "daphne -b {host} -p {port} {application}"
+_PORT = re.compile(r"--?(?:http\S*|socket|s)\b[\s=\",]+[^\s\",]*?:(\d{2,5})\b")
+_COPIES = re.compile(r"^(?:COPY|ADD|cp|ln|scp|rsync|mv|install)\b", re.I)
+_STARTS = re.compile(r"\b(?:uwsgi|gunicorn|emperor|circusd?)\b|^\s*(?:module|wsgi-file|wsgi|mount|ini)\b", re.I)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Lines of one kind: how they are recognised, what they are, and what replaces them."""
+    """Lines of one kind: how they are recognised, what they are, and what replaces them. `files` limits it to names."""
 
-    line: re.Pattern[str]
+    line: str
     what: str
     todo: str
+    files: str = ""
 
 
+_START = Rule(
+    r"\buwsgi\b(?=.*(?:--gevent|--http-websockets|websocket|ws4redis))",
+    "This starts uWSGI for websockets.",
+    f"Start Daphne instead, which serves pages as well: {DAPHNE}.",
+)
+_NGINX = "nginx sends websockets to a server of their own."
+_TODO_NGINX = (
+    "Pass them to Daphne, with the headers of docs/deployment/nginx.conf: Host, Upgrade, Connection, "
+    "X-Forwarded-For, X-Forwarded-Proto."
+)
 RULES = (
+    _START,
     Rule(
-        re.compile(r"\buwsgi\b(?=.*(?:--gevent|--http-websockets|websocket|ws4redis))", re.I),
-        "This starts uWSGI for websockets",
-        f"Start Daphne instead, which serves pages as well: {DAPHNE}.",
-    ),
-    Rule(
-        re.compile(r"^\s*(?:module|wsgi-file|wsgi|mount|<module>)\b.*(?:websocket|ws4redis)", re.I),
-        "This uWSGI serves websockets",
+        r"^\s*(?:module|wsgi-file|wsgi|mount|<module>)\b.*(?:websocket|ws4redis)",
+        "This uWSGI serves websockets.",
         f"Remove this instance, and start Daphne instead: {DAPHNE}.",
     ),
     Rule(
-        re.compile(r"^\s*(?:-\s*)?(?:http-websockets|gevent(?:-monkey-patch|-early-monkey-patch)?)\s*[=:]", re.I),
-        "This makes uWSGI serve websockets",
+        r"^\s*(?:-\s*)?(?:http-websockets|gevent(?:-monkey-patch|-early-monkey-patch)?)\s*[=:]",
+        "This makes uWSGI serve websockets.",
         f"Remove it. Websockets are served by Daphne: {DAPHNE}.",
     ),
     Rule(
-        re.compile(r"^\s*\[program:[^\]]*(?:websocket|ws4redis|\bws\b)[^\]]*\]|^(?:websocket|ws)s?:", re.I),
-        "This is the process for websockets",
+        r"^\s*route[\w-]*\s*=\s*\S*(?:{url}|websocket)\S*\s+(?:uwsgi|http\w*|uwsgidirect):",
+        "uWSGI sends websockets to a server of their own.",
+        f"Remove it. Have the proxy in front send websockets to Daphne: {DAPHNE}.",
+    ),
+    Rule(
+        r"^\s*\[program:[^\]]*(?:websocket|ws4redis|\bws\b)[^\]]*\]",
+        "This is the process for websockets.",
         f"Let it start Daphne: {DAPHNE}.",
     ),
+    Rule(r"^(?:websocket|ws)s?:", "This is the process for websockets.", f"Let it start Daphne: {DAPHNE}.", "Procfile"),
     Rule(
-        re.compile(r"^\s*location\s[^{]*(?:/ws\b|websocket)", re.I),
-        "nginx sends websockets to a server of their own",
-        "Pass them to Daphne, with the headers of docs/deployment/nginx.conf: Host, Upgrade, Connection, "
-        "X-Forwarded-For, X-Forwarded-Proto.",
-    ),
-    Rule(
-        re.compile(r"^\s*(?:uwsgi_pass|proxy_pass)\s[^;]*(?:websocket|ws4redis)", re.I),
-        "nginx passes websockets on to the original's server",
+        r"^\s*(?:uwsgi_pass|proxy_pass)\s[^;]*(?:websocket|ws4redis)",
+        "nginx passes websockets on to the original's server.",
         "Name Daphne's address here, and use proxy_pass: Daphne does not speak uwsgi's protocol.",
     ),
     Rule(
-        re.compile(r"^\s*(?:ProxyPass|ProxyPassReverse|RewriteRule)\s.*\bwss?://", re.I),
-        "Apache passes websockets on to the original's server",
+        r"^\s*(?:ProxyPass|ProxyPassReverse|RewriteRule)\s.*\bwss?://",
+        "Apache passes websockets on to the original's server.",
         "Name Daphne's address here, as in docs/deployment/apache.conf.",
     ),
     Rule(
-        re.compile(r"ws4redis\.(?:uwsgi_runserver|django_runserver|wsgi_server)|django-websocket-redis", re.I),
-        "This names the original",
+        r"(?:path_beg|\bpath|PathPrefix|\bhandle(?:_path)?|reverse_proxy|HTTP\[.url.\]).{{0,6}}[\s\"'`^(]{url}(?![\w-])",
+        "A proxy sends websockets to a server of their own.",
+        f"Name Daphne's address where they go: {DAPHNE}.",
+    ),
+    Rule(
+        r"ws4redis\.(?:uwsgi_runserver|django_runserver|wsgi_server)|django-websocket-redis",
+        "This names the original.",
         "Name ws4channels instead where a package is installed; where a server is started, start Daphne.",
     ),
 )
 
 
-class ServerFilesFixer(Fixer):
-    """Finds lines about websockets in files of uWSGI, nginx, Apache, supervisor, systemd, Docker and their like."""
+class ServerFilesFixer(ProjectFixer):
+    """Finds lines about websockets in files of uWSGI, nginx, Apache, supervisor, systemd, Docker and the like."""
 
-    def wants(self, file: SourceFile, facts: Facts) -> bool:
-        """Tell whether the file looks like one for a server, by its name."""
-        return file.name not in _OTHERS and not file.is_python and _NAMES.fullmatch(file.name) is not None
+    step = Step.SERVERS
 
-    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
-        """Return the file as it is, and what was found in it."""
-        return Fixed(file.text, list(_found_in(file, facts)))
+    def fix_project(self, files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
+        """Return a finding for each line about websockets, and for what starts the files that have such lines."""
+        looked_at = {path: commands_of(file) for path, file in files.items() if is_of_a_server(file)}
+        found = [each for path in looked_at for each in _found_in(files[path], looked_at[path], facts)]
+        served = _names_served({each.path for each in found}, facts)
+        places = {(each.path, each.line) for each in found}
+        for path, commands in looked_at.items():
+            for command in commands:
+                if (path, command.line) not in places and _starts_any(command.text, served):
+                    found.append(_finding(files[path], command, _START, facts))
+        return ProjectFixed(findings=found)
 
 
-def _found_in(file: SourceFile, facts: Facts) -> Iterator[Finding]:
-    asgi = asgi_application(facts)
-    for number, line in enumerate(file.lines, 1):
-        if line.lstrip().startswith(("#", ";", "//")):
-            continue
-        for rule in RULES:
-            if rule.line.search(line):
-                yield Finding(file.path, number, f"{rule.what}: {line.strip()}", rule.todo.format(asgi=asgi))
+def is_of_a_server(file: SourceFile) -> bool:
+    """Tell whether a file may configure or start a server: it is no page, document or source."""
+    return not (file.is_python or _OTHER_SUFFIXES.search(file.name) or file.name in _OTHER_NAMES)
+
+
+def is_for_websockets(text: str) -> bool:
+    """Tell whether a command or line starts or configures uWSGI for websockets."""
+    return any(re.search(rule.line, text, re.I) for rule in RULES[:3])
+
+
+def _found_in(file: SourceFile, commands: list[Command], facts: Facts) -> Iterator[Finding]:
+    yield from _locations(file, facts)
+    url = "(?:" + "|".join(re.escape(url.rstrip("/")) for url in sorted(facts.websocket_urls)) + ")"
+    rules = [
+        (each, re.compile(each.line.format(url=url) if "{url}" in each.line else each.line, re.I)) for each in RULES
+    ]
+    for command in commands:
+        for rule, pattern in rules:
+            if pattern.search(command.text) and rule.files in file.name:
+                yield _finding(file, command, rule, facts)
                 break
 
 
-def asgi_application(facts: Facts) -> str:
-    """Return what Daphne is to serve, as its command line takes it."""
-    settings = next(iter([*layout.app_modules(facts), *facts.settings]), None)
-    module = "PROJECT.asgi" if settings is None else facts.name_of(layout.asgi_of(facts, settings.path))
-    return f"{module}:application"
+def _locations(file: SourceFile, facts: Facts) -> Iterator[Finding]:
+    locations = list(locations_of(file))
+    urls = [url.rstrip("/") for url in facts.websocket_urls]
+    named = [
+        each
+        for each in locations
+        if "websocket" in each.path.lower() or any(re.match(rf"{re.escape(url)}(?![\w-])", each.path) for url in urls)
+    ]
+    # Others upgrade as well; they are ours only if no location has the URL of the settings.
+    for location in named or [each for each in locations if re.search(r"(?i)\bupgrade\b", each.body)]:
+        yield Finding(file.path, location.line, _NGINX, _TODO_NGINX, shown=location.text)
+
+
+def _finding(file: SourceFile, command: Command, rule: Rule, facts: Facts) -> Finding:
+    port = _PORT.search(command.text)
+    in_container = re.search(r"(?i)docker", file.name) or re.search(r"(?m)^\s*(?:services|containers):", file.text)
+    todo = rule.todo.format(
+        host="0.0.0.0" if in_container else "127.0.0.1",
+        port=port[1] if port else "8001",
+        application=layout.application_near(facts, file.path),
+    )
+    return Finding(file.path, command.line, rule.what, todo, shown=command.text)
+
+
+def _names_served(reported: set[str], facts: Facts) -> re.Pattern[str] | None:
+    """Return what finds the names of files and modules that only serve websockets, where a command starts them."""
+    names = {path.rpartition("/")[2] for path in reported if path.endswith((".ini", ".xml", ".yaml", ".yml", ".json"))}
+    names -= {"docker-compose.yml", "docker-compose.yaml", "compose.yaml", "compose.yml"}
+    vassals = "|emperor[\\s=].*" if names else ""
+    for module in facts.modules.values():
+        if layout.serves(module) and not module.path.endswith("/wsgi.py"):
+            names |= {module.name, module.path} - {"wsgi"}
+    escaped = "|".join(map(re.escape, sorted(names)))
+    return re.compile(rf"(?<![\w.-])(?:{escaped}{vassals})(?![\w-])") if names else None
+
+
+def _starts_any(text: str, served: re.Pattern[str] | None) -> bool:
+    if served is None or _COPIES.search(text) or not _STARTS.search(text):
+        return False
+    return served.search(text) is not None

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import libcst as cst
 from libcst import matchers as m
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import MetadataWrapper, ParentNodeProvider, ScopeProvider
 
+from ws4channels.migration import layout
 from ws4channels.migration.facts import Facts
-from ws4channels.migration.fixer import Fixed
+from ws4channels.migration.fixer import Finding, Fixed, Severity, Step
+from ws4channels.migration.fixers.reported_code import gevent_patches
 from ws4channels.migration.original import is_server
 from ws4channels.migration.python_fixer import PythonFixer, Transformer
-from ws4channels.migration.source import SourceFile
+from ws4channels.migration.source import SourceFile, line_in
+from ws4channels.migration.syntax import names_lost
 from ws4channels.migration.texts import what_is_left
 from ws4channels.migration.unused_imports import without_unused_imports
 
@@ -24,7 +29,8 @@ _SERVERS = {
 }
 _IMPORT = "from django.core.wsgi import get_wsgi_application"
 _PLAIN = "get_wsgi_application()"
-_NO_LONGER_NEEDED = {"gevent", "gevent.socket", "redis", "redis.connection", "django.conf.settings"}
+_TODO_PLAIN = "Leave of this file what serves pages: application = get_wsgi_application()."
+_NO_LONGER_NEEDED = {"redis", "redis.connection", "django.conf.settings", "gevent", "gevent.monkey", "gevent.socket"}
 
 
 class _Wsgi(Transformer):
@@ -33,6 +39,8 @@ class _Wsgi(Transformer):
         self._sockets: set[str] = set()
         self._recognised = False
         self._has_import = False
+        self._only_websockets = True
+        self._applications = 0
 
     def visit_Module(self, node: cst.Module) -> None:
         """Find the names of the websocket applications, and whether all that is done with them is understood."""
@@ -46,6 +54,8 @@ class _Wsgi(Transformer):
         self._recognised = self._imports_server(node) and all(map(self._is_understood, self._uses(node)))
         scope = self.get_metadata(ScopeProvider, node)
         self._has_import = scope is not None and "get_wsgi_application" in scope
+        self._only_websockets = not self._has_import
+        self._applications = len(m.findall(node, m.AssignTarget(m.Name("application"))))
 
     def _imports_server(self, node: cst.Module) -> bool:
         imports = (each for each in m.findall(node, m.ImportFrom()) if isinstance(each, cst.ImportFrom))
@@ -100,6 +110,16 @@ class _Wsgi(Transformer):
             return updated_node.with_changes(value=cst.parse_expression(_PLAIN))
         return cst.RemoveFromParent()
 
+    def leave_Expr(
+        self, original_node: cst.Expr, updated_node: cst.Expr
+    ) -> cst.BaseSmallStatement | cst.RemovalSentinel:
+        """Drop gevent's patches of a process that only served websockets."""
+        call = original_node.value
+        patches = isinstance(call, cst.Call) and any(
+            name.startswith("gevent.monkey.patch_") for name in self.imported_names(call.func)
+        )
+        return cst.RemoveFromParent() if patches and self._recognised and self._only_websockets else updated_node
+
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
     ) -> cst.BaseStatement | cst.RemovalSentinel:
@@ -109,15 +129,30 @@ class _Wsgi(Transformer):
     def leave_If(
         self, original_node: cst.If, updated_node: cst.If
     ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
-        """Keep of a choice what it does when the request is for a page."""
-        if not self._recognised or not self._answers_websockets(original_node.body):
+        """Keep of a choice what it does for a page, or when websockets are switched off."""
+        if not self._recognised:
             return updated_node
         rest = updated_node.orelse
-        if rest is None:
-            return cst.RemoveFromParent()
-        if isinstance(rest, cst.If):
-            return rest
-        return cst.FlattenSentinel(_statements_of(rest.body))
+        if isinstance(rest, cst.Else) and self._makes_server(cst.ensure_type(original_node.orelse, cst.Else).body):
+            return cst.FlattenSentinel(_statements_of(updated_node.body))
+        if self._answers_websockets(original_node.body) or (
+            self._makes_server(original_node.body) and (rest is not None or self._applications > 1)
+        ):
+            if rest is None:
+                return cst.RemoveFromParent()
+            return rest if isinstance(rest, cst.If) else cst.FlattenSentinel(_statements_of(rest.body))
+        return updated_node
+
+    def _makes_server(self, block: cst.BaseSuite) -> bool:
+        """Tell whether a block makes a server the module's application."""
+        lines = (line for line in block.body if isinstance(line, cst.SimpleStatementLine))
+        return any(
+            isinstance(small, cst.Assign)
+            and self._is_server_call(small.value)
+            and m.matches(small.targets[0].target, m.Name("application"))
+            for line in lines
+            for small in line.body
+        )
 
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.BaseStatement:
         """Replace a function that has nothing left to choose by what it calls."""
@@ -127,7 +162,8 @@ class _Wsgi(Transformer):
         called = _only_call(body, updated_node.params)
         if called is None:
             return updated_node.with_changes(body=updated_node.body.with_changes(body=body))
-        code = f"{updated_node.name.value} = {cst.Module([]).code_for_node(called)}"
+        name = cst.Module([]).code_for_node(called)
+        code = f"{updated_node.name.value} = {_PLAIN if self._is_socket(called) else name}"
         line = cst.ensure_type(cst.parse_statement(code), cst.SimpleStatementLine)
         return line.with_changes(leading_lines=updated_node.leading_lines[:1])
 
@@ -158,7 +194,8 @@ class _Wsgi(Transformer):
 class WsgiFixer(PythonFixer):
     """Fixes modules that make the server's application."""
 
-    words = ("uwsgi_runserver", "django_runserver", "wsgi_server")
+    pattern = "uwsgi_runserver|django_runserver|wsgi_server"
+    needs_whole_file = True
     transformer = _Wsgi
 
     def wants(self, file: SourceFile, facts: Facts) -> bool:
@@ -166,13 +203,26 @@ class WsgiFixer(PythonFixer):
         return file.name != "asgi.py" and super().wants(file, facts)
 
     def fix(self, file: SourceFile, facts: Facts) -> Fixed:
-        """Reduce the module, then drop the imports and names that have become needless."""
+        """Reduce the module, then drop the imports and names that nothing uses any more."""
         fixed = super().fix(file, facts)
         if fixed.text == file.text:
-            return fixed
+            return Fixed(file.text, [*fixed.findings, *gevent_patches(file.path, ast.parse(file.text))])
         wrapper = MetadataWrapper(cst.parse_module(fixed.text), unsafe_skip_copy=True)
-        code = wrapper.visit(_DirectApplication()).code
-        return Fixed(without_unused_imports(code, _NO_LONGER_NEEDED), fixed.findings)
+        code = without_unused_imports(wrapper.visit(_DirectApplication()).code, _NO_LONGER_NEEDED)
+        lost = names_lost(ast.parse(file.text), ast.parse(code))
+        if lost:
+            what = f"The original's server is used in a way that is not understood: {', '.join(sorted(lost))}."
+            return Fixed(file.text, [Finding(file.path, 0, what, _TODO_PLAIN, Severity.MUST)])
+        return Fixed(code, list(self._about(file, code, facts)))
+
+    def _about(self, file: SourceFile, code: str, facts: Facts) -> Iterator[Finding]:
+        for each in gevent_patches(file.path, ast.parse(code)):
+            yield replace(each, line=line_in(each.line, code, file.text))
+        wsgi = layout.wsgi_of(facts, file.path)
+        if wsgi not in (None, file.path):
+            todo = f"Delete it when no uWSGI for websockets runs any more; {wsgi} is the one for pages."
+            what = "This file was for the original's server only; it is plain Django now."
+            yield Finding(file.path, 0, what, todo, step=Step.CLEAN_UP)
 
 
 class _DirectApplication(cst.CSTTransformer):

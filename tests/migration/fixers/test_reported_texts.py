@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.migration.rewriting import check_leaves, fix
-from ws4channels.migration.fixers.lock_files import LockFilesFixer
+from ws4channels.migration.fixers.reported_texts import ReportedTextsFixer
 
-FIXER = LockFilesFixer()
+FIXER = ReportedTextsFixer()
 
 
 @pytest.mark.parametrize(

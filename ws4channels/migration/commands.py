@@ -1,0 +1,116 @@
+"""The lines and commands in a file of a server, of Docker or of a shell, whatever way the file writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import yaml
+
+from ws4channels.migration.source import SourceFile
+
+_COMMAND_KEYS = ("entrypoint", "command", "args", "cmd", "exec")
+_COMMENT = ("#", ";", "//")
+_TALK = re.compile(r"(?:^|&&|\|\||;|\bRUN\s|@|\bthen\s|\bdo\s)\s*[@-]?(?:echo|printf|logger|log)\b[^&|;]*", re.I)
+_GOES_ON = re.compile(r"\\\s*$")
+_INDENTED = re.compile(r"\s+\S")
+_LOCATION = re.compile(r"location\s+(?:[=~^*@]+\s*)*(?P<path>[^\s{]+)\s*\{")
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a file says on one line or more; `line` is the first. Comments and what is only printed are left out."""
+
+    line: int
+    text: str
+
+
+def commands_of(file: SourceFile) -> list[Command]:
+    """Return the lines of a file, with those that go on in one piece, and the commands of YAML as they are run."""
+    found: list[Command] | None = None
+    if file.suffix in (".yml", ".yaml"):
+        found = _of_yaml(file.text)
+    commands = list(_of_lines(file.text)) if found is None else found
+    without_talk = (Command(each.line, _TALK.sub("", each.text).strip()) for each in commands)
+    return [each for each in without_talk if each.text]
+
+
+def _of_lines(text: str, first: int = 1) -> Iterator[Command]:
+    start, parts = 0, [""]
+    in_program = False
+    for number, line in enumerate([*text.splitlines(), ""], first):
+        if line.lstrip().startswith(_COMMENT) and not line.startswith("#!"):
+            continue
+        goes_on = start and (_GOES_ON.search(parts[-1]) or (in_program and _INDENTED.match(line)))
+        if goes_on:
+            parts.append(line)
+            continue
+        if start:
+            yield Command(start, " ".join(_GOES_ON.sub("", part).strip() for part in parts))
+        start, parts = number, [line]
+        in_program = line.startswith("[program:") or (in_program and not line.startswith("["))
+    if start and "".join(parts).strip():
+        yield Command(start, " ".join(_GOES_ON.sub("", part).strip() for part in parts))
+
+
+def _of_yaml(text: str) -> list[Command] | None:
+    """Return the commands and the other values of YAML; None if this is none, such as a template of it."""
+    try:
+        nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+    except yaml.YAMLError:
+        return None
+    return [command for node in nodes if node is not None for command in _of_node(node)]
+
+
+def _of_node(node: yaml.Node) -> Iterator[Command]:
+    if isinstance(node, yaml.ScalarNode):
+        # The text of a block begins below the line of its mark.
+        yield from _of_lines(node.value, node.start_mark.line + 1 + (node.style in ("|", ">")))
+    elif isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            yield from _of_node(each)
+    elif isinstance(node, yaml.MappingNode):
+        yield from _of_mapping(node)
+
+
+def _of_mapping(node: yaml.MappingNode) -> Iterator[Command]:
+    run = {key.value: (key.start_mark.line + 1, value) for key, value in node.value if key.value in _COMMAND_KEYS}
+    parts = [" ".join(_words(run[key][1])) for key in _COMMAND_KEYS if key in run]
+    if any(parts):
+        yield Command(min(line for line, _ in run.values()), " ".join(parts))
+    for key, value in node.value:
+        if isinstance(value, yaml.ScalarNode) and "\n" not in value.value and key.value not in run:
+            yield Command(key.start_mark.line + 1, f"{key.value}: {value.value}")
+        elif key.value not in run:
+            yield from _of_node(value)
+
+
+def _words(node: yaml.Node) -> Iterator[str]:
+    if isinstance(node, yaml.ScalarNode):
+        yield re.sub(r"\\?\s*\n\s*", " ", node.value)
+    elif isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            yield from _words(each)
+
+
+@dataclass(frozen=True)
+class Location:
+    """A location of nginx: where its block begins, its path without the signs of regular expressions, and its text."""
+
+    line: int
+    path: str
+    text: str
+    body: str
+
+
+def locations_of(file: SourceFile) -> Iterator[Location]:
+    """Yield the locations in a file, if it is one of nginx."""
+    text = re.sub(r"(?m)#.*", "", file.text)
+    for found in _LOCATION.finditer(text):
+        end, depth = found.end(), 1
+        while depth and end < len(text):
+            depth += {"{": 1, "}": -1}.get(text[end], 0)
+            end += 1
+        path = found["path"].strip("\"'^$").replace("\\", "")
+        yield Location(text.count("\n", 0, found.start()) + 1, path, found[0].rstrip("{ "), text[found.end() : end])

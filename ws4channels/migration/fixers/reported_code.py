@@ -1,0 +1,151 @@
+"""Reports Python that must be changed by hand: subscribers, patches, and calls of what is no method any more."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ws4channels.migration import layout
+from ws4channels.migration.facts import ModuleFacts
+from ws4channels.migration.fixer import Facts, Finding, Fixed, Fixer, Severity, SourceFile
+from ws4channels.migration.original import is_server, module_of, replacement_of
+from ws4channels.migration.syntax import ITS_NAME, OUR_NAME, bound_names, dotted_name, targets, texts_of
+
+_SUBSCRIBER = {f"{package}.subscriber.RedisSubscriber" for package in (ITS_NAME, OUR_NAME)}
+_UNCALLED = {
+    "get_file_descriptor": "Remove it: no connection to Redis belongs to one websocket.",
+    "parse_response": "Remove it: messages are received for all websockets at once. What it changed or withheld must "
+    "be changed where it is published.",
+}
+_NO_SUBSCRIBER = (
+    "WS4REDIS_SUBSCRIBER names a class that does not inherit from RedisSubscriber: each websocket is refused."
+)
+_TODO_INHERIT = (
+    "Inherit from ws4channels.subscriber.RedisSubscriber, and keep only the methods that differ from its own: "
+    "docs/custom-subscribers.md lists those that are called."
+)
+_WERE_METHODS = ("is_authenticated", "is_anonymous")
+_TODO_GEVENT = (
+    "Remove it unless something else needs gevent: the processes that serve websockets run on asyncio, and must not be "
+    "patched."
+)
+_TODO_SETTING = "It takes effect here as well, for this process. Better: put it into Django's settings."
+_TODO_OTHER = "Make a subclass instead, and use that: what is assigned here is not what ws4channels calls."
+
+
+class ReportedCodeFixer(Fixer):
+    """Reports what no rewriting can mend. Runs first, because it looks at the files as they are."""
+
+    def wants(self, file: SourceFile, facts: Facts) -> bool:
+        """Tell whether the file is Python that parses."""
+        return file.path in facts.modules
+
+    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
+        """Return the file as it is, and what was found in it."""
+        module = facts.modules[file.path]
+        findings = [*_subscribers(module, facts), *_calls_of_attributes(module), *_replaced_parts(module, facts)]
+        if not layout.serves(module):
+            findings += gevent_patches(file.path, module.tree)
+        return Fixed(file.text, findings)
+
+
+def _subscribers(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:
+    named = {text for each in facts.settings for text in texts_of(each.tree, "WS4REDIS_SUBSCRIBER")}
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        is_named = f"{module.name}.{node.name}" in named
+        if is_named and not inherits(module, node.name, facts, _SUBSCRIBER):
+            yield Finding(module.path, node.lineno, _NO_SUBSCRIBER, _TODO_INHERIT, Severity.MUST, node.name)
+        if is_named or any((dotted_name(base, {}) or "").endswith("Subscriber") for base in node.bases):
+            for statement in node.body:
+                if isinstance(statement, ast.FunctionDef) and statement.name in _UNCALLED:
+                    what, todo = f"{node.name}.{statement.name}() is not called.", _UNCALLED[statement.name]
+                    yield Finding(module.path, statement.lineno, what, todo, Severity.MUST)
+
+
+def inherits(module: ModuleFacts, name: str, facts: Facts, wanted: set[str]) -> bool:
+    """Tell whether a class of a module inherits from one of the `wanted`, or may, because a base is not in the tree."""
+    found = next((each for each in module.tree.body if isinstance(each, ast.ClassDef) and each.name == name), None)
+    bound = bound_names(module.tree, module.name, module.path)
+    if found is None:
+        return bound.get(name) is None or _is_one(bound[name], module, facts, wanted)
+    return any(_is_one(dotted_name(base, bound), module, facts, wanted) for base in found.bases)
+
+
+def _is_one(dotted: str | None, module: ModuleFacts, facts: Facts, wanted: set[str]) -> bool:
+    if dotted is None or dotted in wanted:
+        return True
+    owner, _, name = dotted.rpartition(".")
+    if dotted == "object" or owner.partition(".")[0] in layout.PACKAGES:
+        return False
+    if not owner:
+        return name != module.name and inherits(module, name, facts, wanted)
+    path = facts.path_of(owner, module.path)
+    other = facts.module_at(path) if path is not None else None
+    return other is None or inherits(other, name, facts, wanted)
+
+
+def _calls_of_attributes(module: ModuleFacts) -> Iterator[Finding]:
+    guarded = {
+        id(node)
+        for each in ast.walk(module.tree)
+        if isinstance(each, ast.If) and _asks_whether_method(each.test)
+        for statement in each.body
+        for node in ast.walk(statement)
+    }
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Call) or node.args or node.keywords or id(node) in guarded:
+            continue
+        if not isinstance(node.func, ast.Attribute) or node.func.attr not in _WERE_METHODS:
+            continue
+        owner = (dotted_name(node.func.value, {}) or "").rpartition(".")[2]
+        if owner.lower().endswith("user"):
+            what = f"{node.func.attr}() fails: since Django 2.0 it is no method."
+            todo = f"Write {node.func.attr} without parentheses."
+            yield Finding(module.path, node.lineno, what, todo, Severity.MUST, ast.unparse(node))
+
+
+def _asks_whether_method(test: ast.expr) -> bool:
+    return (
+        isinstance(test, ast.Call)
+        and dotted_name(test.func, {}) == "callable"
+        and len(test.args) == 1
+        and isinstance(test.args[0], ast.Attribute)
+        and test.args[0].attr in _WERE_METHODS
+    )
+
+
+def gevent_patches(path: str, tree: ast.Module) -> Iterator[Finding]:
+    """Yield a finding for each call or assignment with which a module has gevent replace parts of the process."""
+    bound = bound_names(tree, "", path)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = dotted_name(node.func, bound) or ""
+            if name.startswith("gevent.monkey.patch_"):
+                yield Finding(path, node.lineno, f"{name}() changes the whole process.", _TODO_GEVENT)
+        elif isinstance(node, ast.Assign):
+            source = dotted_name(node.value, bound) or ""
+            for name in (dotted_name(target, bound) or "" for target in node.targets):
+                if name.startswith("redis.") and source.startswith("gevent."):
+                    yield Finding(path, node.lineno, f"{name} is replaced by {source}.", _TODO_GEVENT)
+
+
+def _replaced_parts(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:
+    bound = bound_names(module.tree, module.name, module.path)
+    for node in ast.walk(module.tree):
+        for target in targets(node) if isinstance(node, ast.Assign) else ():
+            name = dotted_name(target, bound) or ""
+            if isinstance(target, ast.Attribute) and name.partition(".")[0] in layout.PACKAGES:
+                name = name.replace(OUR_NAME, ITS_NAME, 1)
+                yield _replaced(name, module.path, target.lineno, facts)
+
+
+def _replaced(name: str, path: str, line: int, facts: Facts) -> Finding:
+    what = f"{name} is replaced at run time."
+    if module_of(name) == "settings":
+        return Finding(path, line, what, _TODO_SETTING)
+    todo = _TODO_OTHER
+    if is_server(name):
+        todo = replacement_of(module_of(name), layout.application_near(facts, path))
+    return Finding(path, line, what, todo, Severity.MUST)

@@ -1,0 +1,154 @@
+"""Reports settings that have no effect or another one than with the original, and what no settings file here has."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from ws4channels.migration import layout
+from ws4channels.migration.facts import ITS_SETTINGS, ModuleFacts
+from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, ProjectFixer, Severity, SourceFile, Step
+from ws4channels.migration.syntax import outside_functions, targets, text_in, texts_within
+
+_HOOKS = {
+    "WS4REDIS_ALLOWED_CHANNELS": "The original let everybody in; ws4channels refuses every websocket.",
+    "WS4REDIS_PROCESS_REQUEST": "ws4channels refuses every websocket.",
+    "WS4REDIS_SUBSCRIBER": "ws4channels refuses every websocket.",
+}
+_DEAD = {
+    "MIDDLEWARE_CLASSES": ("MIDDLEWARE", "Django has not read MIDDLEWARE_CLASSES since version 2.0."),
+    "TEMPLATE_CONTEXT_PROCESSORS": ("TEMPLATES", "Django has not read TEMPLATE_CONTEXT_PROCESSORS since version 1.10."),
+}
+"""Settings that Django dropped: what replaced each, and what to say."""
+_REMOVED = {
+    "PickleSerializer": "Django 5.0 has no PickleSerializer: sessions, and so every websocket, fail with it.",
+    "memcached.MemcachedCache": "Django 4.1 has no MemcachedCache: sessions in this cache, and so websockets, fail.",
+}
+_TODO_REMOVED = {
+    "PickleSerializer": "Write 'django.contrib.sessions.serializers.JSONSerializer'. Pickled sessions end with it.",
+    "memcached.MemcachedCache": "Write 'django.core.cache.backends.memcached.PyMemcacheCache', and install pymemcache.",
+}
+_TODO_HOOK = (
+    "Write the dotted path of the function or class, such as 'common.rules.allowed_channels', or remove the setting."
+)
+_TRANSPORT = 'WS4CHANNELS_TRANSPORT = "redis"'
+
+
+class ReportedSettingsFixer(ProjectFixer):
+    """Looks at the settings as they were found."""
+
+    step = Step.SETTINGS
+
+    def fix_project(self, files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
+        """Return what is to be said about the settings."""
+        concerned = [module for module in facts.settings if layout.is_concerned(facts, module.path)]
+        findings = [each for module in concerned for each in _in_settings(module, facts)]
+        return ProjectFixed(findings=[*findings, *_incomplete(facts), *_nowhere(facts)])
+
+
+def _in_settings(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:
+    for node in outside_functions(module.tree):
+        value, line = getattr(node, "value", None), getattr(node, "lineno", 0)
+        for name in (target.id for target in targets(node) if isinstance(target, ast.Name)):
+            if name in _DEAD:
+                yield _dead(name, module, line, facts)
+            elif name in _HOOKS and (wrong := _wrong_hook(value, module, facts)):
+                what = f"{name} {wrong}. {_HOOKS[name]}"
+                yield Finding(module.path, line, what, _TODO_HOOK, Severity.MUST, ast.unparse(node))
+            for text in texts_within(value) if isinstance(value, ast.AST) else ():
+                for part in _REMOVED:
+                    if part in text:
+                        yield Finding(module.path, line, _REMOVED[part], _TODO_REMOVED[part], Severity.MUST, text)
+
+
+def _dead(name: str, module: ModuleFacts, line: int, facts: Facts) -> Finding:
+    new, what = _DEAD[name]
+    if any(new in each.assigned for each in [module, *facts.relatives_of(module.path)]):
+        return Finding(module.path, line, what, f"Delete it: {new} is what counts.")
+    return Finding(
+        module.path, line, what, f"Move what it lists into {new}; until then it has no effect.", Severity.MUST
+    )
+
+
+def _wrong_hook(value: ast.expr | None, module: ModuleFacts, facts: Facts) -> str:
+    """Return what is wrong with the value of a setting that names a function or class; nothing if it may be right."""
+    if isinstance(value, (ast.List, ast.Tuple, ast.Set, ast.Dict)):
+        return "is no function"
+    text = text_in(value)
+    if text is None:
+        return "is no function" if isinstance(value, ast.Constant) and value.value is not None else ""
+    owner, _, name = text.rpartition(".")
+    if not owner:
+        return "is a word, not the dotted path of a function or class"
+    path = facts.path_of(owner, module.path)
+    found = facts.module_at(path) if path is not None else None
+    if found is not None and not _defines(found, name):
+        kind = "a module, not what is in it" if facts.path_of(text, module.path) else f"what {path} does not have"
+        return f"names {kind}"
+    is_package = facts.path_of(owner.partition(".")[0], module.path)
+    return "names a module that is not there" if path is None and is_package else ""
+
+
+def _defines(module: ModuleFacts, name: str) -> bool:
+    for node in outside_functions(module.tree):
+        names = {
+            getattr(node, "name", None),
+            *(alias.asname or alias.name for alias in getattr(node, "names", []) if isinstance(alias, ast.alias)),
+        }
+        if name in names or "*" in names:
+            return True
+    return name in module.assigned or any(
+        isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name
+        for node in ast.walk(module.tree)
+    )
+
+
+def _incomplete(facts: Facts) -> Iterator[Finding]:
+    """Yield settings that use ws4redis, such as those of a worker, but are combined with none that list apps."""
+    modules = layout.app_modules(facts)
+    for module in facts.settings:
+        together = [module, *facts.relatives_of(module.path)]
+        names = frozenset().union(*(each.assigned for each in together))
+        is_part = any(
+            name.startswith(module.name) for each in facts.settings for name in each.imported if each is not module
+        )
+        if not module.assigned & ITS_SETTINGS or is_part or {"CHANNEL_LAYERS", "WS4CHANNELS_TRANSPORT"} & names:
+            continue
+        if not any(each in modules or each.apps & layout.PACKAGES for each in together):
+            what = "These settings are for ws4redis, but nothing here lists the apps that go with them."
+            yield _lines_to_add(module.path, what, [_layer(names), _TRANSPORT], facts)
+
+
+def _nowhere(facts: Facts) -> Iterator[Finding]:
+    """Yield where a site uses the package whose settings are not in the tree, or cannot be read."""
+    using = [
+        each for each in facts.modules.values() if {name.partition(".")[0] for name in each.imported} & layout.PACKAGES
+    ]
+    listing = {facts.root_of(each.path) for each in facts.settings if each.apps & layout.PACKAGES}
+    listing |= {facts.root_of(each.path) for each in layout.app_modules(facts)}
+    with_manage = {facts.root_of(path) for path in facts.paths if path.rpartition("/")[2] == "manage.py"}
+    roots = {facts.root_of(each.path) for each in using}
+    missing = sorted(roots & with_manage - listing) if listing else sorted(roots)[:1]
+    for root in missing:
+        broken = [
+            path
+            for path in facts.unparsed
+            if facts.root_of(path) == root and "INSTALLED_APPS" in facts.files[path].text
+        ]
+        path = next(iter([*broken, *(each.path for each in using if facts.root_of(each.path) == root)]))
+        what = "This site uses ws4redis, but no settings that can be read here list it."
+        module = layout.application_near(facts, path).replace(":", ".")
+        apps = 'INSTALLED_APPS = ["daphne", …, "channels", "ws4channels"]'
+        lines = [apps, f'ASGI_APPLICATION = "{module}"', _layer(frozenset()), _TRANSPORT]
+        yield _lines_to_add(path, what, lines, facts)
+
+
+def _layer(names: frozenset[str]) -> str:
+    host = "WS4REDIS_CONNECTION" if "WS4REDIS_CONNECTION" in names else '{"host": "localhost", "port": 6379}'
+    backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
+    return f'CHANNEL_LAYERS = {{"default": {{"BACKEND": "{backend}", "CONFIG": {{"hosts": [{host}]}}}}}}'
+
+
+def _lines_to_add(path: str, what: str, lines: list[str], facts: Facts) -> Finding:
+    asgi = "" if len(lines) < 4 else " And write asgi.py beside wsgi.py, as docs/install.md shows."
+    return Finding(path, 0, what, f"Add to the settings: {'; '.join(lines)}.{asgi}", Severity.MUST)
