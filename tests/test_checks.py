@@ -590,7 +590,7 @@ def test_name_that_only_looks_like_the_original_passes(settings: Any, value: str
 @pytest.mark.usefixtures("importable")
 @pytest.mark.filterwarnings("ignore:ws4redis is an alias of ws4channels:DeprecationWarning")
 def test_leftovers_are_no_warnings_where_they_work(settings: Any) -> None:
-    """Where ``ws4channels.compat`` makes `ws4redis` importable, only the server is a warning, all else an information."""
+    """Where ``ws4channels.compat`` makes `ws4redis` importable, only the server is a warning, all else is none."""
     import_module("ws4channels.compat")
     settings.WS4REDIS_ALLOWED_CHANNELS = "ws4redis.rules.allow"
     settings.WSGI_APPLICATION = "ws4redis.django_runserver.application"
