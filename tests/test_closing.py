@@ -26,9 +26,10 @@ from ws4channels.closing import (
     CloseCommand,
     aclose_sockets,
     build_close_command,
+    build_session_end,
     close_sockets,
-    end_session,
     read_close_command,
+    send_close_command,
     session_mark,
 )
 from ws4channels.counters import counts
@@ -283,7 +284,7 @@ async def test_close_commands_are_not_captured() -> None:
         with capture_published() as published:
             await aclose_sockets(user="mary")
             await sync_to_async(close_sockets)(user="mary")
-            await sync_to_async(end_session)("key")
+            await sync_to_async(send_close_command)(build_session_end("key"))
     assert published == []
 
 

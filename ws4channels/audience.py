@@ -101,6 +101,10 @@ MEMBEROF = "ws4redis:memberof"
 """The session entry with the names of the signed-in user's groups, as in the original."""
 
 
+STORED_GROUPS = "ws4channels:memberof"
+"""The session entry with the names that were stored in MEMBEROF at the sign-in: equal unless the site wrote its own."""
+
+
 class _Self:
     """The type of SELF."""
 
@@ -128,7 +132,10 @@ def user_of(request: Any) -> list[str]:
 
 
 def groups_of(request: Any) -> list[str]:
-    """Return the groups that the session remembers of a signed-in user."""
+    """Return the groups of a signed-in user: those that the handshake looked up, otherwise those of the sign-in."""
+    looked_up: list[str] | None = getattr(request, "ws4channels_groups", None)
+    if looked_up is not None:
+        return looked_up
     if not is_authenticated(request) or not getattr(request, "session", None):
         return []
     return [str(name) for name in request.session.get(MEMBEROF) or ()]

@@ -105,9 +105,9 @@ def send_close_command(command: CloseCommand | None) -> None:
         publishing.publish(command.publication(), connections.sync_client())
 
 
-def end_session(session_key: str) -> None:
-    """Close a session's websockets, and have none of it opened any more, from a thread without an event loop."""
-    send_close_command(CloseCommand(session=session_mark(session_key), is_final=True))
+def build_session_end(session_key: str) -> CloseCommand:
+    """Return the command that closes a session's websockets and lets none of it be opened any more."""
+    return CloseCommand(session=session_mark(session_key), is_final=True)
 
 
 def build_close_command(user: Any, session: Any, facility: Any, code: int) -> CloseCommand | None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
 
-from ws4channels.audience import MEMBEROF
+from ws4channels.audience import MEMBEROF, STORED_GROUPS
 
 __all__ = ["store_groups_in_session"]
 
@@ -19,4 +19,5 @@ def store_groups_in_session(sender: Any, user: Any, request: Any, **kwargs: Any)
     Sites may write the list themselves, with names that are no groups of Django's.
     """
     if hasattr(user, "groups") and hasattr(request, "session"):
-        request.session[MEMBEROF] = [group.name for group in user.groups.all()]
+        names = [group.name for group in user.groups.all()]
+        request.session[MEMBEROF] = request.session[STORED_GROUPS] = names

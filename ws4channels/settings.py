@@ -240,6 +240,15 @@ _ALL = [
         _is(bool),
     ),
     Setting(
+        "WS4CHANNELS_CLOSE_ON_RENAME",
+        False,
+        "",
+        "True: saving a user with another username closes the sockets that are subscribed under the old one, in all "
+        "processes, with 4401. Costs a query for each user that is saved.",
+        "True or False",
+        _is(bool),
+    ),
+    Setting(
         "WS4CHANNELS_OUTBOX_MESSAGES",
         1000,
         "messages",

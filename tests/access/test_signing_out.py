@@ -18,7 +18,7 @@ from django.contrib.sessions.backends.cache import SessionStore as CachedSession
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, pre_save
 from django.http import HttpRequest
 from django.test import RequestFactory
 from django.utils import timezone
@@ -27,7 +27,8 @@ from tests.layers import PUBSUB, one_layer
 from tests.silence import refusing_port
 from tests.sockets import Socket, cookie_header
 from tests.waiting import QUIET
-from ws4channels.access import session_ends, signing_out
+from ws4channels.access import signing_out
+from ws4channels.closing import CloseCommand
 from ws4channels.testing import capture_published
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,7 +61,8 @@ def engine(request: pytest.FixtureRequest, settings: Any) -> Iterator[Any]:
 def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The keys of the sessions of which the servers are told that they are over, in order."""
     keys: list[str] = []
-    monkeypatch.setattr(session_ends, "end_session", keys.append)
+    monkeypatch.setattr(signing_out, "build_session_end", lambda key: CloseCommand(session=key))
+    monkeypatch.setattr(signing_out.closing_thread, "send", lambda command: keys.append(command.session))
     return keys
 
 
@@ -275,6 +277,38 @@ def test_tests_that_capture_need_no_redis(settings: Any, signed_in: HttpRequest)
     with capture_published() as published:
         logout(signed_in)
     assert published == []
+
+
+# --- another name -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def renaming(settings: Any) -> Iterator[None]:
+    """A site that closes websockets of users who get another name."""
+    settings.WS4CHANNELS_CLOSE_ON_RENAME = True
+    signing_out.connect_receivers()
+    yield
+    pre_save.disconnect(sender=User, dispatch_uid="ws4channels.on_user_save")
+
+
+@pytest.mark.usefixtures("renaming")
+async def test_renaming_a_user_closes_the_former_name_s_sockets(mary: User, signed_in: HttpRequest) -> None:
+    """Otherwise they would receive what is published to the next user of that name."""
+    socket = await socket_of(signed_in)
+    mary.username = "maria"
+    await mary.asave()
+    await closed(socket)
+
+
+@pytest.mark.usefixtures("renaming")
+async def test_saving_a_user_without_another_name_closes_nothing(mary: User, signed_in: HttpRequest) -> None:
+    """Whatever else changes, and if a new name is not saved."""
+    socket = await socket_of(signed_in)
+    mary.email = "mary@example.com"
+    await mary.asave()
+    mary.username = "maria"
+    await mary.asave(update_fields=["email"])
+    await still_open(socket)
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------

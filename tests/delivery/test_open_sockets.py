@@ -13,7 +13,7 @@ from django.core.exceptions import PermissionDenied
 from tests.sockets import Socket, connected
 from tests.visitors import signed_in
 from tests.waiting import TIMEOUT, eventually
-from ws4channels.closing import CloseCommand, aclose_sockets, end_session, session_mark
+from ws4channels.closing import CloseCommand, aclose_sockets, build_session_end, send_close_command, session_mark
 from ws4channels.counters import counts
 from ws4channels.delivery.hub import get_hub
 from ws4channels.delivery.open_sockets import OpenSocket, OpenSockets
@@ -213,7 +213,7 @@ async def test_websocket_of_a_session_that_is_over_is_closed_at_once() -> None:
     """Who comes back before Django has deleted the session is accepted and closed, without a message."""
     mary = signed_in("mary")
     socket = await Socket("/ws/f?subscribe-user", **mary).open()
-    await asyncio.to_thread(end_session, mary["session"].session_key)
+    await asyncio.to_thread(send_close_command, build_session_end(mary["session"].session_key))
     assert await socket.close_code() == 4401
     await socket.leave(4401)
     back = await Socket("/ws/f?subscribe-user", **mary).open()

@@ -6,11 +6,14 @@ to be looked up, runs in a thread. Others run on the event loop.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -22,6 +25,7 @@ from django.utils.module_loading import import_string
 
 from ws4channels import connections, settings
 from ws4channels.access.dropped import dropped_channels
+from ws4channels.access.groups import current_groups
 from ws4channels.access.limits import check_keys
 from ws4channels.access.requests import asked_channels, build_request, wants_heartbeats
 from ws4channels.access.threads import run_in_thread
@@ -95,9 +99,13 @@ async def negotiate(
     PermissionDenied or whatever else the site's hooks raise, and ConfigurationError.
     """
     negotiation = _Negotiation(scope, load_user)
-    if negotiation.needs_thread():
+    if not negotiation.needs_thread():
+        return negotiation.run(), negotiation.request
+    try:
         return await run_in_thread(threads, negotiation.run), negotiation.request
-    return negotiation.run(), negotiation.request
+    except asyncio.CancelledError:
+        negotiation.abandon(threads)
+        raise
 
 
 class _Negotiation:
@@ -106,6 +114,9 @@ class _Negotiation:
     def __init__(self, scope: Mapping[str, Any], load_user: bool) -> None:
         self.scope = scope
         self.load_user = load_user
+        self._lock = threading.Lock()
+        self._is_abandoned = False
+        self._subscriber: RedisSubscriber | None = None
         self.request: Any = build_request(scope)
         self.process_request = load_hook("WS4REDIS_PROCESS_REQUEST")
         self.allow_channels = load_hook("WS4REDIS_ALLOWED_CHANNELS")
@@ -135,12 +146,13 @@ class _Negotiation:
             subscribe_keys = _as_texts(subscriber._subscription.channels)
             publish_keys = _as_texts(subscriber._publishers)
             check_keys(subscribe_keys, publish_keys)
-            _refuse_close_commands_key(subscribe_keys, publish_keys)
+            _check_names(subscribe_keys, publish_keys)
             keys = {"subscribe": subscribe_keys, "publish": publish_keys}
             dropped = dropped_channels(self.request, self.asked, allowed, keys)
         except BaseException:
             subscriber.release()
             raise
+        self._keep_or_release(subscriber)
         return Agreement(
             facility=facility,
             publish_keys=publish_keys,
@@ -153,6 +165,21 @@ class _Negotiation:
             dropped=dropped,
         )
 
+    def abandon(self, threads: ThreadPoolExecutor) -> None:
+        """Have the subscriber released, now or when `run` has made it: the client is gone, the thread goes on."""
+        with self._lock:
+            self._is_abandoned = True
+            subscriber, self._subscriber = self._subscriber, None
+        if subscriber is not None:
+            threads.submit(subscriber.release)
+
+    def _keep_or_release(self, subscriber: RedisSubscriber) -> None:
+        with self._lock:
+            self._subscriber = subscriber
+            if not self._is_abandoned:
+                return
+        subscriber.release()
+
     def _identify(self) -> None:
         """Give the request its session and user."""
         self._use_scope_or_cookie()
@@ -163,6 +190,8 @@ class _Negotiation:
             self.request.session.keys()
         if self.load_user:
             is_authenticated(self.request)
+        if any(name.endswith("-group") for name in self.asked) and is_authenticated(self.request):
+            self.request.ws4channels_groups = current_groups(self.request)
 
     def _use_scope_or_cookie(self) -> None:
         request = self.request
@@ -193,10 +222,15 @@ def _as_texts(names: Iterable[Any]) -> tuple[str, ...]:
     return tuple(name.decode("utf-8") if isinstance(name, bytes) else str(name) for name in names)
 
 
-def _refuse_close_commands_key(*keys: tuple[str, ...]) -> None:
-    """Refuse a subscriber that names the key of close commands, as one may that takes names from the URL."""
-    if any(close_commands_key(settings.WS4REDIS_PREFIX) in each for each in keys):
-        raise SuspiciousOperation("The subscriber names the key of close commands.")
+def _check_names(*keys: tuple[str, ...]) -> None:
+    """Refuse names that a subscriber may have taken from the URL: the key of close commands, and what is no UTF-8."""
+    for key in chain(*keys):
+        if key == close_commands_key(settings.WS4REDIS_PREFIX):
+            raise SuspiciousOperation("The subscriber names the key of close commands.")
+        try:
+            key.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise SuspiciousOperation(f"The subscriber names the key {key!r}, which UTF-8 cannot encode.") from error
 
 
 def _session_of(request: Any) -> str | None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from importlib import import_module
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import DEFAULT_DB_ALIAS, transaction
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, pre_save
 from django.utils import timezone
 
 from ws4channels import settings
-from ws4channels.access.session_ends import session_ends
+from ws4channels.access.closing_thread import closing_thread
+from ws4channels.closing import CloseCommand, build_session_end
 
 
 def connect_receivers() -> None:
@@ -25,6 +28,9 @@ def connect_receivers() -> None:
     elif getattr(django_settings, "WS4CHANNELS_CLOSE_ON_SIGN_OUT", True) is not False:
         # Not where it would have no effect: with a receiver, Django loads what it deletes.
         post_delete.connect(_on_deletion, sender=model, dispatch_uid="ws4channels.on_deletion")
+    if getattr(django_settings, "WS4CHANNELS_CLOSE_ON_RENAME", False):
+        # Not otherwise: it costs a query each time that a user is saved.
+        pre_save.connect(_on_user_save, sender=get_user_model(), dispatch_uid="ws4channels.on_user_save")
 
 
 def _session_model() -> Any:
@@ -58,10 +64,25 @@ def _on_deletion(sender: Any, instance: Any, using: str, **kwargs: Any) -> None:
 
 def _end(session_key: str | None, using: str) -> None:
     """Close a session's websockets, once the transaction that ends it is committed."""
-    if not session_key or not settings.WS4CHANNELS_CLOSE_ON_SIGN_OUT:
+    if session_key and settings.WS4CHANNELS_CLOSE_ON_SIGN_OUT:
+        _send_on_commit(build_session_end(session_key), using)
+
+
+def _on_user_save(
+    sender: Any, instance: Any, raw: bool, using: str, update_fields: Collection[str] | None, **kwargs: Any
+) -> None:
+    """Close the websockets of a user who gets another name: they are subscribed under the old one."""
+    field = sender.USERNAME_FIELD
+    if raw or instance.pk is None or (update_fields is not None and field not in update_fields):
         return
-    tell = partial(session_ends.send, session_key)
+    former = sender._default_manager.using(using).filter(pk=instance.pk).values_list(field, flat=True).first()
+    if former is not None and former != instance.get_username():
+        _send_on_commit(CloseCommand(user=str(former)), using)
+
+
+def _send_on_commit(command: CloseCommand, using: str) -> None:
+    send = partial(closing_thread.send, command)
     if transaction.get_connection(using).in_atomic_block:
-        transaction.on_commit(tell, using=using)
+        transaction.on_commit(send, using=using)
     else:
-        tell()
+        send()
