@@ -448,6 +448,12 @@ def test_picture_of_the_rooms_is_up_to_date() -> None:
     assert text_of("docs/_static/rooms.svg") == script["draw"](), "Run: python docs/rooms.py"
 
 
+def test_symptoms_name_the_checks_that_find_their_causes() -> None:
+    """The table of symptoms leads to each check, apart from the one for values, whose text says all."""
+    ids = set(re.findall(r"^\*\*ws4channels\.([EW]\d{3})\*\*", text_of("docs/checks.md"), re.M))
+    assert ids - set(re.findall(r"\b[EW]\d{3}\b", text_of("docs/debugging.md"))) <= {"E001"}
+
+
 @pytest.mark.parametrize("room", sorted({module.partition(".")[0] for module in MODULES}))
 def test_architecture_names_the_room(room: str) -> None:
     """The page of the architecture names each room and each module at the top of the package."""
