@@ -329,8 +329,8 @@ def test_hooks_that_are_not_called_are_w002(settings: Any, name: str) -> None:
     ]
 
 
-def test_faults_of_all_kinds_are_told_together(settings: Any) -> None:
-    """One run of ``manage.py check`` tells everything that can be told."""
+def test_faults_of_all_kinds_are_reported_together(settings: Any) -> None:
+    """One run of ``manage.py check`` reports everything that it can find."""
     settings.WS4REDIS_ALLOWED_CHANNELS = "tests.test_checks.nothing"
     settings.WS4REDIS_SUBSCRIBER = "tests.test_checks.Busy"
     settings.WS4REDIS_CONNECTION = {"port": "six"}
@@ -348,11 +348,11 @@ def layer_messages(settings: Any, backend: str, **config: Any) -> list[CheckMess
 
 @pytest.mark.parametrize("backend", [layers.PUBSUB, layers.CORE])
 def test_layer_that_is_configured_well_passes(settings: Any, backend: str) -> None:
-    """The recommended layer, and the core layer with room and patience, are not spoken of."""
+    """The recommended layer, and the core layer with room and patience, are not reported."""
     assert layer_messages(settings, backend) == []
 
 
-def test_layer_that_cannot_be_built_is_told_once(settings: Any) -> None:
+def test_layer_that_cannot_be_built_is_reported_once(settings: Any) -> None:
     """What E001 and E003 say is not said again of the layer."""
     settings.WS4CHANNELS_CHANNEL_LAYER = "push"
     assert check_layer() == []
@@ -360,7 +360,7 @@ def test_layer_that_cannot_be_built_is_told_once(settings: Any) -> None:
     assert check_layer() == []
 
 
-def test_layer_that_is_not_used_is_not_spoken_of(settings: Any) -> None:
+def test_layer_that_is_not_used_is_not_reported(settings: Any) -> None:
     """Where Redis itself carries the messages, no layer has to be good."""
     settings.CHANNEL_LAYERS = layers.one_layer(layers.IN_MEMORY)
     settings.WS4CHANNELS_TRANSPORT = "redis"
@@ -391,7 +391,7 @@ def test_layer_within_one_process_is_w003(settings: Any) -> None:
         ({"capacity": 10_000, "channel_capacity": {"specific.*": 20}}, 20),
     ],
 )
-def test_layer_with_little_room_is_w004(settings: Any, config: dict[str, Any], capacity: int) -> None:
+def test_layer_with_little_capacity_is_w004(settings: Any, config: dict[str, Any], capacity: int) -> None:
     """Who uses the core layer learns how much it holds, what becomes of the rest, and what to write."""
     assert layer_messages(settings, layers.CORE, **config) == [
         Warning(
@@ -405,7 +405,7 @@ def test_layer_with_little_room_is_w004(settings: Any, config: dict[str, Any], c
 
 
 @pytest.mark.parametrize("pattern", ["http.request", "websocket.*"])
-def test_room_of_other_channels_does_not_matter(settings: Any, pattern: str) -> None:
+def test_capacity_of_other_channels_does_not_matter(settings: Any, pattern: str) -> None:
     """Only the hub's channel is looked at."""
     assert layer_messages(settings, layers.CORE, channel_capacity={pattern: 1}) == []
 
@@ -424,8 +424,8 @@ SENTINEL = {"sentinels": [("localhost", 26379)], "master_name": "chat", "socket_
     ],
     ids=["address", "URL", "host", "socket", "sentinel"],
 )
-def test_layer_without_patience_is_w005(settings: Any, host: Any, server: str, timeout: str) -> None:
-    """A core layer whose connections give up before it has waited long enough is told of, without a password."""
+def test_layer_with_a_short_timeout_is_w005(settings: Any, host: Any, server: str, timeout: str) -> None:
+    """A core layer whose connections time out before the layer stops waiting is reported, without a password."""
     assert layer_messages(settings, layers.CORE, hosts=[host]) == [
         Warning(
             f"CHANNEL_LAYERS['default'] waits 5 s at a time for messages, but its connection to {server} gives up "
@@ -438,7 +438,7 @@ def test_layer_without_patience_is_w005(settings: Any, host: Any, server: str, t
 
 
 @pytest.mark.parametrize("host", ["redis://localhost", ("localhost", 6379)])
-def test_patience_by_default_depends_on_redis_py(settings: Any, host: Any) -> None:
+def test_default_timeout_depends_on_redis_py(settings: Any, host: Any) -> None:
     """A host that says nothing of a timeout is a fault since redis-py 8, and was none before."""
     expected = ["ws4channels.W005"] if int(redis.__version__.split(".")[0]) >= 8 else []
     assert [message.id for message in layer_messages(settings, layers.CORE, hosts=[host])] == expected
@@ -446,7 +446,7 @@ def test_patience_by_default_depends_on_redis_py(settings: Any, host: Any) -> No
 
 
 @pytest.mark.parametrize("timeout", [None, 6, 30])
-def test_core_layer_with_patience_passes(settings: Any, timeout: float | None) -> None:
+def test_core_layer_with_a_long_timeout_passes(settings: Any, timeout: float | None) -> None:
     """A timeout above the time that the layer waits never strikes."""
     assert layer_messages(settings, layers.CORE, hosts=[{"address": "redis://h", "socket_timeout": timeout}]) == []
 
@@ -488,7 +488,7 @@ def test_daphne_that_is_missing_is_w006(settings: Any) -> None:
     assert check_site() == []
 
 
-def test_daphne_after_staticfiles_is_told_by_daphne(settings: Any) -> None:
+def test_daphne_after_staticfiles_is_reported_by_daphne(settings: Any) -> None:
     """That fault has a check of Daphne's own, so there is one message for it and not two."""
     apps = [app for app in settings.INSTALLED_APPS if app != "daphne"]
     settings.INSTALLED_APPS = [*apps, "daphne"]
@@ -530,7 +530,7 @@ def leftover(text: str, hint: str) -> Warning:
 
 
 def test_what_the_original_left_is_w008(settings: Any) -> None:
-    """Each setting that names a module of the original is told with what to write."""
+    """Each setting that names a module of the original is reported with what to write."""
     settings.WS4REDIS_ALLOWED_CHANNELS = allow
     settings.WSGI_APPLICATION = "ws4redis.django_runserver.application"
     settings.WS4REDIS_SUBSCRIBER = "ws4redis.subscriber.RedisSubscriber"
@@ -590,7 +590,7 @@ def test_name_that_only_looks_like_the_original_passes(settings: Any, value: str
 @pytest.mark.usefixtures("importable")
 @pytest.mark.filterwarnings("ignore:ws4redis is an alias of ws4channels:DeprecationWarning")
 def test_leftovers_are_no_warnings_where_they_work(settings: Any) -> None:
-    """A site that makes `ws4redis` importable by ``ws4channels.compat`` is told and not warned, but of the server."""
+    """Where ``ws4channels.compat`` makes `ws4redis` importable, only the server is a warning, all else is none."""
     import_module("ws4channels.compat")
     settings.WS4REDIS_ALLOWED_CHANNELS = "ws4redis.rules.allow"
     settings.WSGI_APPLICATION = "ws4redis.django_runserver.application"
@@ -656,7 +656,7 @@ def asgi_2_application(scope: Any) -> Any:
     ],
 )
 def test_asgi_application_that_is_none_is_w011(settings: Any, path: str, reason: str) -> None:
-    """What does not import, cannot be called, or is the function that makes the application, is told."""
+    """What does not import, cannot be called, or is the function that makes the application, is reported."""
     settings.ASGI_APPLICATION = path
     hint = "Name what your asgi.py makes, such as 'tests.asgi.application': runserver serves nothing until it imports."
     assert check_application() == [asgi_warning(f"{path!r}, which {reason}.", hint, "W011")]
@@ -684,11 +684,11 @@ application = get_asgi_application()
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        (AS_STARTPROJECT_WROTE_IT, "Django's own application, which serves pages only"),
+        (AS_STARTPROJECT_WROTE_IT, "Django's own application"),
         (
             "from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler\n"
             f"{AS_STARTPROJECT_WROTE_IT}\napplication = ASGIStaticFilesHandler(application)",
-            "Django's own application, which serves pages only",
+            "Django's own application",
         ),
         (
             "from channels.routing import ProtocolTypeRouter\n"
@@ -701,13 +701,15 @@ application = get_asgi_application()
 def test_asgi_application_without_websockets_is_w012(
     settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, reason: str
 ) -> None:
-    """An asgi.py that serves pages alone, as startproject writes it, is told with the line to change."""
+    """An asgi.py that serves pages alone, as startproject writes it, is reported with the line to change."""
     settings.ASGI_APPLICATION = path = asgi_module(tmp_path, monkeypatch, code)
     hint = (
         f"Write in {path.partition('.')[0]}.py: from ws4channels.asgi import get_asgi_application, instead of from "
         "django.core.asgi; or add 'websocket' to your router as docs/routing-and-asgi.md shows."
     )
-    assert check_application() == [asgi_warning(f"{path!r}, which is {reason}: no websocket opens.", hint, "W012")]
+    assert check_application() == [
+        asgi_warning(f"{path!r}, which is {reason}: runserver serves no websockets.", hint, "W012")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -728,7 +730,7 @@ def test_asgi_application_without_websockets_is_w012(
 def test_asgi_application_that_may_serve_websockets_passes(
     settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
-    """What is not known to be wrong is not spoken of."""
+    """What is not known to be wrong is not reported."""
     settings.ASGI_APPLICATION = asgi_module(tmp_path, monkeypatch, code)
     assert check_application() == []
 
@@ -858,7 +860,7 @@ def test_session_engine_of_django_passes(settings: Any, engine: str) -> None:
     ],
 )
 def test_argument_that_the_layer_ignores_is_w014(settings: Any, config: dict[str, Any], name: str, hint: str) -> None:
-    """The pub/sub layer takes any argument and uses its own default; who misspells one is told."""
+    """The pub/sub layer takes any argument and uses its own default; a misspelt one is reported."""
     assert layer_messages(settings, layers.PUBSUB, **config) == [
         Warning(
             f"CHANNEL_LAYERS['default'] has {name!r} in its CONFIG, which the layer ignores.",
@@ -936,7 +938,7 @@ def test_connection_that_is_not_set_is_a_warning(settings: Any) -> None:
     ],
 )
 def test_servers_that_may_be_the_same_pass(settings: Any, connection: dict[str, Any], hosts: list[Any]) -> None:
-    """What cannot be compared, and what is meant to be two, is not spoken of."""
+    """What cannot be compared, and what is meant to be two, is not reported."""
     assert servers_of(settings, connection, *hosts) == []
 
 

@@ -15,28 +15,32 @@ import sys
 import textwrap
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import redis
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.test import RequestFactory
 
 import ws4channels
 from example_project.redis_server import HOST, RedisServer
+from tests import layers
 from tests.people import request_of
 from tests.sockets import broadcast, connected
 from tests.test_architecture import MODULES
-from tests.waiting import TIMEOUT
-from ws4channels.audience import close_commands_key, group_of
+from tests.waiting import QUIET, TIMEOUT
+from ws4channels.audience import SELF, close_commands_key, group_of
 from ws4channels.checks.values import check_settings
+from ws4channels.closing import aclose_sockets
 from ws4channels.connections import CLIENT_NAME
 from ws4channels.publisher import RedisPublisher
 from ws4channels.settings import SETTINGS, Setting
-from ws4channels.testing import FacilityCommunicator
+from ws4channels.testing import FacilityCommunicator, capture_published
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -86,7 +90,7 @@ async def main():
     socket = WebsocketCommunicator(application, "/ws/news?subscribe-broadcast")
     assert (await socket.connect(timeout=30))[0]
     response = await asyncio.to_thread(client.post, "/", {"text": "hello, everybody"})
-    assert response.status_code == 200, response
+    assert (response.status_code, response.url) == (302, "/"), response
     print(await socket.receive_from(timeout=30))
     await socket.disconnect()
 
@@ -219,6 +223,44 @@ async def test_page_of_rules_shows_tokens_that_name_users(
             assert await stranger.receive_output(TIMEOUT) == {"type": "websocket.close", "code": 4403}
 
 
+async def test_page_of_rules_shows_tokens_in_subprotocols(
+    run_page: Callable[[str], Page], settings: Any, mary: User
+) -> None:
+    """A client that offers the page's token is that user and gets the other subprotocol; a wrong token is refused."""
+    module = run_page("docs/custom-subscribers.md").modules["subprotocols"]
+    settings.WS4REDIS_PROCESS_REQUEST = module.process_request  # type: ignore[attr-defined]
+    token = module.create_token(mary)  # type: ignore[attr-defined]
+    assert re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", token)  # RFC 7230, 3.2.6
+    async with FacilityCommunicator("chat", "subscribe-user", subprotocols=["chat", f"token.{token}"]) as client:
+        await RedisPublisher(facility="chat", users=[mary]).apublish_message("hello")
+        assert await client.receive_from(TIMEOUT) == "hello"
+    for offered in (["chat", f"token.{token}x"], ["chat"], []):
+        with pytest.raises(ConnectionError):
+            async with FacilityCommunicator("chat", "subscribe-user", subprotocols=offered):
+                pass
+
+
+async def test_page_of_rules_shows_users_by_primary_key(
+    run_page: Callable[[str], Page], settings: Any, mary: User
+) -> None:
+    """The page's pair agrees on keys with primary keys; an anonymous client subscribes to nobody's."""
+    module = run_page("docs/custom-subscribers.md").modules["primary_keys"]
+    settings.WS4REDIS_SUBSCRIBER = "mysite.primary_keys.Subscriber"
+    assert check_settings() == []
+    own_request = request_of()
+    own_request.user = mary
+    for users, request in (([mary], None), ([mary.pk], None), ([SELF], own_request)):
+        publisher = module.Publisher(facility="chat", users=users, request=request)  # type: ignore[attr-defined]
+        async with FacilityCommunicator("chat", "subscribe-user", user=mary) as client:
+            await publisher.apublish_message("hello", expire=0)
+            assert await client.receive_from(TIMEOUT) == "hello"
+    async with FacilityCommunicator("chat", "subscribe-user", "publish-user") as client:
+        with capture_published() as published:
+            await client.send_to("to nobody")
+            assert await client.receive_nothing(QUIET)
+        assert published == []
+
+
 async def test_page_of_rules_shows_rooms_that_can_be_entered(
     run_page: Callable[[str], Page], settings: Any, mary: User
 ) -> None:
@@ -280,6 +322,47 @@ async def test_debugging_page_shows_what_redis_answers(
     assert answers[f"PUBSUB NUMSUB {group}"] == [group.encode(), 1]
     assert answers["CLIENT LIST TYPE pubsub"].count(b"\n") == 1
     assert f"name={CLIENT_NAME} ".encode() in answers["CLIENT LIST"]
+
+
+@pytest.mark.parametrize("backend", [layers.PUBSUB, layers.REDIS, layers.CORE])
+@pytest.mark.parametrize("prefix", [None, "example"])
+async def test_deployment_page_shows_rights_that_suffice(
+    settings: Any, mary: User, backend: str, prefix: str | None
+) -> None:
+    """With the page's ACL, everything that websockets and publishers do is allowed; nothing else is even tried."""
+    with RedisServer() as own, own.client() as admin:
+        admin.execute_command(*_rights(backend, prefix))
+        layers.use(backend, settings)
+        settings.WS4REDIS_PREFIX = prefix
+        settings.WS4REDIS_CONNECTION = {"url": f"redis://site:secret@{HOST}:{own.port}"}
+        if backend != layers.REDIS:
+            hosts = [{"address": settings.WS4REDIS_CONNECTION["url"], "socket_timeout": None}]
+            settings.CHANNEL_LAYERS = layers.one_layer(backend, hosts=hosts)
+        names = [mary, *map(str, range(20))]  # so many that a script publishes
+        publisher = RedisPublisher(facility="news", broadcast=True, users=names)
+        channels = ("subscribe-broadcast", "subscribe-user", "publish-broadcast", "echo")
+        async with FacilityCommunicator("news", *channels, user=mary) as client:
+            await sync_to_async(publisher.publish_message)("hello")
+            assert [await client.receive_from(TIMEOUT) for _ in range(2)] == ["hello", "hello"]
+            await client.send_to("mine")
+            assert await client.receive_from(TIMEOUT) == "mine"
+            assert await RedisPublisher().afetch_message(None, "news", "broadcast") == b"mine"
+            await aclose_sockets(user=mary)
+            assert (await client.receive_output(TIMEOUT))["code"] == 4401
+        denied = {entry["object"] for entry in admin.acl_log()}
+    assert denied <= {"client", "client|setname", "client|setinfo"}
+
+
+def _rights(backend: str, prefix: str | None) -> list[str]:
+    """Return the command of the page, changed as the page says for this transport and prefix."""
+    (words,) = (line.split() for line in re.findall(r"^ACL SETUSER .+\n.+", text_of("docs/deployment.md"), re.M))
+    if backend == layers.REDIS:
+        channels = ["&example:*"] if prefix else ["&broadcast:*", "&user:*", "&group:*", "&session:*", "&ws4channels:*"]
+        at = words.index("&asgi*")
+        words[at : at + 1] = channels
+    if prefix:
+        words = [*(word for word in words if not word.startswith("~")), "~example:*"]
+    return [*words, "~asgi*", "+@sortedset", "+del", "+expire"] if backend == layers.CORE else words
 
 
 def test_monitoring_page_shows_what_works(
@@ -365,10 +448,39 @@ def test_picture_of_the_rooms_is_up_to_date() -> None:
     assert text_of("docs/_static/rooms.svg") == script["draw"](), "Run: python docs/rooms.py"
 
 
+def test_symptoms_name_the_checks_that_find_their_causes() -> None:
+    """The table of symptoms leads to each check, apart from the one for values, whose text says all."""
+    ids = set(re.findall(r"^\*\*ws4channels\.([EW]\d{3})\*\*", text_of("docs/checks.md"), re.M))
+    assert ids - set(re.findall(r"\b[EW]\d{3}\b", text_of("docs/debugging.md"))) <= {"E001"}
+
+
 @pytest.mark.parametrize("room", sorted({module.partition(".")[0] for module in MODULES}))
 def test_architecture_names_the_room(room: str) -> None:
     """The page of the architecture names each room and each module at the top of the package."""
     assert room in re.findall(r"\w+", text_of("docs/architecture.md"))
+
+
+PRIVATE = {"shown", "connections", "transports", "delivery", "access", "checks", "compat", "management", "migration"}
+PUBLIC = sorted({module.partition(".")[0] for module in MODULES} - PRIVATE)
+"""The public modules: those at the top of the package, and the room whose `look` is public."""
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_module_is_documented_with_its_names(module: str) -> None:
+    """The table of public names has each module with its `__all__`; other pages, or the README, mention each name."""
+    names = import_module(f"ws4channels.{module}").__all__
+    (row,) = re.findall(rf"^\| `ws4channels\.{module}` \| (.+) \|$", text_of("docs/architecture.md"), re.M)
+    if module != "settings":
+        assert sorted(re.findall(r"`(\w+)`", row)) == sorted(names)
+    elsewhere = "\n".join(page.read_text("utf-8") for page in PAGES if page.name != "architecture.md")
+    missing = [name for name in names if not re.search(rf"\b{name}\b", elsewhere)]
+    assert missing == []
+
+
+def test_no_other_module_is_documented_as_public() -> None:
+    """The table has no row for a module that is private or gone."""
+    named = re.findall(r"^\| `ws4channels\.(\w+)` \|", text_of("docs/architecture.md"), re.M)
+    assert sorted(named) == PUBLIC
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name if page.parent != ROOT / "benchmarks" else "bench")

@@ -124,7 +124,7 @@ def test_argument_that_is_not_text_is_published_as_it_is(redis_client: redis.Red
     ],
 )
 def test_message_that_cannot_be_published_is_an_error(settings: Any, words: list[str], error: str) -> None:
-    """Who asks for what cannot be done is told why."""
+    """A command that cannot work says why."""
     settings.WS4REDIS_HEARTBEAT = "beat"
     with pytest.raises(CommandError) as caught:
         run("ws4channels_publish", *words)
@@ -230,7 +230,7 @@ def test_status_of_a_site_that_is_fine(settings: Any, transport: str) -> None:
     ]
 
 
-def test_status_tells_who_listens(settings: Any) -> None:
+def test_status_shows_who_listens(settings: Any) -> None:
     """A key that a process has joined is listed with the number of processes, and the others are at least counted."""
     with listening("chat", "--user", "mary", "--count", "1") as mary, listening("news", "--count", "1") as news:
         said = run("ws4channels_status", "news")
@@ -341,7 +341,7 @@ def test_reader_that_has_enough_ends_listening_in_peace() -> None:
         assert process.wait(TIMEOUT) == 0
 
 
-def test_redis_that_is_down_is_told_without_a_traceback(settings: Any) -> None:
+def test_redis_that_is_down_is_reported_without_a_traceback(settings: Any) -> None:
     """Each command says that Redis does not answer, and ends with status 2."""
     with refusing_port() as port:
         settings.WS4REDIS_CONNECTION = {"host": "127.0.0.1", "port": port}
@@ -356,7 +356,7 @@ def test_redis_that_is_down_is_told_without_a_traceback(settings: Any) -> None:
                 assert caught.value.returncode == 2
 
 
-def test_wrong_settings_are_told_without_a_traceback(settings: Any) -> None:
+def test_wrong_settings_are_reported_without_a_traceback(settings: Any) -> None:
     """A command says what is wrong with the settings in the words of the setting."""
     settings.WS4CHANNELS_CHANNEL_LAYER = "push"
     for words in (["ws4channels_publish", "news", "hello"], ["ws4channels_listen", "news"]):

@@ -64,10 +64,10 @@ def test_redis_as_it_comes_is_fine(redis_client: redis.Redis) -> None:
         ({"maxclients": 100, "connected_clients": 95}, {}, "95 of 100 connections are in use (maxclients)"),
     ],
 )
-def test_setting_of_redis_that_hurts_is_told(info: Any, configuration: Any, warning: str) -> None:
+def test_setting_of_redis_that_loses_messages_is_a_warning(info: Any, configuration: Any, warning: str) -> None:
     """Each is one sentence that begins with what is the case and names the setting of Redis."""
-    (told,) = find_warnings({"role": "master", **info}, {**GOOD, **configuration})
-    assert told.startswith(warning)
+    (found,) = find_warnings({"role": "master", **info}, {**GOOD, **configuration})
+    assert found.startswith(warning)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_setting_of_redis_that_hurts_is_told(info: Any, configuration: Any, warn
         ({}, {"client-output-buffer-limit": "normal 0 0 0 slave 0 0 0 pubsub 0 0 0"}),
     ],
 )
-def test_setting_of_redis_that_does_not_hurt_is_not_told(info: Any, configuration: Any) -> None:
+def test_harmless_setting_of_redis_is_no_warning(info: Any, configuration: Any) -> None:
     """Room, patience, and buffers without a bound give no warning."""
     assert list(find_warnings(info, {**GOOD, **configuration})) == []
 
@@ -142,7 +142,7 @@ def test_prefix_is_no_pattern(redis_client: redis.Redis, prefix: str) -> None:
 
 
 def test_kept_messages_are_measured(redis_client: redis.Redis) -> None:
-    """How long and how large is told where there is a message; other things of that name do no harm."""
+    """Seconds and size are those of messages; other things of that name do no harm."""
     redis_client.set("broadcast:a", "12345", ex=60)
     redis_client.set("broadcast:b", b"\xff")
     redis_client.lpush("broadcast:c", "x")
@@ -169,8 +169,8 @@ def test_prefix_of_the_site_counts(settings: Any) -> None:
 
 
 @pytest.mark.parametrize(("transport", "unnamed"), [("channel_layer", 1), ("redis", 0)])
-def test_listeners_are_told_by_key(settings: Any, transport: str, unnamed: int) -> None:
-    """Keys that are kept or asked for are told with their processes; with Redis alone, all others as well."""
+def test_listeners_are_listed_by_key(settings: Any, transport: str, unnamed: int) -> None:
+    """Keys that are kept or asked for are listed with their processes; with Redis alone, all others as well."""
     settings.WS4CHANNELS_TRANSPORT = transport
     RedisPublisher(facility="news", broadcast=True).publish_message("kept")
     with (
@@ -202,8 +202,8 @@ def test_limit_bounds_the_names_of_others(settings: Any) -> None:
     assert (len(found.keys), found.unnamed) == (2, 1)
 
 
-def test_members_of_groups_in_the_core_layer_are_told(settings: Any, redis_client: redis.Redis) -> None:
-    """That layer tells the members of a group that it remembers, and no more."""
+def test_members_of_groups_in_the_core_layer_are_listed(settings: Any, redis_client: redis.Redis) -> None:
+    """That layer knows the members of a group that it remembers, and no more."""
     settings.CHANNEL_LAYERS = layers.one_layer(layers.CORE)
 
     async def join() -> None:
@@ -223,7 +223,7 @@ def test_members_of_groups_in_the_core_layer_are_told(settings: Any, redis_clien
     assert set(redis_client.keys()) == before
 
 
-async def test_websocket_s_process_is_told_and_its_key_alone() -> None:
+async def test_websocket_s_process_is_listed_with_its_key_alone() -> None:
     """What a server process joins for itself is no key that somebody listens to."""
     async with connected("/ws/news?subscribe-broadcast"):
         found = (await asyncio.to_thread(look, ["broadcast:news"])).listening
@@ -239,7 +239,7 @@ class BrokenLayer(InMemoryChannelLayer):
 
 
 def test_layer_that_fails_is_a_failure(settings: Any) -> None:
-    """Whatever a layer raises is told at once, with what else there is to tell."""
+    """Whatever a layer raises is a failure at once, beside everything else that was found."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": f"{__name__}.BrokenLayer"}}
     status = look()
     assert status.failures == ["Messages do not come through BrokenLayer: LookupError: nothing here"]
@@ -272,7 +272,7 @@ def nodes(settings: Any) -> Iterator[list[RedisServer]]:
 
 
 def test_cluster_is_looked_at_as_one_server(nodes: list[RedisServer]) -> None:
-    """Keys and listeners of all nodes are told together; what is wrong is told of the node."""
+    """Keys and listeners of all nodes are listed together; a warning names the node."""
     RedisPublisher(facility="news", users=[str(number) for number in range(20)]).publish_message("hello")
     with nodes[1].client() as admin:
         admin.config_set("timeout", "30")
@@ -296,7 +296,7 @@ def test_cluster_is_looked_at_as_one_server(nodes: list[RedisServer]) -> None:
 
 @pytest.mark.parametrize("down", [1, 3])
 def test_cluster_that_is_down_is_a_failure(nodes: list[RedisServer], settings: Any, down: int) -> None:
-    """A cluster, or a node of it, that does not answer is told and raises nothing."""
+    """A cluster, or a node of it, that does not answer is a failure and raises nothing."""
     for node in nodes[:down]:
         node.kill()
     failures = look().failures
@@ -309,7 +309,7 @@ def test_cluster_that_is_down_is_a_failure(nodes: list[RedisServer], settings: A
 
 
 def test_checks_are_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their warnings are warnings, their errors failures, and what is silenced is not told."""
+    """Their warnings are warnings, their errors failures, and what is silenced is left out."""
     messages = [Warning("So so.", id="x.W1"), Error("Bad.", hint="Mend it.", id="x.E1")]
     monkeypatch.setattr("ws4channels.status.current_messages", lambda: messages)
     status = look()
@@ -319,7 +319,7 @@ def test_checks_are_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_wrong_settings_are_failures(settings: Any) -> None:
-    """What cannot be asked is not asked; the fault is told once, also where its check is silenced."""
+    """What cannot be asked is not asked; the fault is reported once, also where its check is silenced."""
     settings.WS4CHANNELS_CHANNEL_LAYER = "push"
     assert [failure[:17] for failure in look().failures] == ["ws4channels.E003:"]
     settings.SILENCED_SYSTEM_CHECKS = ["ws4channels.E003"]

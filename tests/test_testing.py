@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import pytest
 import redis
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
 
 from tests import layers
 from tests.monitor import recorded_commands
@@ -100,6 +102,42 @@ def test_messages_are_found_by_audience(nowhere: Any) -> None:
     assert published.messages("session", "abc", facility="chat") == [b"abc"]
     assert published.messages("user", "mary", facility="other") == []
     assert published.messages("broadcast", facility="chat") == []
+
+
+class RoomPublisher(RedisPublisher):
+    """A site's publisher with an audience of its own."""
+
+    def _get_message_channels(self, rooms: Any = (), facility: Any = None, **audiences: Any) -> list[str]:
+        keys = super()._get_message_channels(facility=facility, **audiences)
+        return [*keys, *(f"room:{room}:{facility}" for room in rooms)]
+
+
+def test_messages_to_audiences_of_a_site_are_found(nowhere: Any) -> None:
+    """A publisher of the site's own class says which messages are meant: those to all of its keys."""
+    with capture_published() as published:
+        RoomPublisher(facility="chat", rooms=["kitchen", "cellar"]).publish_message("both")
+        RoomPublisher(facility="chat", rooms=["kitchen"]).publish_message("one")
+    assert published.messages_to(RoomPublisher(facility="chat", rooms=["kitchen"])) == [b"both", b"one"]
+    assert published.messages_to(RoomPublisher(facility="chat", rooms=["kitchen", "cellar"])) == [b"both"]
+    assert published.messages_to(RoomPublisher(facility="news", rooms=["kitchen"])) == []
+
+
+def test_assertion_shows_what_was_published(nowhere: Any) -> None:
+    """A message that was published passes; for another, the error lists what there is instead."""
+    with capture_published() as published:
+        RedisPublisher(facility="chat", users=["mary", "john"]).publish_message("hello")
+        RedisPublisher(facility="chat", broadcast=True).publish_message(b"\xff")
+    published.assert_published("hello", "user", "mary", facility="chat")
+    published.assert_published(b"\xff", "broadcast", facility="chat")
+    with pytest.raises(AssertionError) as failed:
+        published.assert_published("hello", "broadcast", facility="chat")
+    assert str(failed.value) == (
+        "'hello' was not published to broadcast:chat. Published were:\n"
+        "  user:john:chat, user:mary:chat: hello\n"
+        r"  broadcast:chat: <1 bytes> \xff"
+    )
+    with capture_published() as published, pytest.raises(AssertionError, match=r"Nothing was published\.$"):
+        published.assert_published("hello", "broadcast", facility="chat")
 
 
 def test_misspelled_audience_is_refused(nowhere: Any) -> None:
@@ -203,14 +241,14 @@ async def test_clients_messages_are_captured(redis_client: redis.Redis) -> None:
 
 @pytest.mark.parametrize("facility", ["news", "a:b/c", "ünï cöde", "a?b#c&d", "100%25", "x/"])
 async def test_facility_and_channels_are_those_asked_for(facility: str) -> None:
-    """Whatever stands in a facility, the client hears what is published on it."""
+    """Whatever stands in a facility, the client receives what is published on it."""
     async with FacilityCommunicator(facility, "subscribe-broadcast") as client:
         await RedisPublisher(facility=facility, broadcast=True).apublish_message("hello")
         assert await client.receive_from(TIMEOUT) == "hello"
 
 
 async def test_user_is_signed_in(mary: User) -> None:
-    """The client is the user: it hears what is for the user, her groups and her session."""
+    """The client is the user: it receives what is for the user, her groups and her session."""
     async with FacilityCommunicator("chat", "subscribe-user", "subscribe-group", user=mary) as client:
         await RedisPublisher(facility="chat", users=[mary]).apublish_message("user")
         assert await client.receive_from(TIMEOUT) == "user"
@@ -285,7 +323,23 @@ async def test_refused_websocket_is_an_error() -> None:
     with pytest.raises(ConnectionError) as refused:
         async with client:
             pass
-    assert str(refused.value) == "The websocket to /ws/chat was refused with close code 1000."
+    assert str(refused.value).startswith(
+        "The websocket to /ws/chat was refused with close code 1000. "
+        "Refused a websocket to /ws/chat from origin 'https://evil.example': "
+    )
+
+
+async def test_refusal_shows_the_reason_that_a_rule_gives(settings: Any) -> None:
+    """What a rule says, which is logged and not sent to the client, is in the error of the test."""
+
+    def refuse(request: Any, channels: Any) -> Any:
+        raise PermissionDenied("Sign in first.")
+
+    settings.WS4REDIS_ALLOWED_CHANNELS = refuse
+    with pytest.raises(ConnectionError, match="PermissionDenied: Sign in first"):
+        async with FacilityCommunicator("chat", "subscribe-broadcast"):
+            pass
+    assert logging.getLogger("ws4channels").handlers == []
 
 
 async def test_error_in_the_block_is_the_one_that_is_seen() -> None:

@@ -191,7 +191,7 @@ _ALL = [
         "WS4CHANNELS_MAX_MESSAGE_SIZE",
         MEBIBYTE,
         "bytes",
-        "The largest message that a client may send; the socket of one who sends more is closed with 1009.",
+        "The largest message that a client may send; more closes the socket with 1009.",
         "a whole number of bytes above 0",
         _is(int, where=_above_0),
     ),
@@ -199,8 +199,8 @@ _ALL = [
         "WS4CHANNELS_MAX_MESSAGES_PER_SECOND",
         100,
         "messages per second",
-        "How many messages a client may send, on average; ten seconds' worth may come at once. The socket of one who "
-        "sends more is closed with 1008. None: no limit.",
+        "How many messages a client may send, on average; ten seconds' worth may come at once. More closes the socket "
+        "with 1008. None: no limit.",
         "a number above 0 or None",
         _is(int, float, where=_above_0, or_none=True),
     ),
@@ -293,7 +293,7 @@ _ALL = [
         "WS4CHANNELS_SHUTDOWN_SPREAD",
         2.0,
         "seconds",
-        "A server that is told to end closes its sockets one by one over this time, so that their clients do not all "
+        "At SIGTERM a server closes its sockets one by one over this time, so that their clients do not all "
         "come back at once; 0: all at once.",
         "a number of seconds, 0 or above",
         _is(int, float, where=lambda value: value >= 0),

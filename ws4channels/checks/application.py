@@ -73,7 +73,7 @@ def _reason_why_no_websockets(application: Any) -> str | None:
         return None if "websocket" in application.application_mapping else "a router without 'websocket'"
     # A subclass that has a method of its own there may serve websockets.
     is_django = type(application).__call__ is ASGIHandler.__call__
-    return "Django's own application, which serves pages only" if is_django else None
+    return "Django's own application" if is_django else None
 
 
 def _unset(package: str) -> CheckMessage:
@@ -97,7 +97,7 @@ def _unusable(path: object, reason: str, package: str) -> CheckMessage:
 def _without_websockets(path: str, reason: str) -> CheckMessage:
     file = path.rpartition(".")[0].replace(".", "/")
     return Warning(
-        f"ASGI_APPLICATION is {path!r}, which is {reason}: no websocket opens.",
+        f"ASGI_APPLICATION is {path!r}, which is {reason}: runserver serves no websockets.",
         hint=f"Write in {file}.py: from ws4channels.asgi import get_asgi_application, instead of from "
         "django.core.asgi; or add 'websocket' to your router as docs/routing-and-asgi.md shows.",
         id="ws4channels.W012",

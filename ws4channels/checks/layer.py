@@ -33,7 +33,7 @@ def used_layer() -> tuple[str, Any] | None:
         transport = get_transport()
         alias: str = settings.WS4CHANNELS_CHANNEL_LAYER
     except ImproperlyConfigured:
-        return None  # `values` tells of it.
+        return None  # check_settings() reports it.
     return (alias, get_channel_layer(alias)) if isinstance(transport, ChannelLayerTransport) else None
 
 

@@ -32,7 +32,7 @@ def check_servers(**kwargs: Any) -> list[CheckMessage]:
         kept = _server_of(settings.WS4REDIS_CONNECTION)
         carried = [_server_of(connection_of(host)) for host in _hosts_of(layer)]
     except ImproperlyConfigured:
-        return []  # `values` and `layer` tell of it.
+        return []  # check_settings() and check_layer() report it.
     if kept is None or None in carried or kept in carried:
         return []
     server, is_carried_locally = carried[0] or kept

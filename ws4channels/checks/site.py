@@ -33,7 +33,7 @@ def check_site(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _check_daphne() -> Iterator[CheckMessage]:
-    # That it stands after staticfiles is told by daphne's own check, daphne.E001.
+    # Daphne's own check, daphne.E001, reports it where it stands after staticfiles.
     if not apps.is_installed("daphne"):
         yield Warning(
             "'daphne' is not in INSTALLED_APPS: Django's runserver serves no websockets.",
@@ -63,7 +63,7 @@ def _may_everybody_publish() -> bool:
             return False
         subscriber_class = load_subscriber_class()
     except ImproperlyConfigured:
-        return False  # Then nobody may do anything, and `values` tells of it.
+        return False  # Then every websocket is refused, and check_settings() reports it.
     decides_itself = subscriber_class.set_pubsub_channels is not RedisSubscriber.set_pubsub_channels
     return bool(subscriber_class.publish_channels) and not decides_itself
 

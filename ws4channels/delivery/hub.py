@@ -25,6 +25,7 @@ from ws4channels.delivery.open_sockets import OpenSockets
 from ws4channels.delivery.subscriber_map import Subscriber, SubscriberMap, flush_each
 from ws4channels.delivery.watch import Watch
 from ws4channels.exceptions import RedisRefusal
+from ws4channels.shown import error_on_one_line
 from ws4channels.transports import publishing_loop
 from ws4channels.transports.contract import Receiver, Transport, UnreadableEvent
 from ws4channels.transports.messages import Delivery, ForeignEvent, Payload
@@ -162,7 +163,7 @@ class Hub:
                 try:
                     await self._receive(receiver)
                 except Exception as error:
-                    watch.report(f"receiving failed ({type(error).__name__}: {error})", error)
+                    watch.report(f"receiving failed ({error_on_one_line(error)})", error)
                     await asyncio.sleep(_RETRY_DELAY)
         finally:
             # Cancelled: the event loop ends, and nothing may keep it alive.
@@ -269,7 +270,7 @@ def _as_known_failure(keys: Sequence[str]) -> Iterator[None]:
         raise RedisRefusal("to join", keys, error) from error
     except Exception as error:
         logger.exception("The channel layer failed.")
-        raise RedisConnectionError(f"{type(error).__name__}: {error}") from error
+        raise RedisConnectionError(error_on_one_line(error)) from error
 
 
 # A hub lives as long as its event loop; nothing here outlives that loop or crosses a fork, where loops are new.

@@ -18,6 +18,7 @@ from typing import Any
 
 from ws4channels import settings
 from ws4channels.delivery.own_messages import OwnMessages
+from ws4channels.shown import error_on_one_line
 from ws4channels.transports.messages import Delivery
 
 logger = logging.getLogger(__name__)
@@ -247,7 +248,7 @@ class Outbox:
                 # The consumer gets "websocket.disconnect".
                 logger.debug("A websocket's send failed.", exc_info=True)
                 return
-            logger.warning("Closed a websocket whose server refused a message: %s: %s", type(error).__name__, error)
+            logger.warning("Closed a websocket whose server refused a message: %s", error_on_one_line(error))
             self.close_now(CLOSE_ERROR)
 
     async def _send_closing(self, message: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ _KEY = re.compile(rf"{BROADCAST}:.+|({'|'.join(NAMED_AUDIENCES)}):[^:]+:.+", re.
 
 @dataclass(frozen=True)
 class Kept:
-    """A kept message. `seconds` and `size`, in bytes, are None where the key went meanwhile or holds something else."""
+    """A kept message. `seconds` and `size`, in bytes, are None if the key is gone meanwhile or holds something else."""
 
     key: str
     seconds: int | None = None
@@ -35,7 +35,7 @@ def patterns(prefix: str | None) -> list[str]:
 
 
 def is_key(name: str, prefix: str | None) -> bool:
-    """Tell whether a name is one of a message's keys, as far as a name can tell."""
+    """Tell whether a name has the form of a message's key."""
     lead = f"{prefix}:" if prefix else ""
     return name.startswith(lead) and _KEY.fullmatch(name, len(lead)) is not None
 
@@ -43,7 +43,7 @@ def is_key(name: str, prefix: str | None) -> bool:
 def find_kept(client: Any, prefix: str | None, limit: int) -> tuple[list[str], bool]:
     """Return up to `limit` keys of kept messages, sorted, and whether these are all.
 
-    Goes through the database with SCAN, which does not keep Redis from its other work.
+    Goes through the database with SCAN, which does not block Redis.
     """
     found = sorted(itertools.islice(_scan(client, prefix), limit + 1))
     return found[:limit], len(found) <= limit
@@ -55,13 +55,13 @@ def _scan(client: Any, prefix: str | None) -> Iterator[str]:
         for raw in client.scan_iter(match=pattern, count=_BATCH):
             name = raw.decode("utf-8", "backslashreplace")
             if is_key(name, prefix) and name not in seen:
-                # SCAN may tell a key twice.
+                # SCAN may return a key twice.
                 seen.add(name)
                 yield name
 
 
 def measure(client: Any, keys: list[str]) -> list[Kept]:
-    """Return for how long each is kept, and how large it is."""
+    """Return how long each is kept, and its size."""
     kept = []
     for start in range(0, len(keys), _BATCH):
         some = keys[start : start + _BATCH]

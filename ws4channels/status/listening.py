@@ -1,8 +1,8 @@
-"""Who listens to what, as far as it can be seen from outside, and how long a message takes.
+"""Which processes listen to which keys, as far as Redis and the layers know, and how long a message takes.
 
 Redis and the layers know processes and not websockets: a process joins a key once for all of its websockets. With the
 transport ``redis`` the joined keys are the names of channels. With a channel layer they are groups, whose names are
-digests: of a key that we know we can tell who has joined it, of a group we cannot tell whose key it is.
+digests of keys: the processes of a known key are found, the key of a group is not.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class Listening:
     keys: dict[str, int] = field(default_factory=dict)
     """Joined keys, each with the number of processes that have joined it."""
     unnamed: int | None = None
-    """Joined keys besides these, whose names cannot be told."""
+    """Joined keys besides these, whose names are unknown."""
     is_known: bool = True
     """Whether the layer tells anything."""
 
 
 async def measure_round_trip(transport: Transport) -> Latency:
-    """Return how long a message takes from here to here, by the way that all messages go."""
+    """Return how long a message takes from this process to itself through the transport."""
     receiver = await transport.open_receiver()
     receiving = asyncio.create_task(_receive(receiver))
     probing = asyncio.create_task(_time_probes(receiver))
@@ -62,7 +62,7 @@ async def measure_round_trip(transport: Transport) -> Latency:
 
 
 async def _receive(receiver: Receiver) -> None:
-    """Receive for ever; what comes back is noted by the receiver."""
+    """Receive for ever: the receiver notes probes that come back."""
     while True:
         await receiver.receive()
 
@@ -77,7 +77,7 @@ async def _time_probes(receiver: Receiver) -> list[float]:
 
 
 async def find_listening(transport: Transport, keys: list[str], limit: int) -> Listening:
-    """Return who listens to `keys`, and to others where their names can be told, up to `limit` of them."""
+    """Return who listens to `keys`, and to up to `limit` others where their names are known."""
     if isinstance(transport, RedisTransport):
         return await _in_redis(keys, limit)
     layer = get_channel_layer(settings.WS4CHANNELS_CHANNEL_LAYER)

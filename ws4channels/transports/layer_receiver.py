@@ -15,6 +15,7 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 from ws4channels.audience import group_of
 from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisError
 from ws4channels.connections.deadlines import within
+from ws4channels.shown import error_on_one_line
 from ws4channels.transports.contract import UnreadableEvent, ignore_loss
 
 logger = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class LayerReceiver:
         except Exception as error:
             # channels_redis decodes messages here; other layers may fail in any way.
             if isinstance(self.layer, (RedisChannelLayer, RedisPubSubChannelLayer)):
-                raise UnreadableEvent(f"{type(error).__name__}: {error}") from error
+                raise UnreadableEvent(error_on_one_line(error)) from error
             raise
         return event
 

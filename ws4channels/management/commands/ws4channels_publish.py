@@ -71,7 +71,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Received by {counted(count, 'process')}{of_key}.")
 
     def _count_processes(self, keys: tuple[str, ...]) -> dict[str, int]:
-        """Return the number of processes that subscribe to each key; nothing where that cannot be told."""
+        """Return the number of processes that subscribe to each key; nothing where that is unknown."""
         transport = get_transport()
         if isinstance(transport, InMemoryTransport):
             self._warn("The in-memory layer carries messages within one process: no server receives this.")
@@ -82,7 +82,7 @@ class Command(BaseCommand):
             raise
         except Exception as error:
             # Somebody's own layer may raise anything; the message may be published all the same.
-            self._warn(f"Who receives it cannot be told: {error_on_one_line(error)}")
+            self._warn(f"Who receives it is unknown: {error_on_one_line(error)}")
             return {}
         return {key: listening.keys.get(key, 0) for key in keys} if listening.is_known else {}
 
