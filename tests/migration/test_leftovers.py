@@ -39,6 +39,7 @@ def test_line_that_names_the_original_is_left(path: str, text: str) -> None:
         ("a.py", "import ws4redis_extras\n"),
         ("a.py", "WS4REDIS_PREFIX = 'x'\n"),
         ("a.html", "<script src=\"{% static 'js/ws4redis.js' %}\">WS4Redis()</script>\n"),
+        ("a.html", "var ws4redis = WS4Redis({});\n"),
         ("README.md", "django-websocket-redis\n"),
         ("a.conf", "# ws4redis\nalias /srv/ws4redis/static/;\n"),
     ],

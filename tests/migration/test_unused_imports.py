@@ -16,7 +16,7 @@ NAMES = {"gevent.socket", "redis.connection", "django.conf.settings"}
         ("import os, gevent.socket\n", "import os\n"),
         ("import gevent.socket, redis.connection\nx = 1\n", "x = 1\n"),
         ("from django.conf import settings\nx = 1\n", "x = 1\n"),
-        ("from django.conf import settings as s, urls\n", "from django.conf import urls\n"),
+        ("from django.conf import settings, urls\n", "from django.conf import urls\n"),
         ("import os; import gevent.socket\n", "import os\n"),
     ],
 )

@@ -15,7 +15,7 @@ _STAYS = re.compile(r"ws4redis:memberof|ws4redis(?:\.min)?\.js|[\w/@.-]+/ws4redi
 """What keeps its name: a key of sessions, the browser client, and paths of the site."""
 _NAMES = re.compile(r"(?<![\w-])(?:ws4redis(?!\w)|django-websocket-redis)")
 _DOCUMENTS = re.compile(
-    r"(?i)\.(?:md|rst|po|pot|lock|map|csv)$|(?:^|/)(?:changelog|changes|license|news|history|readme|authors)[^/]*$"
+    r"(?i)\.(?:md|rst|po|pot|lock|map|csv|html?|[cm]?[jt]sx?|vue|haml|pug)$|(?:^|/)(?:changelog|changes|license|news|history|readme|authors)[^/]*$"
 )
 _COMMENT = re.compile(r"\s*(?:#|//|/?\*|;|--|<!--|\{#|\{% comment|-#)")
 _WHAT = "This still names the original."
