@@ -70,7 +70,7 @@ TEXTS = [
     "name = 'django-websocket-redis'\n",
 ]
 PAGES = [
-    "<script src=\"{{ STATIC_URL }}js/ws4redis.js\"></script>\n",
+    '<script src="{{ STATIC_URL }}js/ws4redis.js"></script>\n',
     "{% load staticfiles %}\n",
     "var ws4redis = WS4Redis({uri: '{{ WEBSOCKET_URI }}x'});  // ws4redis.js\n",
 ]
@@ -81,7 +81,6 @@ OTHERS = [
     "reqs/a.pip",
     "Dockerfile",
     "compose.yml",
-    "shop/a.html",
     "setup.cfg",
     "x.conf",
 ]

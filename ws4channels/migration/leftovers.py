@@ -8,7 +8,7 @@ import tokenize
 from collections.abc import Collection, Iterator
 
 from ws4channels.migration.fixer import Finding, Severity, SourceFile, Step
-from ws4channels.migration.source import line_in
+from ws4channels.migration.source import PRINTED, line_in
 from ws4channels.migration.syntax import ITS_NAME
 
 _STAYS = re.compile(r"ws4redis:memberof|ws4redis(?:\.min)?\.js|[\w/@.-]+/ws4redis[\w/.-]*|ws4redis/[\w/.-]+")
@@ -41,7 +41,7 @@ def leftovers_in(now: SourceFile, before: SourceFile, reported: Collection[int])
 
 def _in_text(file: SourceFile) -> Iterator[int]:
     for number, line in enumerate(file.text.split("\n"), 1):
-        if not _COMMENT.match(line) and _NAMES.search(_STAYS.sub("", line)):
+        if not _COMMENT.match(line) and _NAMES.search(_STAYS.sub("", PRINTED.sub("", line))):
             yield number
 
 

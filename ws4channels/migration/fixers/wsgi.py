@@ -147,15 +147,9 @@ class _Wsgi(Transformer):
         return updated_node if updated_node.body.body else without_dead_branch(updated_node)
 
     def _makes_server(self, block: cst.BaseSuite) -> bool:
-        """Tell whether a block makes a server the module's application."""
-        lines = (line for line in block.body if isinstance(line, cst.SimpleStatementLine))
-        return any(
-            isinstance(small, cst.Assign)
-            and self._is_server_call(small.value)
-            and m.matches(small.targets[0].target, m.Name("application"))
-            for line in lines
-            for small in line.body
-        )
+        """Tell whether a block makes an application with a server."""
+        makes = m.findall(block, m.AssignTarget(m.Name("application")) | m.FunctionDef(m.Name("application")))
+        return bool(makes) and any(self._is_server_call(call) for call in m.findall(block, m.Call()))
 
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.BaseStatement:
         """Replace a function that has nothing left to choose by what it calls."""
