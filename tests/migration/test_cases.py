@@ -1,4 +1,4 @@
-"""Cases from public sites, cut down: what the command writes and reports for each, and nothing else."""
+"""Small versions of public sites: what the command writes and reports for each."""
 
 from __future__ import annotations
 

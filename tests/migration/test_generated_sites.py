@@ -1,4 +1,4 @@
-"""What holds for every tree: nothing outside it is written, and no line that names the original is passed over."""
+"""Property tests over generated sites: no file outside is written, and no line that names the original is missed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of which files are looked at."""
+"""Tests of which files are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of dropping imports that have become needless."""
+"""Tests of removing unused imports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = {"gevent.socket", "redis.connection", "django.conf.settings"}
     ],
 )
 def test_unused_import_is_dropped(before: str, after: str) -> None:
-    """A named import that nothing reads goes, and a line of which nothing is left."""
+    """A named import that nothing reads is removed, and an empty line as well."""
     assert without_unused_imports(before, NAMES) == after
 
 

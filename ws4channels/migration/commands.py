@@ -1,4 +1,4 @@
-"""The lines and commands in a file of a server, of Docker or of a shell, whatever way the file writes them."""
+"""Read the commands in the files of servers, Docker and shells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fixer is: it sees one file and returns the file's new text and what it found."""
+"""The interface of fixers: each gets one file, and returns its new text and findings."""
 
 from __future__ import annotations
 

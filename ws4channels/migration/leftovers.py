@@ -1,4 +1,4 @@
-"""Lines that still name the original after all fixers, and that no other entry of the report is about."""
+"""Report the lines that still name ws4redis after all fixers have run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imports that a rewriting has left without a use."""
+"""Remove imports that a rewriting has left unused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports what in the files of servers belongs to the original's websockets. These files are never rewritten."""
+"""Report what in files of servers is for the original's websockets; never rewrite these files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WSGI modules that serve or dispatch to ws4redis's server: they become plain Django."""
+"""Turn WSGI modules that use ws4redis's server into plain Django."""
 
 from __future__ import annotations
 
