@@ -81,8 +81,8 @@ def saving_an_article_tells_readers_and_desk(side: Side) -> Any:
     reader = side.connect("front-page", "subscribe-broadcast")
     editor = side.visitor("john").connect("desk", "subscribe-group", audience={"groups": ["editors"]})
     side.visitor().post("/articles/", headline="Moon is cheese", desk="editors")
-    heard = [json.loads(text)["headline"] for text in reader.frames()]
-    return {"front page": heard, "desk": editor.frames(), "kept": side.lifetime("group:editors:desk")}
+    received = [json.loads(text)["headline"] for text in reader.frames()]
+    return {"front page": received, "desk": editor.frames(), "kept": side.lifetime("group:editors:desk")}
 
 
 @own("newsdesk", {"everybody": ["to all"], "editors": ["to the desk"]})
@@ -111,19 +111,19 @@ REFUSED = Instead("refused without an answer", BROKEN_ANSWERS)
 
 @own(
     "clubhouse",
-    {"heard": ["welcome to lounge", "john: hello", "quiet please"], "kept": {"room:lounge": "quiet please"}},
+    {"received": ["welcome to lounge", "john: hello", "quiet please"], "kept": {"room:lounge": "quiet please"}},
 )
 def members_talk_in_their_room(side: Side) -> Any:
     """A channel of the site's own, its greeting, and what it makes of what clients send."""
     open_lounge(side)
     john = side.visitor("john")
     socket = john.connect("lounge", "subscribe-room&subscribe-broadcast")
-    heard: list[Any] = socket.wait_for(1)
+    received: list[Any] = socket.wait_for(1)
     john.post("/rooms/lounge/say/", text="hello")
-    heard += socket.wait_for(1)
+    received += socket.wait_for(1)
     john.connect("lounge", "publish-room").send("QUIET PLEASE")
-    heard += socket.wait_for(1)
-    return {"heard": heard, "kept": {key: value for key, value in side.kept().items() if key.startswith("room:")}}
+    received += socket.wait_for(1)
+    return {"received": received, "kept": {key: value for key, value in side.kept().items() if key.startswith("room:")}}
 
 
 @own("clubhouse", {"mine": ["john: hello"], "kept": "john: hello"})
@@ -149,13 +149,13 @@ def the_banned_are_refused(side: Side) -> Any:
     return side.visitor("john").knock("anywhere", "subscribe-broadcast&banned")
 
 
-@own("clubhouse", {"kept": {}, "heard": ["to guests"]})
+@own("clubhouse", {"kept": {}, "received": ["to guests"]})
 def guests_only_read(side: Side) -> Any:
     """The rule for channels takes publishing from who is not signed in."""
     guest = side.connect("news", "subscribe-broadcast&publish-broadcast&echo")
     guest.send("from a guest")
     side.publish("news", "to guests", expire=0)
-    return {"heard": guest.frames(), "kept": side.kept()}
+    return {"received": guest.frames(), "kept": side.kept()}
 
 
 @own("clubhouse", {"user": ["for john"], "room": ["for the lounge"], "unknown token": "refused"})
@@ -195,10 +195,10 @@ def tasks_tell_everybody_concerned(side: Side) -> Any:
         "board": side.connect("board", "subscribe-broadcast"),
     }
     john.post("/tasks/3/done/")
-    heard: dict[str, Any] = {name: socket.frames() for name, socket in sockets.items()}
-    heard["board"] = [json.loads(text) for text in heard["board"]]
+    received: dict[str, Any] = {name: socket.frames() for name, socket in sockets.items()}
+    received["board"] = [json.loads(text) for text in received["board"]]
     (own_key,) = (key for key in side.kept() if key.endswith(":tasks"))
-    return heard | {"own": side.value(own_key)}
+    return received | {"own": side.value(own_key)}
 
 
 @own("taskboard", ["first", "second"])
@@ -251,9 +251,9 @@ def pins_reach_the_board(side: Side) -> Any:
     return {"board": board.frames(), **{name: socket.frames() for name, socket in people.items()}}
 
 
-@own("starter", {"keys": "broadcast:announcements", "heard": ["Hear, hear"], "kept": "about 10 s"})
-def announcements_are_heard(side: Side) -> Any:
+@own("starter", {"keys": "broadcast:announcements", "received": ["Hear, hear"], "kept": "about 10 s"})
+def announcements_are_received(side: Side) -> Any:
     """Modules imported under other names publish."""
     socket = side.connect("announcements", "subscribe-broadcast")
     keys = side.visitor().pages.post("/announce/", data={"text": "Hear, hear"}).text
-    return {"keys": keys, "heard": socket.frames(), "kept": side.lifetime("broadcast:announcements")}
+    return {"keys": keys, "received": socket.frames(), "kept": side.lifetime("broadcast:announcements")}

@@ -1,4 +1,4 @@
-"""How tests run one fixer, or all, over snippets."""
+"""Helpers that run one fixer, or all, over snippets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a sample site to a running server: copy, command, server."""
+"""Copy a sample site, run the command on it, and serve it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases from public sites, cut down: what the command writes and reports for each, and nothing else."""
+"""Small versions of public sites: what the command writes and reports for each."""
 
 from __future__ import annotations
 
@@ -265,6 +265,18 @@ def test_what_starts_the_old_server_is_reported(path: str, tmp_path: Path) -> No
     sockets = "[uwsgi]\nmodule = farm.wsgi_websocket\nhttp-websockets = true\n"
     case = Case(tmp_path, {path: text, "deploy/sockets.ini": sockets, "farm/wsgi_websocket.py": SERVER})
     assert case.said(Severity.CHECK, path) == [(path, line)]
+
+
+def test_what_starts_the_starter_is_reported(tmp_path: Path) -> None:
+    """The process's line in a Procfile, through the script that it runs; not the process for pages beside it."""
+    files = {
+        "Procfile": "web: uwsgi --ini web.ini\nlive: bin/start-live\n",
+        "bin/start-live": "#!/bin/sh\nchmod +x bin/start-live\nexec uwsgi --ini live.ini\n",
+        "live.ini": "[uwsgi]\nmodule = farm.wsgi\nhttp-websockets = true\n",
+        "web.ini": "[uwsgi]\nmodule = farm.wsgi\nroute = ^/ws uwsgi:/run/live.sock,0,0\n",
+    }
+    case = Case(tmp_path, files)
+    assert case.said(Severity.CHECK) == [("Procfile", 2), ("bin/start-live", 3), ("live.ini", 3), ("web.ini", 3)]
 
 
 @pytest.mark.parametrize("text", ["echo 'restart uwsgi --gevent for websockets'\n", "# uwsgi --gevent 1\n"])

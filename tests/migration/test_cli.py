@@ -112,3 +112,15 @@ def test_command_runs_without_settings(tmp_path: Path) -> None:
     write_site(tmp_path, SITE)
     code = "import sys\nfrom ws4channels.migration.cli import main\nmain(sys.argv[1:])\nprint('django' in sys.modules)"
     assert in_new_python(code, str(tmp_path)).endswith("\nFalse\n")
+
+
+def test_progress_is_shown_on_a_terminal_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the command is at stands on one line, and is gone in the end; a log gets nothing of it."""
+    write_site(tmp_path, SITE)
+    assert run(capsys, tmp_path)[2] == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    shown = run(capsys, tmp_path)[2]
+    assert "\r\x1b[KReading Python" in shown
+    assert shown.endswith("\r\x1b[K")

@@ -1,4 +1,4 @@
-"""Tests of the engine: what it makes of a whole project."""
+"""Tests of running the fixers over a project."""
 
 from __future__ import annotations
 

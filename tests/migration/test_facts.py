@@ -1,4 +1,4 @@
-"""Tests of what is collected over the whole project."""
+"""Tests of what is collected about all files."""
 
 from __future__ import annotations
 

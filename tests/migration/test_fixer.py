@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ws4channels.migration.fixer import Finding, Fixed, Fixer, Severity
+from ws4channels.migration.fixer import Finding, Fixed, Fixer, Severity, masked
 
 
 def test_finding_asks_to_look_unless_said_otherwise() -> None:
@@ -17,3 +17,23 @@ def test_fixer_must_say_what_it_wants_and_does() -> None:
     """A fixer without its two methods cannot be made."""
     with pytest.raises(TypeError, match="abstract"):
         Fixer()  # type: ignore[abstract]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("DB_PASSWORD=hunter2 x", "DB_PASSWORD=*** x"),
+        ("  password: 'hunter2'", "  password: '***'"),
+        ('"API_KEY": "hunter2",', '"API_KEY": "***",'),
+        ("redis://user:hunter2@host/0", "redis://user:***@host/0"),
+        ("redis-cli -h x -a hunter2 publish", "redis-cli -h x -a *** publish"),
+        ("mysql --password hunter2", "mysql --password ***"),
+        ("proxy_pass http://websocket;", "proxy_pass http://websocket;"),
+        ("ProxyPass /ws/ ws://127.0.0.1:9090/", "ProxyPass /ws/ ws://127.0.0.1:9090/"),
+        ("uwsgi_pass unix:/run/ws.sock;", "uwsgi_pass unix:/run/ws.sock;"),
+        ("client.publish('a:broadcast:b')", "client.publish('a:broadcast:b')"),
+    ],
+)
+def test_secrets_are_masked_and_nothing_else(text: str, shown: str) -> None:
+    """What a report shows of a line may be sent around."""
+    assert masked(text) == shown

@@ -1,4 +1,4 @@
-"""Tests of where a site keeps things."""
+"""Tests of finding the settings, WSGI and ASGI modules of a site."""
 
 from __future__ import annotations
 

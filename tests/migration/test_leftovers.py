@@ -1,4 +1,4 @@
-"""Tests of the lines that still name the original when all fixers have run."""
+"""Tests of reporting lines that still name the original."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def lines(path: str, text: str, reported: set[int] | None = None) -> list[int]:
     ],
 )
 def test_line_that_names_the_original_is_left(path: str, text: str) -> None:
-    """Nobody is to find it later by an error."""
+    """It is reported before it fails."""
     assert lines(path, text) == [1]
     assert lines(path, text, {1}) == []
 
@@ -39,6 +39,7 @@ def test_line_that_names_the_original_is_left(path: str, text: str) -> None:
         ("a.py", "import ws4redis_extras\n"),
         ("a.py", "WS4REDIS_PREFIX = 'x'\n"),
         ("a.html", "<script src=\"{% static 'js/ws4redis.js' %}\">WS4Redis()</script>\n"),
+        ("a.html", "var ws4redis = WS4Redis({});\n"),
         ("README.md", "django-websocket-redis\n"),
         ("a.conf", "# ws4redis\nalias /srv/ws4redis/static/;\n"),
     ],

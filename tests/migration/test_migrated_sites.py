@@ -1,4 +1,4 @@
-"""What the command makes of the sample sites: sites that run as before, and files that are as they should be."""
+"""The sample sites after the command: they behave as before, and no file is damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of what is known of the original's names."""
+"""Tests of the names in the original."""
 
 from __future__ import annotations
 

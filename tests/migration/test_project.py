@@ -1,13 +1,15 @@
-"""Tests of which files are looked at."""
+"""Tests of which files are read."""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.migration.rewriting import write_site
 from ws4channels.migration import project
+from ws4channels.migration.engine import examine
 from ws4channels.migration.errors import MigrationError
 from ws4channels.migration.project import read_project
 
@@ -80,3 +82,40 @@ def test_folder_without_django_is_said(tmp_path: Path) -> None:
     write_site(tmp_path, {"a.py": "import flask\n", "django.txt": "django\n"})
     with pytest.raises(MigrationError, match="holds no Django project"):
         read_project(tmp_path)
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git in a folder, apart from the user's configuration."""
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+    subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True)
+
+
+def test_folders_that_git_ignores_are_skipped_and_said(tmp_path: Path) -> None:
+    """Local settings that are ignored as files belong to the site; folders that are ignored do not."""
+    code = "import ws4redis\n"
+    site = {**MANAGE, ".gitignore": "media/\nlocal*.py\n", "media/a.py": code, "site/local_settings.py": code}
+    git(write_site(tmp_path, site), "init")
+    found = read_project(tmp_path)
+    assert found.skipped == {"media": "git ignores it."}
+    assert list(found.files) == ["manage.py", "site/local_settings.py"]
+
+
+def test_site_in_a_folder_that_git_ignores_is_read(tmp_path: Path) -> None:
+    """Then git knows nothing of the site."""
+    git(
+        write_site(
+            tmp_path, {".gitignore": "*\n", "site/manage.py": "import django\n", "site/a/b.py": "import ws4redis"}
+        ),
+        "init",
+    )
+    assert list(read_project(tmp_path / "site").files) == ["manage.py", "a/b.py"]
+
+
+def test_uncommitted_work_is_named(tmp_path: Path) -> None:
+    """Files that git knows and that were changed since."""
+    git(write_site(tmp_path, MANAGE), "init")
+    git(tmp_path, "add", "manage.py")
+    git(tmp_path, "commit", "-m", "x")
+    assert examine(tmp_path).uncommitted == ()
+    write_site(tmp_path, {"manage.py": "import django, os\n", "new.py": ""})
+    assert examine(tmp_path).uncommitted == ("manage.py",)

@@ -1,4 +1,4 @@
-"""What holds for every file of every sample, and for the snippets in which sites differ most."""
+"""Properties that hold for the sample sites and for unusual settings: Python parses, a second run changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of what Python fixers get."""
+"""Tests of the base class of Python fixers."""
 
 from __future__ import annotations
 

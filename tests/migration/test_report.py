@@ -1,4 +1,4 @@
-"""Tests of what the command shows."""
+"""Tests of the report's text, JSON and HTML."""
 
 from __future__ import annotations
 

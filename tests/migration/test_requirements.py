@@ -1,4 +1,4 @@
-"""Tests of what becomes of one requirement."""
+"""Tests of the decision about one requirement."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_old_versions_exclude_new_ones(versions: str) -> None:
     ["", "*", ">=2.10", "<6", "<5.1", "<=5", "==5.0.1", "==5.*", "~=5.0", "^5.0", "~5", "!=4", ">4", "latest", "5"],
 )
 def test_new_versions_are_possible(versions: str) -> None:
-    """Some version from 5 on satisfies these, or nobody can tell."""
+    """Some version from 5 on satisfies these, or it cannot be told."""
     assert not excludes_from(versions, (5,))
 
 

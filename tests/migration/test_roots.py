@@ -1,4 +1,4 @@
-"""Tests of where the names of modules begin."""
+"""Tests of the dotted names of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of telling where in an ini or TOML file something stands."""
+"""Tests of finding the section and key of a place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sites of many shapes, moved by the command alone: `check` passes, and Daphne delivers a message to a websocket."""
+"""Sites of ten shapes after the command alone: `check` passes, and Daphne delivers a message to a websocket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of files: their bytes come back."""
+"""Tests of reading files and writing the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of what is read from one module."""
+"""Tests of reading the syntax tree of one module."""
 
 from __future__ import annotations
 

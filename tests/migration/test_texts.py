@@ -1,4 +1,4 @@
-"""Tests of texts and lines in source."""
+"""Tests of the helpers for LibCST nodes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_neighbours_quotes_are_used(source: str, expected: str) -> None:
 
 @pytest.mark.parametrize(("removed", "expected"), [("a", "b; c\n"), ("b", "a; c\n"), ("c", "a; b\n"), ("abc", None)])
 def test_line_reads_well_without_a_statement(removed: str, expected: str | None) -> None:
-    """Semicolons stand between statements only; a line of which nothing is left goes."""
+    """Semicolons stand between statements only; an empty line is removed."""
     line = cst.ensure_type(cst.parse_statement("a; b; c"), cst.SimpleStatementLine)
     body = [small for small in line.body if cst.Module([]).code_for_node(small)[0] not in removed]
     left = what_is_left(line.with_changes(body=body))

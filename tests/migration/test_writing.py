@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import stat
 from pathlib import Path
 
@@ -80,3 +82,32 @@ def test_file_that_cannot_be_replaced_takes_the_others_back(tmp_path: Path, monk
         write_changes(tmp_path, changes)
     assert (tmp_path / "a.py").read_text() == "a\n"
     assert names_in(tmp_path) == ["a.py", "z.py"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("when", ["prepare", "replace"])
+def test_signal_takes_all_back(when: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is told to end in the middle leaves every file as it was, and no temporary one."""
+    names = ["a.py", "b.py", "c.py"]
+    for name in names:
+        (tmp_path / name).write_text("old\n")
+    replace, chmod = Path.replace, Path.chmod
+
+    def replace_and_end(path: Path, target: Path) -> Path:
+        if when == "replace" and target.name == "b.py":
+            os.kill(os.getpid(), number)
+        return replace(path, target)
+
+    def chmod_and_end(path: Path, mode: int) -> None:
+        if when == "prepare" and ".b.py." in path.name:
+            os.kill(os.getpid(), number)
+        chmod(path, mode)
+
+    monkeypatch.setattr(Path, "replace", replace_and_end)
+    monkeypatch.setattr(Path, "chmod", chmod_and_end)
+    handler = signal.getsignal(number)
+    with pytest.raises(MigrationError, match=rf"Stopped by {signal.Signals(number).name}\. Nothing was changed\."):
+        write_changes(tmp_path, [change(name, "old\n", "new\n") for name in names])
+    assert [(tmp_path / name).read_text() for name in names] == ["old\n"] * 3
+    assert names_in(tmp_path) == names
+    assert signal.getsignal(number) is handler

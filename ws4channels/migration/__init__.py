@@ -1,17 +1,17 @@
-"""The command that moves a site from django-websocket-redis to this package: ``python -m ws4channels.migration PATH``.
+"""The command that moves a site from django-websocket-redis to ws4channels: ``python -m ws4channels.migration PATH``.
 
 How it works, for those who add a fixer:
 
-1. `project` finds the files below PATH and reads them. Version control, environments, ``node_modules`` and vendored
-   copies of ``ws4redis`` are left out. A file is a `SourceFile`: its path below PATH, with slashes, and its text, with
-   its own line endings.
-2. `facts` looks at all Python files once and collects what a fixer of one file must know of the others: `Facts`.
-3. `engine` passes each file through the fixers that want it, one after the other, each getting the text that the one
-   before it returned.
-4. `report` shows what was found: as a unified diff with text, as JSON, as HTML. `writing` writes all files or none.
+1. `project` reads the files below PATH. It skips version control, environments, what git ignores and copies of
+   ``ws4redis``. A file is a `SourceFile`: its path below PATH, with slashes, and its text with its own line endings.
+   Files that hold none of the words that matter are not kept, because parsing takes long.
+2. `facts` parses the Python files once and collects what a fixer of one file must know about the others: `Facts`.
+3. `engine` passes each file through the fixers that want it, one after the other; each gets the text that the one
+   before it returned. `leftovers` reports the lines that still name ws4redis afterwards.
+4. `report` prints what was found. `writing` writes all files or none.
 
 A fixer is a class in a module of its own below ``fixers``; its module's name goes into ``fixers.NAMES``, at the place
-where it is to run. It sees one file and returns that file's new text and what it found::
+where it is to run. It gets one file and returns that file's new text and what it found::
 
     class TemplatesFixer(Fixer):
         def wants(self, file: SourceFile, facts: Facts) -> bool:
@@ -20,15 +20,16 @@ where it is to run. It sees one file and returns that file's new text and what i
         def fix(self, file: SourceFile, facts: Facts) -> Fixed:
             return Fixed(new_text, [Finding(file.path, line, "what is there", "what to do", Severity.CHECK)])
 
-A fixer that finds nothing to change returns the text it got, unchanged. What a fixer has rewritten it must not want to
-rewrite again. Findings are about what the reader must know or do: a rewriting that needs no thought needs no finding,
-for the diff shows it. The line of a finding is one of the text that the fixer got, counted from 1; the engine moves it
-to where that line is in the file as the reader has it.
+A fixer that finds nothing to change returns the text it got. It must not rewrite what it has rewritten before.
+Findings are what the reader must know or do: a rewriting that needs no thought needs no finding, because the diff
+shows it. The line of a finding is a line of the text that the fixer got, counted from 1; the engine translates it to
+the file on disk. Findings with the same text are one entry of the report, so what differs from place to place goes
+into `shown`.
 
-Fixers of Python files derive from ``python_fixer.PythonFixer``, which parses with LibCST and gives its transformer
-positions, scopes and qualified names. A fixer that makes new files derives from ``ProjectFixer``: it runs after all
-others and sees all texts.
+Fixers of Python files derive from ``python_fixer.PythonFixer``, which parses with LibCST. Fixers that look at all
+files, or make new ones, derive from ``ProjectFixer``: they run after all others. A fixer that only reports lines is a
+rule in a table: see ``fixers.reported_texts`` and ``fixers.server_files``.
 
-Nothing here imports Django, because old sites, whose Django may not even import on this Python, are what it is for.
-LibCST is imported by the fixers only; `cli` says how to install it.
+Nothing here imports Django, because an old site's Django may not import on this Python. LibCST, packaging and PyYAML
+are imported by the fixers only; `cli` says how to install them.
 """

@@ -1,4 +1,4 @@
-"""The lines and commands in a file of a server, of Docker or of a shell, whatever way the file writes them."""
+"""Read the commands in the files of servers, Docker and shells."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import yaml
 
-from ws4channels.migration.source import SourceFile
+from ws4channels.migration.source import PRINTED, SourceFile
 
 _COMMAND_KEYS = ("entrypoint", "command", "args", "cmd", "exec")
 _COMMENT = ("#", ";", "//")
-_TALK = re.compile(r"(?:^|&&|\|\||;|\bRUN\s|@|\bthen\s|\bdo\s)\s*[@-]?(?:echo|printf|logger|log)\b[^&|;]*", re.I)
 _GOES_ON = re.compile(r"\\\s*$")
 _INDENTED = re.compile(r"\s+\S")
 _LOCATION = re.compile(r"location\s+(?:[=~^*@]+\s*)*(?P<path>[^\s{]+)\s*\{")
@@ -32,7 +31,7 @@ def commands_of(file: SourceFile) -> list[Command]:
     if file.suffix in (".yml", ".yaml"):
         found = _of_yaml(file.text)
     commands = list(_of_lines(file.text)) if found is None else found
-    without_talk = (Command(each.line, _TALK.sub("", each.text).strip()) for each in commands)
+    without_talk = (Command(each.line, PRINTED.sub("", each.text).strip()) for each in commands)
     return [each for each in without_talk if each.text]
 
 

@@ -1,4 +1,4 @@
-"""From ``WS4REDIS_CONNECTION`` in the source to a host of ``CHANNEL_LAYERS``, without copying any value."""
+"""Build a host of ``CHANNEL_LAYERS`` from ``WS4REDIS_CONNECTION``, without copying its values."""
 
 from __future__ import annotations
 

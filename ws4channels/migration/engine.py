@@ -1,4 +1,4 @@
-"""From a folder to a report: runs the fixers over all files, and changes none."""
+"""Run the fixers over the files of a project and collect a report; change nothing."""
 
 from __future__ import annotations
 

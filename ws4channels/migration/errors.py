@@ -1,4 +1,4 @@
-"""What stops the command."""
+"""The error that ends the command."""
 
 
 class MigrationError(Exception):

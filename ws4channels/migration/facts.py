@@ -1,4 +1,4 @@
-"""What a fixer of one file must know of the other files, collected once, before any file is changed."""
+"""What a fixer of one file must know about the other files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fixer is: it sees one file and returns the file's new text and what it found."""
+"""The interface of fixers: each gets one file, and returns its new text and findings."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from ws4channels.migration.source import SourceFile
 __all__ = ["Facts", "Finding", "Fixed", "Fixer", "ProjectFixed", "ProjectFixer", "Severity", "SourceFile", "Step"]
 
 _SECRET = re.compile(
-    r"""(?ix) (?P<name> [\w-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|credentials?|requirepass)[\w-]*
-        ["']?\s*(?:[=:]|\s)\s*["']?) (?P<value>[^\s"',;}]+)
-      | (?P<scheme>\w+://[^\s/:@"']*:) (?P<within>[^\s@"']+) (?=@)"""
+    r"""(?ix)
+    (?P<name>
+        (?: [\w-]*(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|credential)[\w-]* | \w*_pass | \bpass )
+        ["']?\s*[=:]\s*["']?
+        | (?: --[\w-]*(?:pass|secret|token)[\w-]* | requirepass | masterauth | redis-cli\b.*\s-a ) \s+ ["']?
+    ) [^\s"',;}]+
+    | (?P<scheme>\w+://[^\s/:@"']*:) [^\s@"']+ (?=@)"""
 )
 
 

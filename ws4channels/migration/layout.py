@@ -1,4 +1,4 @@
-"""Where a site keeps things: which settings files list the app, which modules the server loads."""
+"""Find the settings that list the app, the WSGI module and the ASGI module of a site."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _daphne_path(module: ModuleFacts, facts: Facts) -> str:
 def adds_daphne_itself(module: ModuleFacts, facts: Facts) -> bool:
     """Tell whether a settings file must put daphne before all apps where it adds ws4redis to them.
 
-    So it is where ws4redis is optional: added under a condition, or in one of several settings with the same base.
+    ws4redis is optional there: it is added under a condition, or in one of several settings with the same base.
     """
     added = [each for each in module.added if ITS_NAME in each.apps]
     if not added or any(STATICFILES in each.apps or each.name != "INSTALLED_APPS" for each in added):
@@ -114,7 +114,7 @@ def asgi_of(facts: Facts, path: str) -> str:
 
 
 def asgi_near(facts: Facts, path: str) -> str | None:
-    """Return the path of the ASGI module of the site that the file at `path` belongs to; None if nobody can tell."""
+    """Return the path of the ASGI module of the site that the file at `path` belongs to; None if it is not known."""
     modules = [*app_modules(facts), *(each for each in facts.settings if OUR_NAME in each.apps), *facts.settings]
     root = facts.root_of(path)
     near = [module for module in modules if facts.root_of(module.path) == root] or modules

@@ -1,4 +1,4 @@
-"""Lines that still name the original after all fixers, and that no other entry of the report is about."""
+"""Report the lines that still name ws4redis after all fixers have run."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import tokenize
 from collections.abc import Collection, Iterator
 
 from ws4channels.migration.fixer import Finding, Severity, SourceFile, Step
-from ws4channels.migration.source import line_in
+from ws4channels.migration.source import PRINTED, line_in
 from ws4channels.migration.syntax import ITS_NAME
 
 _STAYS = re.compile(r"ws4redis:memberof|ws4redis(?:\.min)?\.js|[\w/@.-]+/ws4redis[\w/.-]*|ws4redis/[\w/.-]+")
 """What keeps its name: a key of sessions, the browser client, and paths of the site."""
 _NAMES = re.compile(r"(?<![\w-])(?:ws4redis(?!\w)|django-websocket-redis)")
 _DOCUMENTS = re.compile(
-    r"(?i)\.(?:md|rst|po|pot|lock|map|csv)$|(?:^|/)(?:changelog|changes|license|news|history|readme|authors)[^/]*$"
+    r"(?i)\.(?:md|rst|po|pot|lock|map|csv|html?|[cm]?[jt]sx?|vue|haml|pug)$|(?:^|/)(?:changelog|changes|license|news|history|readme|authors)[^/]*$"
 )
 _COMMENT = re.compile(r"\s*(?:#|//|/?\*|;|--|<!--|\{#|\{% comment|-#)")
 _WHAT = "This still names the original."
@@ -41,7 +41,7 @@ def leftovers_in(now: SourceFile, before: SourceFile, reported: Collection[int])
 
 def _in_text(file: SourceFile) -> Iterator[int]:
     for number, line in enumerate(file.text.split("\n"), 1):
-        if not _COMMENT.match(line) and _NAMES.search(_STAYS.sub("", line)):
+        if not _COMMENT.match(line) and _NAMES.search(_STAYS.sub("", PRINTED.sub("", line))):
             yield number
 
 

@@ -1,4 +1,4 @@
-"""The names of django-websocket-redis: which have a namesake here, and what replaces the others."""
+"""The names in django-websocket-redis: which ones ws4channels has, and what replaces the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a site: which are read, and which are skipped and why."""
+"""Read the files of a site, and note which are skipped and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixers of Python source: LibCST with positions, scopes and qualified names, keeping all formatting."""
+"""The base class of fixers that rewrite Python with LibCST, which keeps the formatting."""
 
 from __future__ import annotations
 

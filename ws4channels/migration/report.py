@@ -1,4 +1,4 @@
-"""What the command shows: what must be done, in the order of doing, and a unified diff; as text, JSON or HTML."""
+"""Print the report as text, JSON or HTML: what must be done, in the order of doing, and a unified diff."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of one requirement of a site, whatever kind of file it stands in."""
+"""Decide what becomes of one requirement; `packaging` reads and compares it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folders from which a site's modules are named, and the names that files have from there."""
+"""Find the folders on Python's path, and the dotted names of the files below them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where in an ini or TOML file something stands: which section, and below which key."""
+"""Find the section and the key of a place in an ini or TOML file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixers of settings files: they add statements after those that are there."""
+"""The base class of fixers that add statements to settings files."""
 
 from __future__ import annotations
 

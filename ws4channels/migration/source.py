@@ -13,6 +13,8 @@ from pathlib import PurePosixPath
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _PYTHON_SUFFIXES = (".py", ".pyw", ".wsgi")  # mod_wsgi's files are Python under another suffix.
+PRINTED = re.compile(r"(?:^|&&|\|\||;|\bRUN\s|@|\bthen\s|\bdo\s)\s*[@-]?(?:echo|printf|logger|log)\b[^&|;]*", re.I)
+"""The parts of a line of a shell, make or Docker that only print something."""
 _SHEBANG = re.compile(rb"#!.*\bpython[\d.]*\s*$", re.M)
 
 

@@ -1,4 +1,4 @@
-"""What can be read from the syntax of one module."""
+"""Read names, imports and lists of apps from the syntax tree of one module."""
 
 from __future__ import annotations
 

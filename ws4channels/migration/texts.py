@@ -17,18 +17,19 @@ def without_dead_branch(
     node: cst.If,
 ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
     """Return an ``if`` whose branches were changed: nothing if it is empty, one branch if both do the same."""
-    body = _statements_of(node.body)
+    body = statements_of(node.body)
     if node.orelse is None:
         return node if body else cst.RemoveFromParent()
     if isinstance(node.orelse, cst.Else):
-        rest = _statements_of(node.orelse.body)
+        rest = statements_of(node.orelse.body)
         code = cst.Module([]).code_for_node
         if not body or not rest or code(node.body) == code(node.orelse.body):
             return cst.FlattenSentinel(rest or body)
     return node
 
 
-def _statements_of(block: cst.BaseSuite) -> list[cst.BaseStatement]:
+def statements_of(block: cst.BaseSuite) -> list[cst.BaseStatement]:
+    """Return the statements of an indented block."""
     return [each for each in block.body if isinstance(each, cst.BaseStatement)]
 
 

@@ -1,4 +1,4 @@
-"""Writes all files or none."""
+"""Write all files, or none if one cannot be written or the process is stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the fixer of an asgi.py that is there."""
+"""Tests of the fixer of an existing asgi.py."""
 
 from __future__ import annotations
 

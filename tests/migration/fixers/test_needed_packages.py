@@ -18,7 +18,7 @@ def paths_reported(texts: dict[str, str]) -> list[str]:
 
 
 def test_site_whose_requirements_never_named_the_original_is_told() -> None:
-    """So it is where a copy of the original was in the tree."""
+    """A site that had a copy of the original in its tree has none."""
     texts = {"requirements.txt": "Django\n", "a/pyproject.toml": "[project]\n", "manage.py": "import django\n"}
     (finding,) = NeededPackagesFixer().fix_project(project_of(texts).files, facts_of(texts)).findings
     assert finding.path == "a/pyproject.toml"

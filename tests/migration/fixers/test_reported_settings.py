@@ -30,7 +30,7 @@ def found(text: str, **others: str) -> list[Finding]:
     ],
 )
 def test_rule_that_is_no_function_is_reported(value: str, wrong: str) -> None:
-    """With the original such a rule let everybody in; here nobody is."""
+    """The original let everybody in with such a rule; ws4channels refuses every websocket."""
     (finding,) = found(f"WS4REDIS_ALLOWED_CHANNELS = {value}\n")
     assert (finding.line, finding.severity) == (2, Severity.MUST)
     assert finding.what.startswith(f"WS4REDIS_ALLOWED_CHANNELS {wrong}. The original let everybody in")

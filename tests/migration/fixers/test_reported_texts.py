@@ -1,4 +1,4 @@
-"""Tests of the report on files that other tools make."""
+"""Tests of the report on lines that match patterns."""
 
 from __future__ import annotations
 

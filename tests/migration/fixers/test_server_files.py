@@ -66,7 +66,7 @@ def test_line_about_websockets_is_reported(path: str, text: str, line: int, what
     ],
 )
 def test_other_lines_and_files_are_passed_over(path: str, text: str) -> None:
-    """Pages, comments, other services and other kinds of file are nobody's business."""
+    """Pages, comments, other services and other kinds of file are not reported."""
     assert findings_of(ServerFilesFixer(), {**SITE, path: text}) == []
 
 

@@ -88,7 +88,7 @@ def test_pyproject_without_the_original_stays(text: str) -> None:
     ],
 )
 def test_pipfile_without_the_original_stays(text: str) -> None:
-    """So it is with a Pipfile."""
+    """A Pipfile without the original stays as it is."""
     check_leaves(FIXER, text, "Pipfile")
 
 

@@ -149,3 +149,40 @@ def test_file_named_asgi_is_left() -> None:
     """A file named asgi.py with the old server in it is no WSGI module to become: it is reported elsewhere."""
     text = "from ws4redis.uwsgi_runserver import uWSGIWebsocketServer\napplication = uWSGIWebsocketServer()\n"
     check_leaves(FIXER, text, "mysite/asgi.py")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD.replace("_websocket_app = uWSGIWebsocketServer()", "").partition("\n\n\ndef")[0]
+        + "\n_sockets = uWSGIWebsocketServer()\n\n\ndef application(environ, start_response):\n"
+        "    return _sockets(environ, start_response)\n",
+    ],
+)
+def test_wrapped_server_is_plain_django(text: str) -> None:
+    """A function that only passes a request on to the server is no reason to keep the server's name."""
+    fixed = fix(FIXER, text, "mysite/sockets.py")
+    assert fixed.text.endswith("\napplication = get_wsgi_application()\n")
+    assert "_sockets" not in fixed.text
+
+
+def test_name_that_would_be_lost_is_reported() -> None:
+    """Where something still uses the server's name, the file stays as it is."""
+    text = "from ws4redis.uwsgi_runserver import uWSGIWebsocketServer\n_s = uWSGIWebsocketServer()\nprint(_s.x)\n"
+    fixed = fix(FIXER, text, "mysite/sockets.py")
+    assert fixed.text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if LIVE:\n    {server}\nelse:\n    {plain}\n",
+        "if not LIVE:\n    {plain}\nelse:\n    {server}\n",
+        "{plain}\nif LIVE:\n    {server}\n",
+    ],
+)
+def test_switch_becomes_plain_django(text: str) -> None:
+    """Nothing is left of a choice between the two servers."""
+    server = "from ws4redis.uwsgi_runserver import uWSGIWebsocketServer as S; application = S()"
+    plain = "from django.core.wsgi import get_wsgi_application; application = get_wsgi_application()"
+    assert fix(FIXER, text.format(server=server, plain=plain), PATH).text == f"{plain}\n"

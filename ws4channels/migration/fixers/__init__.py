@@ -1,4 +1,4 @@
-"""The fixers, one in each module."""
+"""The fixers, one in each module, in the order in which they run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``WSGI_APPLICATION`` of ws4redis, and ``ASGI_APPLICATION``."""
+"""Replace ws4redis in ``WSGI_APPLICATION``, and add ``ASGI_APPLICATION``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An ``asgi.py`` that is there: Django's gets websockets, a router of Channels is reported."""
+"""Add websockets to an existing ``asgi.py``; report one that has a router of Channels."""
 
 from __future__ import annotations
 

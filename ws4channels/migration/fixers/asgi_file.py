@@ -1,4 +1,4 @@
-"""Writes ``asgi.py``: as ``wsgi.py``, but with websockets."""
+"""Write ``asgi.py``: a copy of ``wsgi.py`` that serves websockets as well."""
 
 from __future__ import annotations
 

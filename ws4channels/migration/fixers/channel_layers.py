@@ -1,4 +1,4 @@
-"""``CHANNEL_LAYERS`` after ``WS4REDIS_CONNECTION``, and the transport of the first phase."""
+"""Add ``CHANNEL_LAYERS`` after ``WS4REDIS_CONNECTION``, and the transport of the first phase."""
 
 from __future__ import annotations
 

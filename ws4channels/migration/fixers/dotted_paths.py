@@ -1,4 +1,4 @@
-"""Dotted paths in texts: ``"ws4redis.context_processors.default"`` in settings, in ``mock.patch`` and elsewhere."""
+"""Rename dotted paths in strings, such as ``"ws4redis.context_processors.default"``."""
 
 from __future__ import annotations
 

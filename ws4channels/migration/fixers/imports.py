@@ -1,4 +1,4 @@
-"""Imports of ``ws4redis`` in every form, and the uses of the name that they bind."""
+"""Rename imports of ``ws4redis`` and the uses of the name that they bind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lists of apps: daphne first, and channels and ws4channels in place of ws4redis."""
+"""Replace ws4redis in lists of apps by channels and ws4channels, and put daphne first."""
 
 from __future__ import annotations
 

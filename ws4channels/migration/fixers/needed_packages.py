@@ -1,4 +1,4 @@
-"""Reports that no file requires ws4channels, such as in a site that had a copy of the original in its tree."""
+"""Report that no file requires ws4channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports Python that must be changed by hand: subscribers, patches, and calls of what is no method any more."""
+"""Report Python that must be changed by hand: subscribers, patches, removed methods of users."""
 
 from __future__ import annotations
 

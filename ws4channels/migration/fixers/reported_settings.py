@@ -1,4 +1,4 @@
-"""Reports settings that have no effect or another one than with the original, and what no settings file here has."""
+"""Report settings that no longer work, and settings that are missing."""
 
 from __future__ import annotations
 

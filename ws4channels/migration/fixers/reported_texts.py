@@ -1,4 +1,4 @@
-"""Reports lines of any text file by patterns: old Pythons, lock files, other programs on the same Redis, copies."""
+"""Report lines that match patterns: old Pythons, lock files, programs that publish by themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports what in the files of servers belongs to the original's websockets. These files are never rewritten."""
+"""Report what in files of servers is for the original's websockets; never rewrite these files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _OTHER_NAMES = {"setup.cfg", "pyproject.toml", "tox.ini", "pytest.ini", "mypy.in
 
 DAPHNE = "daphne -b {host} -p {port} {application}"
 _PORT = re.compile(r"--?(?:http\S*|socket|s)\b[\s=\",]+[^\s\",]*?:(\d{2,5})\b")
-_COPIES = re.compile(r"^(?:COPY|ADD|cp|ln|scp|rsync|mv|install)\b", re.I)
+_COPIES = re.compile(r"^(?:COPY|ADD|RUN\s+chmod|chmod|chown|cp|ln|scp|rsync|mv|install)\b", re.I)
+_SCRIPT = re.compile(r"(?:^|/)[^/.]+(?:\.(?:sh|bash))?$")
 _STARTS = re.compile(r"\b(?:uwsgi|gunicorn|emperor|circusd?)\b|^\s*(?:module|wsgi-file|wsgi|mount|ini)\b", re.I)
 
 
@@ -88,6 +89,9 @@ RULES = (
 )
 
 
+_OF_UWSGI = {rule.what for rule in RULES[1:3]}
+
+
 class ServerFilesFixer(ProjectFixer):
     """Finds lines about websockets in files of uWSGI, nginx, Apache, supervisor, systemd, Docker and the like."""
 
@@ -97,13 +101,17 @@ class ServerFilesFixer(ProjectFixer):
         """Return a finding for each line about websockets, and for what starts the files that have such lines."""
         looked_at = {path: commands_of(file) for path, file in files.items() if is_of_a_server(file)}
         found = [each for path in looked_at for each in _found_in(files[path], looked_at[path], facts)]
-        served = _names_served({each.path for each in found}, facts)
-        places = {(each.path, each.line) for each in found}
-        for path, commands in looked_at.items():
-            for command in commands:
-                if (path, command.line) not in places and _starts_any(command.text, served):
-                    found.append(_finding(files[path], command, _START, facts))
-        return ProjectFixed(findings=found)
+        started: set[str] = set()
+        while True:
+            more = _names_started(found, facts) - started
+            if not more:
+                return ProjectFixed(findings=found)
+            started |= more
+            places = {(each.path, each.line) for each in found}
+            for path, commands in looked_at.items():
+                for command in commands:
+                    if (path, command.line) not in places and _starts_any(command.text, more):
+                        found.append(_finding(files[path], command, _START, facts))
 
 
 def is_of_a_server(file: SourceFile) -> bool:
@@ -153,19 +161,30 @@ def _finding(file: SourceFile, command: Command, rule: Rule, facts: Facts) -> Fi
     return Finding(file.path, command.line, rule.what, todo, shown=command.text)
 
 
-def _names_served(reported: set[str], facts: Facts) -> re.Pattern[str] | None:
-    """Return what finds the names of files and modules that only serve websockets, where a command starts them."""
-    names = {path.rpartition("/")[2] for path in reported if path.endswith((".ini", ".xml", ".yaml", ".yml", ".json"))}
-    names -= {"docker-compose.yml", "docker-compose.yaml", "compose.yaml", "compose.yml"}
-    vassals = "|emperor[\\s=].*" if names else ""
-    for module in facts.modules.values():
-        if layout.serves(module) and not module.path.endswith("/wsgi.py"):
-            names |= {module.name, module.path} - {"wsgi"}
-    escaped = "|".join(map(re.escape, sorted(names)))
-    return re.compile(rf"(?<![\w.-])(?:{escaped}{vassals})(?![\w-])") if names else None
+def _names_started(found: list[Finding], facts: Facts) -> set[str]:
+    """Return the names by which commands start what only serves websockets: modules, configurations, scripts."""
+    names = {
+        each.path.rpartition("/")[2]
+        for each in found
+        if (each.what in _OF_UWSGI and each.path.endswith((".ini", ".xml")))
+        or (each.what == _START.what and _SCRIPT.search(each.path) and not is_for_many(each.path))
+    }
+    modules = (each for each in facts.modules.values() if layout.serves(each) and not each.path.endswith("/wsgi.py"))
+    return names | {name for each in modules for name in (each.name, each.path) if name not in ("wsgi", "wsgi.py")}
 
 
-def _starts_any(text: str, served: re.Pattern[str] | None) -> bool:
-    if served is None or _COPIES.search(text) or not _STARTS.search(text):
+def is_for_many(path: str) -> bool:
+    """Tell whether a file names several processes, so that to start it is to start more than websockets."""
+    return re.search(r"(?i)(?:procfile|dockerfile|makefile|crontab|nginx|apache|sites-)", path) is not None
+
+
+def _starts_any(text: str, names: set[str]) -> bool:
+    if _COPIES.search(text):
         return False
-    return served.search(text) is not None
+    for name in names:
+        if name.endswith((".ini", ".xml")) and re.search(r"\bemperor[\s=]", text):
+            return True
+        is_script = _SCRIPT.search(name) is not None
+        if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text) and (is_script or _STARTS.search(text)):
+            return True
+    return False

@@ -1,4 +1,4 @@
-"""Django's templates: how they load the browser client. Code that calls it stays, with jQuery or without."""
+"""Rewrite how Django's templates load the browser client; leave the code that calls it."""
 
 from __future__ import annotations
 

@@ -1,15 +1,16 @@
-"""WSGI modules that serve or dispatch to ws4redis's server: they become plain Django."""
+"""Turn WSGI modules that use ws4redis's server into plain Django."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import libcst as cst
 from libcst import matchers as m
 from libcst.helpers import get_full_name_for_node
-from libcst.metadata import MetadataWrapper, ParentNodeProvider, ScopeProvider
+from libcst.metadata import ParentNodeProvider, ScopeProvider
 
 from ws4channels.migration import layout
 from ws4channels.migration.facts import Facts
@@ -19,7 +20,7 @@ from ws4channels.migration.original import is_server
 from ws4channels.migration.python_fixer import PythonFixer, Transformer
 from ws4channels.migration.source import SourceFile, line_in
 from ws4channels.migration.syntax import names_lost
-from ws4channels.migration.texts import what_is_left
+from ws4channels.migration.texts import statements_of, what_is_left, without_dead_branch
 from ws4channels.migration.unused_imports import without_unused_imports
 
 _SERVERS = {
@@ -29,6 +30,9 @@ _SERVERS = {
 }
 _IMPORT = "from django.core.wsgi import get_wsgi_application"
 _PLAIN = "get_wsgi_application()"
+_NAMED_APPLICATION = re.compile(
+    r"(?ms)^(?P<name>\w+) = get_wsgi_application\(\)\r?\n(?:\r?\n)*(?P<between>.*)^application = (?P=name)$"
+)
 _TODO_PLAIN = "Leave of this file what serves pages: application = get_wsgi_application()."
 _NO_LONGER_NEEDED = {"redis", "redis.connection", "django.conf.settings", "gevent", "gevent.monkey", "gevent.socket"}
 
@@ -123,7 +127,6 @@ class _Wsgi(Transformer):
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
     ) -> cst.BaseStatement | cst.RemovalSentinel:
-        """Drop a line of which nothing is left."""
         return what_is_left(updated_node)
 
     def leave_If(
@@ -134,25 +137,19 @@ class _Wsgi(Transformer):
             return updated_node
         rest = updated_node.orelse
         if isinstance(rest, cst.Else) and self._makes_server(cst.ensure_type(original_node.orelse, cst.Else).body):
-            return cst.FlattenSentinel(_statements_of(updated_node.body))
+            return cst.FlattenSentinel(statements_of(updated_node.body))
         if self._answers_websockets(original_node.body) or (
             self._makes_server(original_node.body) and (rest is not None or self._applications > 1)
         ):
             if rest is None:
                 return cst.RemoveFromParent()
-            return rest if isinstance(rest, cst.If) else cst.FlattenSentinel(_statements_of(rest.body))
-        return updated_node
+            return rest if isinstance(rest, cst.If) else cst.FlattenSentinel(statements_of(rest.body))
+        return updated_node if updated_node.body.body else without_dead_branch(updated_node)
 
     def _makes_server(self, block: cst.BaseSuite) -> bool:
-        """Tell whether a block makes a server the module's application."""
-        lines = (line for line in block.body if isinstance(line, cst.SimpleStatementLine))
-        return any(
-            isinstance(small, cst.Assign)
-            and self._is_server_call(small.value)
-            and m.matches(small.targets[0].target, m.Name("application"))
-            for line in lines
-            for small in line.body
-        )
+        """Tell whether a block makes an application with a server."""
+        makes = m.findall(block, m.AssignTarget(m.Name("application")) | m.FunctionDef(m.Name("application")))
+        return bool(makes) and any(self._is_server_call(call) for call in m.findall(block, m.Call()))
 
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.BaseStatement:
         """Replace a function that has nothing left to choose by what it calls."""
@@ -171,11 +168,11 @@ class _Wsgi(Transformer):
         self, original: cst.FunctionDef, updated: cst.FunctionDef
     ) -> Sequence[cst.BaseStatement]:
         """Return the body of a function whose last word was for websockets: then the choice before it always holds."""
-        body = _statements_of(updated.body)
+        body = statements_of(updated.body)
         choice = body[-2] if len(body) > 1 else None
         if not self._answers_websockets(original.body) or not isinstance(choice, cst.If) or choice.orelse is not None:
             return body
-        return [*body[:-2], *_statements_of(choice.body)]
+        return [*body[:-2], *statements_of(choice.body)]
 
     def _mentions_sockets(self, node: cst.FunctionDef) -> bool:
         return any(self._is_socket(name) for name in m.findall(node, m.Name())) or any(
@@ -207,8 +204,7 @@ class WsgiFixer(PythonFixer):
         fixed = super().fix(file, facts)
         if fixed.text == file.text:
             return Fixed(file.text, [*fixed.findings, *gevent_patches(file.path, ast.parse(file.text))])
-        wrapper = MetadataWrapper(cst.parse_module(fixed.text), unsafe_skip_copy=True)
-        code = without_unused_imports(wrapper.visit(_DirectApplication()).code, _NO_LONGER_NEEDED)
+        code = without_unused_imports(_with_direct_application(fixed.text), _NO_LONGER_NEEDED)
         lost = names_lost(ast.parse(file.text), ast.parse(code))
         if lost:
             what = f"The original's server is used in a way that is not understood: {', '.join(sorted(lost))}."
@@ -225,51 +221,12 @@ class WsgiFixer(PythonFixer):
             yield Finding(file.path, 0, what, todo, step=Step.CLEAN_UP)
 
 
-class _DirectApplication(cst.CSTTransformer):
-    """Makes ``application = get_wsgi_application()`` of that call, a name for it, and ``application = name``."""
-
-    METADATA_DEPENDENCIES = (ScopeProvider,)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._name: str | None = None
-
-    def visit_Module(self, node: cst.Module) -> None:
-        """Look for a name that is bound once, to the call, and read once, for the application."""
-        aliases = m.findall(node, m.Assign([m.AssignTarget(m.Name("application"))], m.Name()))
-        scope = self.get_metadata(ScopeProvider, node)
-        if len(aliases) != 1 or scope is None:
-            return
-        name = cst.ensure_type(cst.ensure_type(aliases[0], cst.Assign).value, cst.Name).value
-        bound = list(scope[name])
-        made = m.findall(node, m.Assign([m.AssignTarget(m.Name(name))], _CALL))
-        if len(bound) == len(made) == 1 and len(bound[0].references) == 1:
-            self._name = name
-
-    def leave_Assign(
-        self, original_node: cst.Assign, updated_node: cst.Assign
-    ) -> cst.BaseSmallStatement | cst.RemovalSentinel:
-        """Drop the name's line; give the application the call."""
-        if self._name is None:
-            return updated_node
-        if m.matches(original_node, m.Assign([m.AssignTarget(m.Name(self._name))], _CALL)):
-            return cst.RemoveFromParent()
-        if m.matches(original_node, m.Assign([m.AssignTarget(m.Name("application"))], m.Name(self._name))):
-            return updated_node.with_changes(value=cst.parse_expression(_PLAIN))
-        return updated_node
-
-    def leave_SimpleStatementLine(
-        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
-    ) -> cst.BaseStatement | cst.RemovalSentinel:
-        """Drop a line of which nothing is left."""
-        return what_is_left(updated_node)
-
-
-def _statements_of(block: cst.BaseSuite) -> list[cst.BaseStatement]:
-    return [each for each in block.body if isinstance(each, cst.BaseStatement)]
-
-
-_CALL = m.Call(func=m.Name("get_wsgi_application"), args=[])
+def _with_direct_application(code: str) -> str:
+    """Return code in which a name that is only there to be the application is gone."""
+    found = _NAMED_APPLICATION.search(code)
+    if found is None or len(re.findall(rf"\b{found['name']}\b", code)) > 2:
+        return code
+    return _NAMED_APPLICATION.sub(rf"\g<between>application = {_PLAIN}", code)
 
 
 def _imports_server(module: str, node: cst.ImportFrom) -> bool:
