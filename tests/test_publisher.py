@@ -607,20 +607,6 @@ async def test_pipeline_may_do_without_a_transaction(redis_client: redis.Redis) 
     assert commands == expected
 
 
-def test_redis_that_refuses_to_keep_publishes_nothing() -> None:
-    """A Redis without memory refuses the transaction as a whole; the error is redis-py's."""
-    with RedisServer() as server, connected_to(server.url), server.client() as client:
-        RedisPublisher(**NEWS).publish_message("before")
-        client.config_set("maxmemory", 1)
-        for publisher in (RedisPublisher(**NEWS), RedisPublisher(facility="news", users=range(20))):
-            channels = [layer_channel(key) for key in publisher._publishers]
-            with listening(client, *channels) as subscription:
-                with pytest.raises(redis.exceptions.RedisError):
-                    publisher.publish_message("hello")
-                assert arrived(client, subscription) == []
-        assert client.get("broadcast:news") == b"before"
-
-
 @contextmanager
 def connected_to(url: str, **connection: Any) -> Iterator[None]:
     """Let WS4REDIS_CONNECTION and the layer lead elsewhere for the block."""

@@ -112,7 +112,8 @@ class RedisStore:
         it is kept: a number, a timedelta, or None for ``WS4REDIS_EXPIRE``; 0 or less: not kept.
 
         Raises MessageTypeError (a TypeError) or MessageValueError (a ValueError) for what cannot be published, and
-        ``redis.exceptions.ConnectionError`` if Redis does not answer. Raises SynchronousOnlyOperation in a thread that
+        ``redis.exceptions.ConnectionError`` if Redis does not answer, and RedisRefusal (a redis ResponseError) if it
+        refuses; what it refuses to keep is sent all the same. Raises SynchronousOnlyOperation in a thread that
         runs an event loop: await `apublish_message` there.
         """
         self._publish(message, expire, transaction=True)

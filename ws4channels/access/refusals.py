@@ -16,7 +16,7 @@ from django.http import Http404
 from ws4channels import settings
 from ws4channels.connections.log_throttle import LogThrottle
 from ws4channels.counters import counts
-from ws4channels.exceptions import RedisRefusal, TooManyKeys, TooManySockets
+from ws4channels.exceptions import AudienceValueError, RedisRefusal, TooManyKeys, TooManySockets
 from ws4channels.shown import error_on_one_line, on_one_line
 
 # Expected errors are logged as texts: a handler that keeps its records would keep a whole websocket with each.
@@ -28,6 +28,10 @@ CLOSE_UNREACHABLE = 1013
 CLOSE_SLOW = 4008
 CLOSE_REFUSED = 4403
 
+_REFUSALS = (
+    *(PermissionDenied, SuspiciousOperation, Http404, DenyConnection),
+    *(AudienceValueError, RedisRefusal),
+)
 _STATUS_CODES_OF_REFUSALS = (401, 403, 404)
 
 
@@ -40,14 +44,13 @@ def _outage_level() -> int:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Tell whether a site's code raised `error` to refuse the client, and not because something went wrong.
+    """Tell whether `error` refuses the client, and does not mean that something went wrong.
 
-    These are PermissionDenied, SuspiciousOperation, Http404, DenyConnection of Channels, RedisRefusal, and all with a
-    ``status_code`` of 401, 403 or 404, as those of Django REST framework and of token libraries.
+    These are PermissionDenied, SuspiciousOperation, Http404, DenyConnection of Channels, and all with a ``status_code``
+    of 401, 403 or 404, as those of Django REST framework and of token libraries; and of ours, those for names that
+    cannot be used or that Redis refuses.
     """
-    if isinstance(error, (PermissionDenied, SuspiciousOperation, Http404, DenyConnection, RedisRefusal)):
-        return True
-    return getattr(error, "status_code", None) in _STATUS_CODES_OF_REFUSALS
+    return isinstance(error, _REFUSALS) or getattr(error, "status_code", None) in _STATUS_CODES_OF_REFUSALS
 
 
 def note_refusal(scope: Mapping[str, Any], error: Exception) -> None:
