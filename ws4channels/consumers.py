@@ -1,9 +1,9 @@
-"""FacilityConsumer: the original's protocol, spoken by one websocket.
+"""FacilityConsumer serves one websocket in the original's protocol.
 
     ws://host/ws/FACILITY?subscribe-broadcast&publish-user&echo
 
-The consumer negotiates, joins the hub, and publishes what its client sends. What others publish does not pass here:
-the hub puts it into the socket's outbox.
+The consumer negotiates, joins the hub, and publishes what its client sends. The hub puts
+what others publish into the socket's outbox.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._release()
 
     def _close_at_once(self, code: int) -> None:
-        """Tell the client why its websocket ends; Daphne and uvicorn do not, or late, when an application ends."""
+        """Send a close frame with a code: Daphne and uvicorn send none, or late, when an application ends."""
         if self._is_counted and self._outbox is not None and not self._outbox.is_closed:
             self._outbox.close_now(code)
 
@@ -101,7 +101,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             await self._dispatch_all(sources)
         except asyncio.CancelledError:
-            if self._outbox is None or not self._outbox.is_to_say_goodbye:
+            if self._outbox is None or not self._outbox.will_close_for_restart:
                 raise
         # Daphne cancels every task on SIGTERM. Ignore the first cancellation: the outbox closes within SHUTDOWN_SPREAD.
         await self._dispatch_all(sources)
@@ -173,13 +173,13 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             hub.add_heartbeat(outbox, agreement.heartbeat)
 
     def _close_by_command(self, code: int) -> None:
-        """Close without regard to what waits; or, during the handshake, when that has come to its end."""
+        """Close at once, or at the end of the handshake."""
         self._commanded_code = code
         if self._is_counted and self._outbox is not None and not self._outbox.is_closed:
             self._outbox.close_now(code)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Publish what the client sent: not if it is empty, the heartbeat, too large, or one message too many."""
+        """Publish what the client sent, unless it is empty, the heartbeat, too large, or over the rate limit."""
         hub, agreement, outbox = self._hub, self.agreement, self._outbox
         if hub is None or agreement is None or outbox is None or outbox.is_closed:
             return
@@ -258,7 +258,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.close(refusals.CLOSE_UNREACHABLE)
 
     async def _accept_offered(self) -> None:
-        # Before 0.43, uvicorn hands several on as one.
+        # uvicorn before 0.43 passes several as one.
         offered = ",".join(self.scope.get("subprotocols") or ())
         await self.accept(offered.split(",")[0].strip() or None)
 
@@ -268,7 +268,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._outbox.close_now(refusals.CLOSE_SLOW)
 
     async def _release(self) -> None:
-        """Leave the hub and let go of everything, however the websocket ended."""
+        """Leave the hub and release everything, however the websocket ended."""
         hub, agreement, outbox = self._hub, self._negotiated, self._outbox
         if hub is None:
             return

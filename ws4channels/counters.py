@@ -1,4 +1,4 @@
-"""How often things happened in this process, by name: what was opened, delivered, refused, dropped or closed, and why.
+"""Count what this process opened, delivered, refused, dropped and closed.
 
 >>> from ws4channels.counters import counts
 >>> counts["sockets_opened"]

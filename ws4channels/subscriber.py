@@ -1,4 +1,4 @@
-"""RedisSubscriber: which keys one socket publishes and subscribes to. Sites subclass it.
+"""RedisSubscriber says which keys one websocket publishes and subscribes to. Sites subclass it.
 
 Only its base class is ever asked from the event loop. Whatever a subclass overrides runs in a thread, at connect,
 at disconnect or when its client publishes, and may use the database.
@@ -56,7 +56,7 @@ class Subscriptions(MutableMapping[Any, Any]):
 
 
 class Subscription:
-    """Stands where the original has a redis-py PubSub: notes names, and leaves subscribing to the hub."""
+    """Takes the place of redis-py's PubSub: collects names for the hub to subscribe to."""
 
     connection = None
 
@@ -203,7 +203,7 @@ def _are_names(channels: Any) -> bool:
 
 
 class KeptMessageCollector:
-    """Stands for the websocket where a subscriber sends kept messages: takes them, for the outbox to send."""
+    """Takes the place of the websocket in ``send_persisted_messages``: collects what the subscriber sends."""
 
     closed = False
 

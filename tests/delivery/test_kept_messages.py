@@ -10,15 +10,15 @@ KEY = "broadcast:a"
 FIRST, SECOND = Delivery("first", KEY), Delivery("second", KEY)
 
 
-def test_only_what_differs_from_the_last_message_is_news() -> None:
+def test_only_what_differs_from_the_last_message_has_changed() -> None:
     """A kept message is news unless it is the last that was delivered, whatever came before."""
     latest = LatestMessages()
-    assert latest.is_news(FIRST)
+    assert latest.has_changed(FIRST)
     latest.note(FIRST)
-    assert not latest.is_news(Delivery("first", KEY))
-    assert latest.is_news(SECOND)
+    assert not latest.has_changed(Delivery("first", KEY))
+    assert latest.has_changed(SECOND)
     latest.note(SECOND)
-    assert latest.is_news(FIRST)
+    assert latest.has_changed(FIRST)
 
 
 def test_message_that_may_not_be_kept_does_not_make_the_one_before_it_news() -> None:
@@ -27,10 +27,10 @@ def test_message_that_may_not_be_kept_does_not_make_the_one_before_it_news() -> 
     latest.note_first(Inbox(), [FIRST])
     for number in range(10):
         latest.note(Delivery(f"{number}", KEY, is_kept=None))
-    assert not any(map(latest.is_news, (FIRST, Delivery("0", KEY), Delivery("9", KEY))))
-    assert latest.is_news(SECOND)
+    assert not any(map(latest.has_changed, (FIRST, Delivery("0", KEY), Delivery("9", KEY))))
+    assert latest.has_changed(SECOND)
     latest.note(SECOND)
-    assert latest.is_news(FIRST)
+    assert latest.has_changed(FIRST)
 
 
 def test_few_messages_are_remembered() -> None:
@@ -38,10 +38,10 @@ def test_few_messages_are_remembered() -> None:
     latest = LatestMessages()
     for number in range(100):
         latest.note(Delivery(f"{number}", KEY, is_kept=None))
-    assert latest.is_news(Delivery("0", KEY))
-    assert not latest.is_news(Delivery("90", KEY))
+    assert latest.has_changed(Delivery("0", KEY))
+    assert not latest.has_changed(Delivery("90", KEY))
     latest.forget_key(KEY)
-    assert latest.is_news(Delivery("99", KEY))
+    assert latest.has_changed(Delivery("99", KEY))
     assert latest._before == {}
 
 
@@ -49,14 +49,14 @@ def test_keys_do_not_mix() -> None:
     """What one key's sockets have says nothing of another's."""
     latest = LatestMessages()
     latest.note(FIRST)
-    assert latest.is_news(Delivery("first", "broadcast:b"))
+    assert latest.has_changed(Delivery("first", "broadcast:b"))
 
 
 def test_message_at_connecting_is_no_news_later() -> None:
     """What the first socket of a key was given when it connected is the key's latest message."""
     latest = LatestMessages()
     latest.note_first(Inbox(), [FIRST])
-    assert not latest.is_news(FIRST)
+    assert not latest.has_changed(FIRST)
     assert latest.has_already(FIRST) == {}
 
 
@@ -65,7 +65,7 @@ def test_socket_that_connected_in_a_gap_is_ahead_of_the_others() -> None:
     latest, newcomer = LatestMessages(), Inbox()
     latest.note(FIRST)
     latest.note_first(newcomer, [SECOND])
-    assert latest.is_news(SECOND)
+    assert latest.has_changed(SECOND)
     assert list(latest.has_already(SECOND)) == [newcomer]
     assert latest.has_already(Delivery("third", KEY)) == {}
     latest.forget_subscriber(KEY, newcomer)
@@ -91,4 +91,4 @@ def test_nothing_is_left_of_a_key_that_nobody_wants() -> None:
     latest.note(FIRST)
     latest.note_first(Inbox(), [SECOND])
     latest.forget_key(KEY)
-    assert (latest._latest, latest._heard, latest._ahead) == ({}, set(), {})
+    assert (latest._latest, latest._received, latest._ahead) == ({}, set(), {})

@@ -319,9 +319,9 @@ async def test_closing_for_a_restart_takes_its_time(settings: Any, monkeypatch: 
         send(outbox, "still")
         await give_way()
         assert (server.texts, server.codes) == (["still"], [])
-        assert outbox.is_to_say_goodbye
+        assert outbox.will_close_for_restart
         await eventually(lambda: server.codes, "the socket is closed")
-        assert not outbox.is_to_say_goodbye
+        assert not outbox.will_close_for_restart
         send(outbox, "too late")
         await asyncio.sleep(2 * QUIET)
         assert (server.texts, server.codes) == (["still"], [1012])

@@ -256,7 +256,7 @@ async def test_killed_connection_is_made_anew(
     assert counts["reconnects"] == before + 1
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
         "The connection that receives messages is lost",
-        "The connection that receives messages was made anew.",
+        "The connection that receives messages is restored.",
     ]
 
 

@@ -1,7 +1,7 @@
 """The only place that builds Redis clients: sync and async, with explicit timeouts and pool sizes.
 
-Building a client never connects. redis-py's pools notice a fork and start anew in the child, so one sync client
-serves a whole process and its forks; an async client belongs to one event loop and is closed by whoever built it.
+Building a client never connects. redis-py's pools notice a fork and start again in the child, so one sync client
+serves a whole process and its forks; an async client belongs to one event loop, and its builder closes it.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def build_async_client(connection: Mapping[str, Any] | None = None, setting: str
 
 
 class SubscriberConnector:
-    """Makes connections out of a pool that does not know of them."""
+    """Opens connections with the arguments of a pool, outside of it."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
@@ -173,13 +173,13 @@ class SubscriberConnector:
             await connection.disconnect(nowait=True)
             raise
         finally:
-            # Those to the sentinels; the pool knows nothing of the one that it made.
+            # Closes those to the sentinels; the new connection is not in the pool.
             await self._pool.disconnect()
         return connection
 
 
 def build_connector(connection: Mapping[str, Any]) -> SubscriberConnector | clusters.ClusterConnector:
-    """Return what makes the connections by which a hub receives: called by the client's name and ``-subscriber``.
+    """Return what opens a hub's receiving connection, named as the client with the suffix ``-subscriber``.
 
     Each waits for messages as long as it takes; who subscribes has time limits of his own, and sends the PINGs.
     """
@@ -232,7 +232,7 @@ def describe_client(client: Any) -> str:
 
 @contextmanager
 def one_kind_of_failure() -> Iterator[None]:
-    """Raise redis-py's ConnectionError for its TimeoutError and a cluster's errors, for that is what sites catch."""
+    """Raise redis-py's ConnectionError for its TimeoutError and a cluster's errors: sites catch ConnectionError."""
     try:
         yield
     except (RedisTimeoutError, *clusters.CLUSTER_ERRORS) as error:

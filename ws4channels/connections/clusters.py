@@ -56,7 +56,7 @@ class LazyCluster:
 
 
 class AsyncCluster(redis.asyncio.RedisCluster):
-    """The same for an event loop; redis-py's connects when it is first used."""
+    """The async client, for one event loop."""
 
     async def mget(self, keys: Any, *args: Any) -> list[Any]:
         """Return the values of keys, whatever slots they are in."""
@@ -101,14 +101,14 @@ def build_sync_client(arguments: Mapping[str, Any]) -> LazyCluster:
 
 
 def build_async_client(arguments: Mapping[str, Any]) -> AsyncCluster:
-    """Do the same for the event loop that will use it."""
+    """Return an async client for the event loop that will use it."""
     nodes, rest = _take_apart(arguments)
     startup_nodes = [redis.asyncio.cluster.ClusterNode(host, port, **rest) for host, port in _shuffled(nodes)]
     return AsyncCluster(startup_nodes=startup_nodes, **rest)
 
 
 class ClusterConnector:
-    """Makes connections to one node of a cluster or another: each node hears what is published to any."""
+    """Connect to any reachable node: Redis Cluster broadcasts PUBLISH to all nodes."""
 
     def __init__(self, arguments: Mapping[str, Any], own: Mapping[str, Any]) -> None:
         nodes, _ = _take_apart(arguments)
@@ -169,7 +169,7 @@ def _take_apart(arguments: Mapping[str, Any]) -> tuple[list[tuple[str, int]], di
     host, port = rest.pop("host", "localhost"), int(rest.pop("port", 6379))
     nodes = [(str(name), int(number)) for name, number in rest.pop("startup_nodes", None) or [(host, port)]]
     rest["max_connections"] = rest.get("max_connections") or _MAX_CONNECTIONS
-    # A part of the cluster that is down does not take the others along.
+    # Keys on other nodes stay usable while one part of the cluster is down.
     rest.setdefault("require_full_coverage", False)
     if rest.get("db") in (0, "0", None):
         rest.pop("db", None)

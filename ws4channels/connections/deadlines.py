@@ -1,4 +1,4 @@
-"""Waiting with a limit."""
+"""asyncio.wait_for that does not lose a cancellation (Python < 3.12)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 async def within(seconds: float, awaitable: Awaitable[T]) -> T:
     """Return the result of `awaitable`, or raise asyncio.TimeoutError and cancel it when it takes longer.
 
-    In place of ``asyncio.wait_for``, which before Python 3.12 may swallow the cancellation of whoever waits.
+    In place of ``asyncio.wait_for``, which before Python 3.12 may lose a cancellation of the caller.
     """
     task = asyncio.ensure_future(awaitable)
     try:

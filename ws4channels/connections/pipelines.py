@@ -1,4 +1,4 @@
-"""Sending several commands in one round trip, as one transaction where that is wanted and possible."""
+"""Send several commands in one round trip, as one transaction where that is wanted and possible."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def execute(client: Any, commands: Sequence[Command], transaction: bool) -> None
 
 
 async def aexecute(client: Any, commands: Sequence[Command], transaction: bool) -> None:
-    """Do the same with an async client."""
+    """Do as `execute` with an async client."""
     async with client.pipeline(transaction=_may_be_transaction(client, transaction)) as pipeline:
         for command in commands:
             pipeline.execute_command(*command)
@@ -64,7 +64,7 @@ def _is_class_of_redis_py(connection_class: type) -> bool:
 
 
 def _execute_at_once(pool: Any, commands: Sequence[Command], transaction: bool) -> None:
-    """Do as redis-py's pipeline in less than half of its time, which is most of what publishing a message takes."""
+    """Do as redis-py's pipeline in about 70 % of its time, which saves a fifth to a quarter of a publish."""
     if transaction and len(commands) > 1:
         commands = [("MULTI",), *commands, ("EXEC",)]
     connection = pool.get_connection(*_FOR_GET_CONNECTION)
@@ -72,7 +72,7 @@ def _execute_at_once(pool: Any, commands: Sequence[Command], transaction: bool) 
         connection.send_packed_command(connection.pack_commands(commands))
         answers = [_read_answer(connection) for _ in commands]
     except BaseException:
-        # What has not been read would be taken for the answer to whoever has the connection next.
+        # The next user of the connection would read the replies that are left.
         connection.disconnect()
         raise
     finally:

@@ -19,7 +19,7 @@ _NOT_OF_A_MASTER = ("host", "port", "path", "unix_socket_path", "url", "cluster"
 
 
 class _Pool(redis.sentinel.SentinelConnectionPool, redis.BlockingConnectionPool):
-    """Who finds no connection free waits for one, as with our other pools."""
+    """A pool that waits for a free connection, as our other pools do."""
 
     def disconnect(self, inuse_connections: bool = True) -> None:
         """Close connections. A blocking pool cannot tell those in use from the others; they lead to the old master."""
@@ -27,7 +27,7 @@ class _Pool(redis.sentinel.SentinelConnectionPool, redis.BlockingConnectionPool)
 
 
 class _AsyncPool(redis.asyncio.sentinel.SentinelConnectionPool, redis.asyncio.BlockingConnectionPool):
-    """The same for an event loop. Closing it closes the connections to the sentinels, too."""
+    """The async pool. Closing it closes the connections to the sentinels as well."""
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
         """Close connections, with `inuse_connections` all of them."""
@@ -53,7 +53,7 @@ def build_pool(arguments: Mapping[str, Any], *, is_async: bool) -> Any:
     if not master_name:
         raise ValueError("'sentinels' needs a 'master_name' beside it, such as 'mymaster'")
     of_sentinels = {**_SENTINEL_DEFAULTS, **(rest.pop("sentinel_kwargs", None) or {})}
-    # Untyped, all of them.
+    # redis-py has no types for these.
     module: Any = redis.asyncio.sentinel if is_async else redis.sentinel
     pool_class: Any = _AsyncPool if is_async else _Pool
     of_sentinels.setdefault("retry", AsyncRetry(NoBackoff(), 0) if is_async else Retry(NoBackoff(), 0))

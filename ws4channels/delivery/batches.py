@@ -30,7 +30,7 @@ class Batches(Generic[Item, Result]):
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._runner is None:
-            # In a context of its own, not in that of the first socket.
+            # In a new context: that of the first socket would keep its request alive.
             self._runner = contextvars.Context().run(asyncio.create_task, self._run_batches())
         return await future
 

@@ -1,4 +1,4 @@
-"""The one clock of all heartbeats."""
+"""Send the heartbeat to all websockets of a hub by one timer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SLICES = 8
 
 
 class HeartbeatClock:
-    """Sends the heartbeat to all sockets, a slice of them at a time, so that no tick has to serve them all."""
+    """Sends the heartbeat to all sockets, one eighth of them per tick, to spread the load."""
 
     def __init__(self) -> None:
         self._slices: list[dict[Subscriber, Delivery]] = [{} for _ in range(_SLICES)]
@@ -26,14 +26,14 @@ class HeartbeatClock:
             self._schedule()
 
     def remove(self, subscriber: Subscriber) -> None:
-        """Stop that."""
+        """Stop sending to `subscriber`."""
         for each in self._slices:
             each.pop(subscriber, None)
         if not any(self._slices):
             self.stop()
 
     def stop(self) -> None:
-        """Stop the clock."""
+        """Stop the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -60,7 +60,7 @@ class Hub:
         self._membership: Membership | None = None
         self._kept: KeptMessages | None = None
         self._receiving: asyncio.Task[None] | None = None
-        # Threads that stay, for each has database connections of its own to open.
+        # Threads are kept: starting one per handshake would cost more.
         self.threads = ThreadPoolExecutor(settings.WS4CHANNELS_HANDSHAKE_THREADS, "ws4channels-handshake")
         """Where the site's sync code runs. Starts a thread when it first needs one."""
 
@@ -101,7 +101,7 @@ class Hub:
             await self._kept.catch_up()
 
     async def handle(self, key: str, handler: Callable[[Payload], None]) -> None:
-        """Call `handler` with the payload of each message that is published to `key`, from now on and for ever.
+        """Call `handler` with the payload of each message that is published to `key`, until the hub ends.
 
         A second handler of the same key takes the place of the first.
         """
@@ -128,11 +128,11 @@ class Hub:
             logger.debug("Could not leave keys that nobody wants any more at %s: %s", self.server, str(error))
 
     def add_heartbeat(self, subscriber: Subscriber, text: str) -> None:
-        """Send `text` to `subscriber` at each of its beats, until it leaves."""
+        """Send `text` to `subscriber` every ``WS4CHANNELS_HEARTBEAT_INTERVAL`` seconds, until it leaves."""
         self._heartbeats.add(subscriber, text)
 
     async def aclose(self) -> None:
-        """End before the event loop does; for programs whose loop ends with what they do.
+        """End the hub before its event loop ends.
 
         More than one attempt, for on Python 3.10 a cancellation may be lost in channels_redis.core or redis-py.
         """
@@ -147,7 +147,7 @@ class Hub:
                 publishing = PublishingLoop(asyncio.get_running_loop())
                 self._membership = Membership(self._is_wanted, receiver)
                 self._kept = KeptMessages(publishing, receiver)
-                # In a context of its own, not in that of the first socket, which it outlives.
+                # In a new context: that of the first socket would keep its request alive.
                 self._receiving = contextvars.Context().run(asyncio.create_task, self._run(receiver, publishing))
             return self._membership, self._kept
 
@@ -183,12 +183,12 @@ class Hub:
         keys = tuple(self._listening)
         sent = 0
         for _ in range(_ROUNDS):
-            keys, count = await self._send_what_is_news(keys)
+            keys, count = await self._send_changed(keys)
             sent += count
         counts["resent"] += sent
         return sent
 
-    async def _send_what_is_news(self, keys: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+    async def _send_changed(self, keys: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
         """Return the keys that have to be looked at again, and how many messages were sent.
 
         What has come while we read may be newer than what we read, or be a message that is not kept.
@@ -196,7 +196,7 @@ class Hub:
         if not keys or self._kept is None:
             return (), 0
         self._latest.begin()
-        changed = [kept for kept in await self._kept.read(keys) if self._latest.is_news(kept)]
+        changed = [kept for kept in await self._kept.read(keys) if self._latest.has_changed(kept)]
         overtaken = tuple(kept.key for kept in changed if self._latest.is_overtaken(kept))
         count = 0
         for kept in changed:

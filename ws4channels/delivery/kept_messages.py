@@ -23,12 +23,12 @@ _REMEMBERED = 16
 
 
 class LatestMessages:
-    """The latest kept message that each key's sockets have been given, as a hash: payloads may be large and many."""
+    """Hash of the last kept message sent per key, to skip resending it after an outage."""
 
     def __init__(self) -> None:
         self._latest: dict[str, int] = {}
         self._before: dict[str, deque[int]] = {}
-        self._heard: set[str] = set()
+        self._received: set[str] = set()
         self._ahead: dict[str, dict[Subscriber, int]] = {}
 
     def note(self, delivery: Delivery) -> None:
@@ -40,10 +40,10 @@ class LatestMessages:
         elif delivery.key in self._before:
             del self._before[delivery.key]
         self._latest[delivery.key] = hash(delivery.payload)
-        self._heard.add(delivery.key)
+        self._received.add(delivery.key)
 
     def note_first(self, subscriber: Subscriber, kept: Iterable[Delivery]) -> None:
-        """Note what one socket was given when it connected; the others of a key may have missed it."""
+        """Note the kept messages that one socket was sent when it connected; the others may have missed them."""
         for delivery in kept:
             digest = hash(delivery.payload)
             if self._latest.setdefault(delivery.key, digest) != digest:
@@ -60,31 +60,31 @@ class LatestMessages:
         """Note that nobody wants a key any more."""
         self._latest.pop(key, None)
         self._before.pop(key, None)
-        self._heard.discard(key)
+        self._received.discard(key)
         self._ahead.pop(key, None)
 
     def begin(self) -> None:
-        """Begin to watch which keys are heard from; call it before kept messages are read."""
-        self._heard.clear()
+        """Begin to note which keys receive messages; call it before kept messages are read."""
+        self._received.clear()
 
-    def is_news(self, kept: Delivery) -> bool:
-        """Tell whether a kept message is other than what its sockets have."""
+    def has_changed(self, kept: Delivery) -> bool:
+        """Tell whether a kept message differs from what its sockets were sent."""
         digest = hash(kept.payload)
         return self._latest.get(kept.key) != digest and digest not in self._before.get(kept.key, ())
 
     def is_overtaken(self, kept: Delivery) -> bool:
-        """Tell whether the key was heard from since `begin`, so that it is not known which of the two is newer."""
-        return kept.key in self._heard
+        """Tell whether the key received a message since `begin`: then it is unknown which of the two is newer."""
+        return kept.key in self._received
 
     def has_already(self, kept: Delivery) -> Mapping[Subscriber, int]:
-        """Return the sockets that were given this kept message when they connected, as the keys of a mapping."""
+        """Return the sockets that were sent this kept message when they connected, as the keys of a mapping."""
         ahead = self._ahead.get(kept.key, _NOBODY)
         digest = hash(kept.payload)
         return {subscriber: given for subscriber, given in ahead.items() if given == digest}
 
 
 class KeptMessages:
-    """Reads kept messages, in one round trip for all sockets that wait for theirs."""
+    """Reads kept messages, in one round trip for all sockets that connect at the same time."""
 
     def __init__(self, publishing: PublishingLoop, receiver: Receiver) -> None:
         self._publishing = publishing

@@ -33,7 +33,7 @@ _NETWORK_BITS = 64  # the smallest IPv6 network that a provider assigns to one c
 
 
 class Identity(Protocol):
-    """Whose websocket it is, as the handshake found out."""
+    """The owner of a websocket."""
 
     @property
     def facility(self) -> str: ...
@@ -94,7 +94,7 @@ class OpenSockets:
             self._close([socket], code)
 
     def leave(self, socket: OpenSocket) -> None:
-        """Forget a websocket, at whatever stage it is."""
+        """Forget a websocket, also during its handshake."""
         self._addresses.leave(socket.address)
         socket.address = None
         self._sockets.pop(socket, None)
@@ -123,7 +123,7 @@ class OpenSockets:
         return [socket for socket in candidates if _concerns(command, socket.identity)]
 
     def _close(self, sockets: list[OpenSocket], code: int) -> None:
-        """Close some now, and the others in later turns of the event loop, which has more to do."""
+        """Close a hundred now, and the others in later turns of the event loop."""
         for socket in sockets[:_CLOSED_PER_TURN]:
             if socket in self._sockets:
                 counts["closed_by_command"] += 1
@@ -147,8 +147,8 @@ class OpenSockets:
         ended_at = -math.inf if identity.session is None else self._ended.get(identity.session, -math.inf)
         if time.monotonic() - ended_at < self._memory_seconds:
             return CLOSE_SIGNED_OUT
-        for heard_at, command in reversed(self._recent):
-            if heard_at < socket.began_at:
+        for received_at, command in reversed(self._recent):
+            if received_at < socket.began_at:
                 break
             if _concerns(command, identity):
                 return command.code
@@ -212,7 +212,7 @@ class AddressCount:
         return address
 
     def leave(self, address: str | None) -> None:
-        """Count one less."""
+        """Undo `enter`."""
         if address is None:
             return
         self._counts[address] -= 1

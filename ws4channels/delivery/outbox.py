@@ -62,11 +62,11 @@ class Outbox:
         "_bytes",
         "_closer",
         "_dropped",
-        "_goodbye",
         "_max_bytes",
         "_max_messages",
         "_on_overflow",
         "_queue",
+        "_restart_timer",
         "_room",
         "_send",
         "_state",
@@ -86,7 +86,7 @@ class Outbox:
         self._state = State.HOLDING
         self._dropped = 0
         self._closer: asyncio.Task[None] | None = None
-        self._goodbye: asyncio.TimerHandle | None = None
+        self._restart_timer: asyncio.TimerHandle | None = None
         self._room: asyncio.Future[None] | None = None
         self._wakeup: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -136,7 +136,7 @@ class Outbox:
         self.flush()
 
     def put_last(self, closing: Delivery) -> None:
-        """Close the socket after all that waits; what is put in later is not sent."""
+        """Close the socket after the messages that wait; later ones are not sent."""
         if not self.is_closed:
             self._state = State.CLOSING
             self._queue.append(closing)
@@ -152,7 +152,7 @@ class Outbox:
             self._on_overflow(self._dropped)
             return
         held = {(delivery.key, delivery.payload) for delivery in self._queue}
-        # What a site's own subscriber sends has no key, and is whatever came with the same payload.
+        # What a site's own subscriber sends has no key, so only the payload can be compared.
         held.update(("", delivery.payload) for delivery in self._queue)
         first = [delivery for delivery in kept if (delivery.key, delivery.payload) not in held]
         self._queue.extendleft(reversed(first))
@@ -160,7 +160,7 @@ class Outbox:
         self._start()
 
     def close_now(self, code: int, reason: str | None = None) -> None:
-        """Close the socket without regard to what waits."""
+        """Close the socket at once; messages that wait are dropped."""
         self._forget()
         message = {"type": "websocket.close", "code": code, "reason": reason or ""}
         self._closer = contextvars.Context().run(asyncio.create_task, self._close_now(message))
@@ -170,21 +170,21 @@ class Outbox:
 
         When, is left to chance, so that the clients of a server that ends do not all come back at once.
         """
-        if self._goodbye is None:
+        if self._restart_timer is None:
             delay = random.uniform(0, settings.WS4CHANNELS_SHUTDOWN_SPREAD)
-            self._goodbye = asyncio.get_running_loop().call_later(delay, self._say_goodbye)
+            self._restart_timer = asyncio.get_running_loop().call_later(delay, self._close_for_restart)
 
     @property
-    def is_to_say_goodbye(self) -> bool:
+    def will_close_for_restart(self) -> bool:
         """Whether the socket is open and `close_for_restart` will close it."""
-        return not self.is_closed and self._goodbye is not None
+        return not self.is_closed and self._restart_timer is not None
 
     async def aclose(self) -> None:
-        """Stop the writer and forget what waits, except for a closing that is under way."""
+        """Stop the writer and drop what waits; wait for a close frame that is being sent."""
         is_closing = self._state is State.CLOSING
         self._state = max(self._state, State.CLOSING)
-        if self._goodbye is not None:
-            self._goodbye.cancel()
+        if self._restart_timer is not None:
+            self._restart_timer.cancel()
         for task in (self._writer, self._closer):
             if task is not None:
                 if is_closing or task is self._closer:
@@ -193,12 +193,12 @@ class Outbox:
                 await asyncio.wait([task])
         self._forget()
 
-    def _say_goodbye(self) -> None:
+    def _close_for_restart(self) -> None:
         if not self.is_closed:
             self.close_now(CLOSE_RESTART)
 
     def _start(self) -> None:
-        # In a context of its own: the handshake's would keep its request alive as long as the socket.
+        # In a new context: the handshake's would keep its request alive as long as the socket.
         self._writer = contextvars.Context().run(asyncio.create_task, self._write())
 
     def _is_full(self, delivery: Delivery) -> bool:
@@ -244,7 +244,7 @@ class Outbox:
                 await self._wakeup
         except Exception as error:
             self._forget()
-            if _says_that_client_has_gone(error):
+            if _is_disconnect(error):
                 # The consumer gets "websocket.disconnect".
                 logger.debug("A websocket's send failed.", exc_info=True)
                 return
@@ -253,7 +253,7 @@ class Outbox:
 
     async def _send_closing(self, message: dict[str, Any]) -> None:
         if message.get("reason"):
-            # uvicorn fails for one that is too long, and hangs up.
+            # uvicorn fails for a reason that is too long, and cuts the connection.
             message = {**message, "reason": shortened(message["reason"])}
         try:
             await self._send(message)
@@ -285,8 +285,8 @@ def shortened(reason: str | None) -> str:
     return (reason or "").encode("utf-8")[:_MAX_REASON].decode("utf-8", "ignore")
 
 
-def _says_that_client_has_gone(error: Exception) -> bool:
-    """Tell what a failing ``send`` means: OSError, says the ASGI specification; autobahn has a class of its own."""
+def _is_disconnect(error: Exception) -> bool:
+    """Tell whether ``send`` failed because the client is gone: with OSError (ASGI), or autobahn's Disconnected."""
     return isinstance(error, OSError) or "Disconnected" in type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""Which sockets want which keys. Pure: no I/O, and nothing of Redis or Channels."""
+"""Which sockets want which keys, and flushing them. Without Redis and Channels."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class SubscriberMap:
             self._subscribers.pop(key, None)
 
     def wanting(self, key: str) -> Mapping[Subscriber, None]:
-        """Return those who want `key`, first come first, as the keys of a mapping."""
+        """Return the subscribers of `key` in the order of joining, as the keys of a mapping."""
         return self._subscribers.get(key, _NOBODY)
 
 
 def flush_each(subscribers: Iterable[Subscriber]) -> None:
-    """Have each send what it was given. One socket's trouble is not another's."""
+    """Flush subscribers; log and go on if one fails."""
     for subscriber in subscribers:
         try:
             subscriber.flush()

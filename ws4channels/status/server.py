@@ -99,7 +99,7 @@ def find_warnings(info: Mapping[str, Any], configuration: Mapping[str, str]) -> 
     yield from _memory_warnings(info, configuration)
     idle = int(configuration.get("timeout", 0))
     if 0 < idle < _IDLE:
-        yield f"It closes connections that are idle for {idle} s (timeout): publishing connects anew after each pause."
+        yield f"It closes connections that are idle for {idle} s (timeout): publishing reconnects after each pause."
     yield from _buffer_warnings(configuration.get("client-output-buffer-limit", ""))
     most = int(info.get("maxclients", 0))
     if most and int(info.get("connected_clients", 0)) > _NEARLY * most:

@@ -44,7 +44,7 @@ _redis_transport = Remembered(RedisTransport)
 
 @contextmanager
 def _blaming_channel_layers(alias: str) -> Iterator[None]:
-    """Raise ConfigurationError for whatever a layer raises, which may be somebody's own, while it is built."""
+    """Raise ConfigurationError for any error of a layer that is being built."""
     try:
         yield
     except Ws4ChannelsError:

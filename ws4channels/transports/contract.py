@@ -9,7 +9,7 @@ from ws4channels.transports.messages import Publication
 
 
 class UnreadableEvent(Exception):
-    """Something was received that is no event, such as bytes that the layer's serializer does not read."""
+    """What was received is no event, such as bytes that the layer's serializer cannot read."""
 
 
 class Receiver(Protocol):

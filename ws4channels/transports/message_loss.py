@@ -20,7 +20,7 @@ from ws4channels.transports.layer_receiver import LayerReceiver
 
 logger = logging.getLogger(__name__)
 
-_MAX_KEYS = 10_000  # numbered by one publisher; beyond that it begins anew
+_MAX_KEYS = 10_000  # numbered by one publisher; beyond that, numbers begin again
 _MAX_SOURCES = 100  # remembered for one key; processes that publish once leave one each
 _GRACE = 2.0  # seconds in which a number may still come that was overtaken by others
 

@@ -79,7 +79,7 @@ class RedisReceiver:
         return receiver
 
     async def aclose(self, keys: Iterable[str] = ()) -> None:
-        """Close the connection, and with it all subscriptions, when nobody receives any more."""
+        """Close the connection, and with it all subscriptions, after the last `receive`."""
         connection, self._connection = self._connection, None
         self._fail_confirmations("The receiver was closed.")
         if connection is not None:
@@ -89,7 +89,7 @@ class RedisReceiver:
         """Subscribe to `keys` and wait until Redis has done it. What is published from then on is received."""
         channels = {key.encode("utf-8"): key for key in keys}
         await self._wait_for_connection()
-        # As the original: who publishes the heartbeat's text to a key, past our publishers, reaches nobody.
+        # As in the original, the heartbeat's text that other programs publish is not delivered.
         heartbeat = settings.WS4REDIS_HEARTBEAT
         self._heartbeat = None if heartbeat is None else heartbeat.encode("utf-8")
         try:
@@ -136,13 +136,13 @@ class RedisReceiver:
                 return event
 
     def _take(self, reply: Any) -> dict[str, Any] | None:
-        """Return the event of a message that somebody may want; see to everything else that Redis says."""
+        """Return the event of a message, or None for any other reply, which is handled here."""
         if type(reply) is not list:
             # The answer to PING where no channel is subscribed to.
             self._confirmed(reply)
         elif reply[0] == b"message":
             key, raw = self._keys.get(reply[1]), reply[2]
-            # What is not wanted any more may still be under way.
+            # A message of a key that was left may still arrive.
             if key is not None and raw and raw != self._heartbeat:
                 return build_event(key, to_payload(raw), is_kept=None)
         elif reply[0] == b"pong":
@@ -159,7 +159,7 @@ class RedisReceiver:
     def _forget(self, channels: Iterable[bytes]) -> None:
         for channel in channels:
             self._keys.pop(channel, None)
-            # Redis is told with the next command: this runs where nothing can be awaited.
+            # Unsubscribed with the next command: this must not await.
             self._strays.add(channel)
 
     async def _confirm(self, *command: Any) -> None:
@@ -174,7 +174,7 @@ class RedisReceiver:
         await confirmation
 
     async def _send(self, *commands: tuple[Any, ...]) -> None:
-        """Send commands; before them, take back what nobody wants. Nothing is awaited before all is written."""
+        """Send commands, after unsubscribing from keys that were left. Awaits nothing before all is written."""
         connection = self._connection
         if connection is None:
             raise RedisConnectionError("The connection that receives messages is lost.")
@@ -224,7 +224,7 @@ class RedisReceiver:
         self._fail_confirmations(f"The connection that receives messages was lost: {error}")
 
     async def _reconnect(self) -> None:
-        """Make a new connection and send the subscriptions; they stand when `_note_resubscribed` is called."""
+        """Open a connection and send the subscriptions; `_note_resubscribed` is called when they are confirmed."""
         await asyncio.sleep(random.uniform(0, self._delay))
         self._delay = min(2 * self._delay, _MAX_DELAY)
         try:
@@ -244,7 +244,7 @@ class RedisReceiver:
         self._delay = self._timing.first_delay
         counts["reconnects"] += 1
         self._ready.set()
-        logger.info("The connection that receives messages was made anew.")
+        logger.info("The connection that receives messages is restored.")
 
 
 class RedisTransport:

@@ -752,7 +752,7 @@ async def test_uvicorn_that_ends_is_made_to_wait(
     uvicorn.shutdown()
     put(outbox, "1")
     assert (uvicorn.times_shut_down, texts_in(uvicorn.transport.frames)) == (0, ["1"])
-    assert outbox.is_to_say_goodbye
+    assert outbox.will_close_for_restart
     await eventually(lambda: uvicorn.times_shut_down, "the socket is ended")
     await outbox.aclose()
     uvicorn.shutdown()

@@ -53,7 +53,7 @@ class UvicornOutbox(DirectOutbox):
     def close_for_restart(self) -> None:
         """Close the socket with 1012 within ``WS4CHANNELS_SHUTDOWN_SPREAD`` seconds; until then, send on."""
         if self.is_closed:
-            self._say_goodbye()
+            self._close_for_restart()
         else:
             super().close_for_restart()
 
@@ -62,7 +62,7 @@ class UvicornOutbox(DirectOutbox):
         self._protocol.shutdown = self.close_for_restart
         super()._start()
 
-    def _say_goodbye(self) -> None:
+    def _close_for_restart(self) -> None:
         # As uvicorn does it: this one does not wait for the client's answer.
         self._is_flowing = False
         vars(self._protocol).pop("shutdown", None)

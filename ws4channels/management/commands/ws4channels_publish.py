@@ -57,7 +57,7 @@ class Command(BaseCommand):
         with errors_in_words():
             keys = keys_of(options["facility"], options)
             publisher = RedisPublisher(facility=options["facility"], **audiences_of(options))
-            # Before publishing: whoever receives the message may be gone after it.
+            # Before publishing: a process that receives the message may be gone after it.
             counts = self._count_processes(keys)
             publisher.publish_message(message, options["expire"])
             seconds = expire_in_seconds(options["expire"])
