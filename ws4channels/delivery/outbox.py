@@ -53,12 +53,15 @@ class Outbox:
 
     It holds everything back until `open`, so that kept messages can go first. `on_overflow` is called once, with the
     number of messages dropped, when more messages wait than may; after that only a close frame is sent. Without `echo`,
-    a message that equals `last_received`, the last message from this client, is left out.
+    a message that equals `last_received`, the last message from this client, is left out. A client that has not read a
+    close after ``WS4CHANNELS_CLOSE_TIMEOUT`` is cut off by `abort`; without one, the task that serves it is cancelled.
     """
 
     __slots__ = (
+        "_abort",
         "_bytes",
         "_closer",
+        "_deadline",
         "_dropped",
         "_goodbye",
         "_max_bytes",
@@ -75,8 +78,12 @@ class Outbox:
         "owner",
     )
 
-    def __init__(self, send: Send, *, echo: bool, on_overflow: Callable[[int], None]) -> None:
+    def __init__(
+        self, send: Send, *, echo: bool, on_overflow: Callable[[int], None], abort: Callable[[], None] | None = None
+    ) -> None:
         self._send = send
+        self._abort = abort
+        self._deadline: asyncio.TimerHandle | None = None
         self._on_overflow = on_overflow
         self._max_messages: int = settings.WS4CHANNELS_OUTBOX_MESSAGES
         self._max_bytes: int = settings.WS4CHANNELS_OUTBOX_BYTES
@@ -138,6 +145,7 @@ class Outbox:
         """Close the socket after all that waits; what is put in later is not sent."""
         if not self.is_closed:
             self._state = State.CLOSING
+            self._set_deadline()
             self._queue.append(closing)
             self.flush()
 
@@ -161,6 +169,7 @@ class Outbox:
     def close_now(self, code: int, reason: str | None = None) -> None:
         """Close the socket without regard to what waits."""
         self._forget()
+        self._set_deadline()
         message = {"type": "websocket.close", "code": code, "reason": reason or ""}
         self._closer = contextvars.Context().run(asyncio.create_task, self._close_now(message))
 
@@ -190,11 +199,25 @@ class Outbox:
                     await asyncio.wait([task], timeout=settings.WS4CHANNELS_CLOSE_TIMEOUT)
                 task.cancel()
                 await asyncio.wait([task])
+        if self._deadline is not None and self._abort is None:
+            self._deadline.cancel()
         self._forget()
 
     def _say_goodbye(self) -> None:
         if not self.is_closed:
             self.close_now(CLOSE_RESTART)
+
+    def _set_deadline(self) -> None:
+        if self._deadline is None:
+            end = self._abort or self._abandon
+            self._deadline = asyncio.get_running_loop().call_later(settings.WS4CHANNELS_CLOSE_TIMEOUT, end)
+
+    def _abandon(self) -> None:
+        """Cancel the consumer, because ASGI has no other way to hang up."""
+        self._state = State.ABANDONED
+        for task in (self._writer, self._closer, self.owner):
+            if task is not None:
+                task.cancel()
 
     def _start(self) -> None:
         # In a context of its own: the handshake's would keep its request alive as long as the socket.
@@ -267,11 +290,7 @@ class Outbox:
         if self._writer is not None:
             self._writer.cancel()
         try:
-            await asyncio.wait_for(self._send_closing(message), settings.WS4CHANNELS_CLOSE_TIMEOUT)
-        except asyncio.TimeoutError:
-            self._state = State.ABANDONED
-            if self.owner is not None:
-                self.owner.cancel()
+            await self._send_closing(message)
         except Exception:
             logger.debug("A websocket could not be closed; it has gone.", exc_info=True)
 
