@@ -22,15 +22,16 @@ from channels.utils import await_many_dispatch
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 
 from ws4channels import settings
-from ws4channels.access import custom_subscribers, refusals
+from ws4channels.access import custom_subscribers, handshake_size, refusals
 from ws4channels.access.handshake import Agreement, negotiate
 from ws4channels.access.limits import MessageRate
 from ws4channels.audience import close_commands_key
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
+from ws4channels.delivery.close_frames import CLOSE_ERROR, CLOSE_RESTART
 from ws4channels.delivery.hub import Hub, get_hub
 from ws4channels.delivery.open_sockets import OpenSocket
-from ws4channels.delivery.outbox import CLOSE_ERROR, CLOSE_RESTART, Outbox
+from ws4channels.delivery.outbox import Outbox
 from ws4channels.delivery.servers import Inlet, make_inlet, make_outbox, with_whole_path
 from ws4channels.transports.configured import get_transport
 from ws4channels.transports.messages import Delivery, Payload, to_payload
@@ -70,6 +71,8 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Serve the websocket until it is closed."""
         self.scope = with_whole_path(scope, send)
         self.base_send = send
+        if not await handshake_size.is_within_limits(scope, send):
+            return
         self.channel_layer = get_channel_layer(self.channel_layer_alias)
         self._inlet = make_inlet(send, self._is_within_rate, self._close_flooding_client)
         if self._inlet is not None:

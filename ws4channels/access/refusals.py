@@ -24,6 +24,8 @@ CLOSE_UNREACHABLE = 1013
 CLOSE_SLOW = 4008
 CLOSE_REFUSED = 4403
 
+_MAX_PATH = 200
+"""Characters of a path that is too long, in the log."""
 
 _outage = LogThrottle()
 
@@ -42,6 +44,12 @@ def note_refusal(scope: Mapping[str, Any], error: Exception) -> None:
         counts["too_many_sockets"] += 1
     reason = _on_one_line(str(error))
     logger.warning("Refused a websocket to %s: %s: %s", path_for_log(scope), type(error).__name__, reason)
+
+
+def note_too_large_handshake(scope: Mapping[str, Any], reason: str) -> None:
+    """Note that a handshake is refused because of its size."""
+    counts["refused"] += 1
+    logger.warning("Refused a websocket to %s: %s.", path_for_log(scope)[:_MAX_PATH], reason)
 
 
 def note_unserved(server: str, error: BaseException) -> None:

@@ -17,20 +17,14 @@ from enum import IntEnum
 from typing import Any
 
 from ws4channels import settings
+from ws4channels.delivery.close_frames import CLOSE_ERROR, CLOSE_RESTART, shortened
 from ws4channels.transports.messages import Delivery, Payload
 
 logger = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-CLOSE_ERROR = 1011
-"""The close code for a failure of the server's."""
-
-CLOSE_RESTART = 1012
-"""The close code of a server that ends, and may be back in a moment."""
-
 _FIRST_PRIVATE_CODE = 3000
-_MAX_REASON = 123  # bytes
 
 
 class State(IntEnum):
@@ -58,7 +52,6 @@ class Outbox:
     """
 
     __slots__ = (
-        "_abort",
         "_bytes",
         "_closer",
         "_deadline",
@@ -73,16 +66,15 @@ class Outbox:
         "_state",
         "_wakeup",
         "_writer",
+        "abort",
         "echo",
         "last_received",
         "owner",
     )
 
-    def __init__(
-        self, send: Send, *, echo: bool, on_overflow: Callable[[int], None], abort: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, send: Send, *, echo: bool, on_overflow: Callable[[int], None]) -> None:
+        self.abort: Callable[[], None] | None = None
         self._send = send
-        self._abort = abort
         self._deadline: asyncio.TimerHandle | None = None
         self._on_overflow = on_overflow
         self._max_messages: int = settings.WS4CHANNELS_OUTBOX_MESSAGES
@@ -199,7 +191,7 @@ class Outbox:
                     await asyncio.wait([task], timeout=settings.WS4CHANNELS_CLOSE_TIMEOUT)
                 task.cancel()
                 await asyncio.wait([task])
-        if self._deadline is not None and self._abort is None:
+        if self._deadline is not None and self.abort is None:
             self._deadline.cancel()
         self._forget()
 
@@ -209,15 +201,14 @@ class Outbox:
 
     def _set_deadline(self) -> None:
         if self._deadline is None:
-            end = self._abort or self._abandon
+            end = self.abort or self._abandon
             self._deadline = asyncio.get_running_loop().call_later(settings.WS4CHANNELS_CLOSE_TIMEOUT, end)
 
     def _abandon(self) -> None:
         """Cancel the consumer, because ASGI has no other way to hang up."""
         self._state = State.ABANDONED
-        for task in (self._writer, self._closer, self.owner):
-            if task is not None:
-                task.cancel()
+        for task in filter(None, (self._writer, self._closer, self.owner)):
+            task.cancel()
 
     def _start(self) -> None:
         # In a context of its own: the handshake's would keep its request alive as long as the socket.
@@ -296,11 +287,6 @@ class Outbox:
 
 
 _CLOSING = State.CLOSING  # a global: `put_own` runs once per delivery
-
-
-def shortened(reason: str | None) -> str:
-    """Return as much of a reason as fits into a close frame, in whole characters (RFC 6455, 5.5.1)."""
-    return (reason or "").encode("utf-8")[:_MAX_REASON].decode("utf-8", "ignore")
 
 
 def _says_that_client_has_gone(error: Exception) -> bool:

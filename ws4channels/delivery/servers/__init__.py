@@ -44,8 +44,9 @@ def make_outbox(send: Send, **kwargs: Any) -> Outbox:
         protocol = uvicorn_protocol(server_send)
         if protocol is not None and takes_frames(protocol):
             return UvicornOutbox(send, protocol, **kwargs)
-        if protocol is not None:
-            return Outbox(send, abort=protocol.transport.abort, **kwargs)
+        outbox = Outbox(send, **kwargs)
+        outbox.abort = protocol.transport.abort if protocol is not None else None
+        return outbox
     return Outbox(send, **kwargs)
 
 

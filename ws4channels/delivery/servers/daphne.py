@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ws4channels import settings
-from ws4channels.delivery.outbox import CLOSE_RESTART, Outbox, Send, shortened
+from ws4channels.delivery.close_frames import CLOSE_RESTART, shortened
+from ws4channels.delivery.outbox import Outbox, Send
 from ws4channels.delivery.servers.direct import DirectOutbox
 from ws4channels.delivery.servers.inlet import Inlet
 
@@ -62,7 +63,7 @@ class DaphneOutbox(DirectOutbox):
 
     def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
         super().__init__(send, protocol, **kwargs)
-        self._abort = self._transport.abortConnection
+        self.abort = self._transport.abortConnection
         self._is_compressing = False
         self._is_producer = False
         self._write_at_once: Callable[[bytes], int] | None = None

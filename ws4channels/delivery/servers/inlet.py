@@ -82,7 +82,9 @@ class Inlet:
         self._next = None
         if self._is_flooded:
             return
-        if not self._is_open or self._waiting() >= _QUEUED:
+        # Daphne's websocket is gone once the client's close is read: first, all messages before it are taken.
+        most = 1 if not self._rest and _is_close(self._data, 0) else _QUEUED
+        if not self._is_open or self._waiting() >= most:
             self._set_paused(bool(self._data))
             return
         frames = self._take()
@@ -102,7 +104,7 @@ class Inlet:
         for _ in range(_FRAMES_AT_ONCE):
             if not self._rest:
                 size = frame_size(data, end)
-                if not size:
+                if not size or (end and _is_close(data, end)):
                     break
                 is_large_fragment = not data[end] & 0x0F and size >= _LARGE
                 if not is_large_fragment and not self._allows():
@@ -139,6 +141,10 @@ class Inlet:
     def _resume(self) -> None:
         """Read from the client again."""
         raise NotImplementedError
+
+
+def _is_close(data: bytes, start: int) -> bool:
+    return data[start : start + 1] == b"\x88"
 
 
 def frame_size(data: bytes, start: int) -> int:

@@ -46,7 +46,7 @@ class UvicornOutbox(DirectOutbox):
 
     def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
         super().__init__(send, protocol, **kwargs)
-        self._abort = self._transport.abort
+        self.abort = self._transport.abort
 
     def close_now(self, code: int, reason: str | None = None) -> None:
         """Close the socket without regard to what waits."""
