@@ -21,17 +21,18 @@ from channels.layers import get_channel_layer
 from channels.utils import await_many_dispatch
 
 from ws4channels import settings
-from ws4channels.access import custom_subscribers, refusals
+from ws4channels.access import custom_subscribers, handshake_size, refusals
 from ws4channels.access.failures import answer_with_500
 from ws4channels.access.handshake import Agreement, negotiate
 from ws4channels.access.limits import MessageRate
 from ws4channels.audience import close_commands_key
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
+from ws4channels.delivery.close_frames import CLOSE_ERROR, CLOSE_RESTART
 from ws4channels.delivery.hub import Hub, get_hub
 from ws4channels.delivery.open_sockets import OpenSocket
-from ws4channels.delivery.outbox import CLOSE_ERROR, CLOSE_RESTART, Outbox
-from ws4channels.delivery.servers import make_outbox, with_whole_path
+from ws4channels.delivery.outbox import Outbox
+from ws4channels.delivery.servers import Inlet, make_inlet, make_outbox, with_whole_path
 from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports.configured import get_transport
 from ws4channels.transports.messages import Delivery, Payload, to_payload
@@ -57,6 +58,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     _hub: Hub | None = None
     _socket: OpenSocket | None = None
     _commanded_code: int | None = None
+    _inlet: Inlet | None = None
     _outbox: Outbox | None = None
     _rate: MessageRate | None = None
     _is_counted = False
@@ -72,7 +74,12 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Serve the websocket until it is closed."""
         self.scope = with_whole_path(scope, send)
         self.base_send = send
+        if not await handshake_size.is_within_limits(scope, send):
+            return
         self.channel_layer = get_channel_layer(self.channel_layer_alias)
+        self._inlet = make_inlet(send, self._is_within_rate, self._close_flooding_client)
+        if self._inlet is not None:
+            receive = self._inlet.watching(receive)
         sources: list[Callable[[], Awaitable[Any]]] = [receive]
         if self._opens_channel and self.channel_layer is not None:
             self.channel_name = await self.channel_layer.new_channel()
@@ -183,9 +190,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         hub, agreement, outbox = self._hub, self.agreement, self._outbox
         if hub is None or agreement is None or outbox is None or outbox.is_closed:
             return
-        if self._rate is None:
-            self._rate = MessageRate(settings.WS4CHANNELS_MAX_MESSAGES_PER_SECOND, time.monotonic())
-        if not self._rate.allows(time.monotonic()):
+        if self._inlet is None and not self._is_within_rate():
             refusals.note_too_fast(self.scope)
             await self.close(refusals.CLOSE_TOO_FAST)
             return
@@ -211,6 +216,23 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except UNREACHABLE as error:
             refusals.note_unpublished(error)
             await self.close(refusals.CLOSE_UNREACHABLE)
+
+    def _is_within_rate(self) -> bool:
+        """Count a message, or where there is an inlet a frame; tell whether the client may send it."""
+        if self._rate is None:
+            self._rate = MessageRate(settings.WS4CHANNELS_MAX_MESSAGES_PER_SECOND, time.monotonic())
+        return self._rate.allows(time.monotonic())
+
+    def _close_flooding_client(self) -> None:
+        if self._outbox is not None and not self._outbox.is_closed:
+            refusals.note_too_fast(self.scope)
+            self._outbox.close_now(refusals.CLOSE_TOO_FAST)
+
+    async def accept(self, *args: Any, **kwargs: Any) -> None:
+        """Accept the websocket, and begin to read what the client sends."""
+        await super().accept(*args, **kwargs)
+        if self._inlet is not None:
+            self._inlet.open()
 
     async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: Any = False) -> None:
         """Send to this client alone, in order with what is published; waits while its outbox is full."""

@@ -34,6 +34,8 @@ _REFUSALS = (
 )
 _STATUS_CODES_OF_REFUSALS = (401, 403, 404)
 
+_MAX_PATH = 200
+"""Characters of a path that is too long, in the log."""
 
 _outage = LogThrottle()
 
@@ -73,6 +75,12 @@ def note_dropped(scope: Mapping[str, Any], dropped: Mapping[str, str]) -> None:
     if dropped:
         reasons = ", ".join(f"{channel} ({reason})" for channel, reason in dropped.items())
         logger.info("Opened a websocket to %s without %s", on_one_line(scope["path"]), reasons)
+
+
+def note_too_large_handshake(scope: Mapping[str, Any], reason: str) -> None:
+    """Note that a handshake is refused because of its size."""
+    counts["refused"] += 1
+    logger.warning("Refused a websocket to %s: %s.", on_one_line(scope["path"])[:_MAX_PATH], reason)
 
 
 def note_unserved(server: str, error: BaseException) -> None:

@@ -17,6 +17,7 @@ from enum import IntEnum
 from typing import Any
 
 from ws4channels import settings
+from ws4channels.delivery.close_frames import CLOSE_ERROR, CLOSE_RESTART, shortened
 from ws4channels.delivery.own_messages import OwnMessages
 from ws4channels.shown import error_on_one_line
 from ws4channels.transports.messages import Delivery
@@ -25,14 +26,7 @@ logger = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-CLOSE_ERROR = 1011
-"""The close code for a failure of the server's."""
-
-CLOSE_RESTART = 1012
-"""The close code of a server that ends, and may be back in a moment."""
-
 _FIRST_PRIVATE_CODE = 3000
-_MAX_REASON = 123  # bytes
 
 
 class State(IntEnum):
@@ -55,12 +49,14 @@ class Outbox:
 
     It holds everything back until `open`, so that kept messages can go first. `on_overflow` is called once, with the
     number of messages dropped, when more messages wait than may; after that only a close frame is sent. Without `echo`,
-    the client's own messages are left out; see `OwnMessages`.
+    the client's own messages are left out; see `OwnMessages`. A client that has not read a close after
+    ``WS4CHANNELS_CLOSE_TIMEOUT`` is cut off by `abort`; without one, the task that serves it is cancelled.
     """
 
     __slots__ = (
         "_bytes",
         "_closer",
+        "_deadline",
         "_dropped",
         "_max_bytes",
         "_max_messages",
@@ -72,12 +68,15 @@ class Outbox:
         "_state",
         "_wakeup",
         "_writer",
+        "abort",
         "own",
         "owner",
     )
 
     def __init__(self, send: Send, *, echo: bool, on_overflow: Callable[[int], None]) -> None:
+        self.abort: Callable[[], None] | None = None
         self._send = send
+        self._deadline: asyncio.TimerHandle | None = None
         self._on_overflow = on_overflow
         self._max_messages: int = settings.WS4CHANNELS_OUTBOX_MESSAGES
         self._max_bytes: int = settings.WS4CHANNELS_OUTBOX_BYTES
@@ -139,6 +138,7 @@ class Outbox:
         """Close the socket after the messages that wait; later ones are not sent."""
         if not self.is_closed:
             self._state = State.CLOSING
+            self._set_deadline()
             self._queue.append(closing)
             self.flush()
 
@@ -162,6 +162,7 @@ class Outbox:
     def close_now(self, code: int, reason: str | None = None) -> None:
         """Close the socket at once; messages that wait are dropped."""
         self._forget()
+        self._set_deadline()
         message = {"type": "websocket.close", "code": code, "reason": reason or ""}
         self._closer = contextvars.Context().run(asyncio.create_task, self._close_now(message))
 
@@ -191,11 +192,24 @@ class Outbox:
                     await asyncio.wait([task], timeout=settings.WS4CHANNELS_CLOSE_TIMEOUT)
                 task.cancel()
                 await asyncio.wait([task])
+        if self._deadline is not None and self.abort is None:
+            self._deadline.cancel()
         self._forget()
 
     def _close_for_restart(self) -> None:
         if not self.is_closed:
             self.close_now(CLOSE_RESTART)
+
+    def _set_deadline(self) -> None:
+        if self._deadline is None:
+            end = self.abort or self._abandon
+            self._deadline = asyncio.get_running_loop().call_later(settings.WS4CHANNELS_CLOSE_TIMEOUT, end)
+
+    def _abandon(self) -> None:
+        """Cancel the consumer, because ASGI has no other way to hang up."""
+        self._state = State.ABANDONED
+        for task in filter(None, (self._writer, self._closer, self.owner)):
+            task.cancel()
 
     def _start(self) -> None:
         # In a new context: the handshake's would keep its request alive as long as the socket.
@@ -268,21 +282,12 @@ class Outbox:
         if self._writer is not None:
             self._writer.cancel()
         try:
-            await asyncio.wait_for(self._send_closing(message), settings.WS4CHANNELS_CLOSE_TIMEOUT)
-        except asyncio.TimeoutError:
-            self._state = State.ABANDONED
-            if self.owner is not None:
-                self.owner.cancel()
+            await self._send_closing(message)
         except Exception:
             logger.debug("A websocket could not be closed; it has gone.", exc_info=True)
 
 
 _CLOSING = State.CLOSING  # a global: `put_own` runs once per delivery
-
-
-def shortened(reason: str | None) -> str:
-    """Return as much of a reason as fits into a close frame, in whole characters (RFC 6455, 5.5.1)."""
-    return (reason or "").encode("utf-8")[:_MAX_REASON].decode("utf-8", "ignore")
 
 
 def _is_disconnect(error: Exception) -> bool:

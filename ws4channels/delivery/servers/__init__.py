@@ -4,11 +4,12 @@ ASGI's ``send`` has Daphne build and check the same frame once per socket, and n
 So, where the ``send`` given to a consumer is recognised as Daphne's or uvicorn's own, its outbox builds each message's
 frame once (RFC 6455, 5.2) and writes it to every socket, and follows the transport's flow control. This is the fast
 path, and this package is its one home. Everything else, and everything that looks unfamiliar, keeps the plain outbox;
-``WS4CHANNELS_DIRECT_WRITES = False`` makes that the rule.
+``WS4CHANNELS_DIRECT_WRITES = False`` makes that the rule, also for ``inlet``, which bounds what a client sends.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,11 +17,21 @@ from channels.sessions import InstanceSessionWrapper
 
 from ws4channels import settings
 from ws4channels.delivery.outbox import Outbox, Send
-from ws4channels.delivery.servers.daphne import DaphneOutbox, daphne_protocol
+from ws4channels.delivery.servers.daphne import DaphneInlet, DaphneOutbox, daphne_protocol
 from ws4channels.delivery.servers.direct import DirectOutbox, build_frame
-from ws4channels.delivery.servers.uvicorn import UvicornOutbox, uvicorn_protocol
+from ws4channels.delivery.servers.inlet import Inlet
+from ws4channels.delivery.servers.uvicorn import UvicornInlet, UvicornOutbox, takes_frames, uvicorn_protocol
 
-__all__ = ["DaphneOutbox", "DirectOutbox", "UvicornOutbox", "build_frame", "make_outbox", "with_whole_path"]
+__all__ = [
+    "DaphneOutbox",
+    "DirectOutbox",
+    "Inlet",
+    "UvicornOutbox",
+    "build_frame",
+    "make_inlet",
+    "make_outbox",
+    "with_whole_path",
+]
 
 
 def make_outbox(send: Send, **kwargs: Any) -> Outbox:
@@ -31,9 +42,25 @@ def make_outbox(send: Send, **kwargs: Any) -> Outbox:
         if protocol is not None:
             return DaphneOutbox(send, protocol, **kwargs)
         protocol = uvicorn_protocol(server_send)
-        if protocol is not None:
+        if protocol is not None and takes_frames(protocol):
             return UvicornOutbox(send, protocol, **kwargs)
+        outbox = Outbox(send, **kwargs)
+        outbox.abort = protocol.transport.abort if protocol is not None else None
+        return outbox
     return Outbox(send, **kwargs)
+
+
+def make_inlet(send: Send, allows: Callable[[], bool], on_flood: Callable[[], None]) -> Inlet | None:
+    """Return what bounds a websocket's incoming frames, if its server gave `send`; the arguments are Inlet's."""
+    if settings.WS4CHANNELS_DIRECT_WRITES:
+        server_send = without_sessions(send)
+        protocol = daphne_protocol(server_send)
+        if protocol is not None:
+            return DaphneInlet(protocol, allows, on_flood)
+        protocol = uvicorn_protocol(server_send)
+        if protocol is not None:
+            return UvicornInlet(protocol, allows, on_flood)
+    return None
 
 
 def with_whole_path(scope: Any, send: Send) -> Any:

@@ -12,15 +12,19 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ws4channels import settings
-from ws4channels.delivery.outbox import CLOSE_RESTART, Outbox, Send, shortened
+from ws4channels.delivery.close_frames import CLOSE_RESTART, shortened
+from ws4channels.delivery.outbox import Outbox, Send
 from ws4channels.delivery.servers.direct import DirectOutbox
+from ws4channels.delivery.servers.inlet import Inlet
 
 logger = logging.getLogger(__name__)
 
 _STATE_OPEN = 3
 _ATTRIBUTES = (
     "_perMessageCompress",
+    "application_queue",
     "closeHandshakeTimeout",
+    "data",
     "http_request_uri",
     "is_closed",
     "sendCloseFrame",
@@ -59,14 +63,16 @@ class DaphneOutbox(DirectOutbox):
 
     def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
         super().__init__(send, protocol, **kwargs)
+        self.abort = self._transport.abortConnection
         self._is_compressing = False
         self._is_producer = False
         self._write_at_once: Callable[[bytes], int] | None = None
 
     def close_now(self, code: int, reason: str | None = None) -> None:
-        """Close the socket; the client has ten seconds to read why."""
+        """Close the socket without regard to what waits."""
         self._is_flowing = False
         self._forget()
+        self._set_deadline()
         self._write_closing(code, reason)
 
     async def aclose(self) -> None:
@@ -161,6 +167,30 @@ class DaphneOutbox(DirectOutbox):
             # Its sendClose() refuses the codes that RFC 6455 has for servers, such as 1009 and 1013.
             protocol.closeHandshakeTimeout = settings.WS4CHANNELS_CLOSE_TIMEOUT
             protocol.sendCloseFrame(code=code, reasonUtf8=shortened(reason).encode("utf-8") or None)
+
+
+class DaphneInlet(Inlet):
+    """Stands before autobahn's protocol on a Twisted transport.
+
+    It takes the place of the protocol's ``dataReceived``, which Twisted looks up each time, also under TLS.
+    """
+
+    def __init__(self, protocol: Any, allows: Callable[[], bool], on_flood: Callable[[], None]) -> None:
+        super().__init__(protocol, allows, on_flood)
+        self._feed = protocol.dataReceived
+        # What came right behind the handshake.
+        self._data, protocol.data = protocol.data, b""
+        protocol.dataReceived = self.data_received
+
+    def _waiting(self) -> int:
+        count: int = self._protocol.application_queue.qsize()
+        return count
+
+    def _pause(self) -> None:
+        self._transport.pauseProducing()
+
+    def _resume(self) -> None:
+        self._transport.resumeProducing()
 
 
 class _Shutdown:

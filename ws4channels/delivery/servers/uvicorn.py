@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import Callable
 from typing import Any
 
-from ws4channels import settings
 from ws4channels.delivery.outbox import Send
 from ws4channels.delivery.servers.direct import DirectOutbox
+from ws4channels.delivery.servers.inlet import Inlet
 
 _CLASS = ("uvicorn.protocols.websockets.websockets_sansio_impl", "WebSocketsSansIOProtocol")
-_ATTRIBUTES = ("close_sent", "conn", "disconnected", "handshake_complete", "shutdown", "transport", "writable")
+_ATTRIBUTES = (
+    "close_sent",
+    "conn",
+    "disconnected",
+    "handshake_complete",
+    "queue",
+    "read_paused",
+    "shutdown",
+    "transport",
+    "writable",
+)
 
 
 def uvicorn_protocol(send: Any) -> Any:
@@ -20,35 +31,37 @@ def uvicorn_protocol(send: Any) -> Any:
     cls: Any = type(protocol)
     if (cls.__module__, cls.__name__) != _CLASS or getattr(send, "__func__", None) is not cls.send:
         return None
-    is_familiar = all(hasattr(protocol, name) for name in _ATTRIBUTES)
-    # With an extension, such as compression, frames are not ours to build.
-    return protocol if is_familiar and not protocol.conn.extensions else None
+    return protocol if all(hasattr(protocol, name) for name in _ATTRIBUTES) else None
+
+
+def takes_frames(protocol: Any) -> bool:
+    """Tell whether frames are ours to build: not with an extension, such as compression."""
+    return not protocol.conn.extensions
 
 
 class UvicornOutbox(DirectOutbox):
     """Writes to the asyncio transport of uvicorn's ``websockets-sansio`` protocol; waits while that is full."""
 
-    __slots__ = ("_abort",)
+    __slots__ = ()
 
     def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
         super().__init__(send, protocol, **kwargs)
-        self._abort: asyncio.TimerHandle | None = None
+        self.abort = self._transport.abort
 
     def close_now(self, code: int, reason: str | None = None) -> None:
-        """Close the socket; the client has ten seconds to read why."""
+        """Close the socket without regard to what waits."""
         self._is_flowing = False
         # uvicorn's send waits until the client reads, which this one does not.
         self._protocol.writable.set()
         super().close_now(code, reason)
-        self._abort = asyncio.get_running_loop().call_later(settings.WS4CHANNELS_CLOSE_TIMEOUT, self._transport.abort)
 
     async def aclose(self) -> None:
         """Stop writing."""
         self._is_flowing = False
         vars(self._protocol).pop("shutdown", None)
         await super().aclose()
-        if self._abort is not None and self._protocol.disconnected:
-            self._abort.cancel()
+        if self._deadline is not None and self._protocol.disconnected:
+            self._deadline.cancel()
 
     def close_for_restart(self) -> None:
         """Close the socket with 1012 within ``WS4CHANNELS_SHUTDOWN_SPREAD`` seconds; until then, send on."""
@@ -87,3 +100,40 @@ class UvicornOutbox(DirectOutbox):
 
     def _write_closing(self, code: int, reason: str | None) -> None:
         super().close_now(code, reason)
+
+
+class UvicornInlet(Inlet, asyncio.Protocol):
+    """Stands before uvicorn's protocol on an asyncio transport, as that transport's protocol."""
+
+    def __init__(self, protocol: Any, allows: Callable[[], bool], on_flood: Callable[[], None]) -> None:
+        super().__init__(protocol, allows, on_flood)
+        self._feed = protocol.data_received
+        self._transport.set_protocol(self)
+
+    def eof_received(self) -> None:
+        """Is called by the transport when the client sends no more."""
+        self._protocol.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Is called by the transport when the connection has ended."""
+        self._protocol.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Is called by the transport when its buffer is full."""
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Is called by the transport when its buffer has emptied."""
+        self._protocol.resume_writing()
+
+    def _waiting(self) -> int:
+        count: int = self._protocol.queue.qsize()
+        return count
+
+    def _pause(self) -> None:
+        self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        # uvicorn stops reading by itself while a message waits for the application.
+        if not self._protocol.read_paused:
+            self._transport.resume_reading()
