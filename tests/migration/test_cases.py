@@ -253,6 +253,7 @@ STARTERS = {
     "deploy/emperor.ini": ("[uwsgi]\nemperor = /etc/uwsgi/vassals\n", 2),
     "deploy/pages.ini": ("[uwsgi]\nmodule = farm.wsgi\nroute = ^/ws uwsgi:/run/ws.sock,0,0\n", 3),
     "farm.service": ("[Service]\nExecStart=/usr/bin/uwsgi --socket /x \\\n  --module farm.wsgi_websocket\n", 2),
+    "fabfile.py": ("def live():\n    run('sudo uwsgi --gevent 10 --http-websockets')\n", 2),
     "supervisord.conf": ("[program:live]\ncommand=uwsgi\n  --ini sockets.ini\n", 2),
     "ansible/tasks.yml": ("- name: live\n  command: uwsgi --ini sockets.ini\n", 2),
 }
