@@ -70,6 +70,18 @@ def test_requirements_of_other_programs_stay(tmp_path: Path) -> None:
     assert case.report.findings == ()
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("requirements.txt", "Django==1.8\nredis==2.10\n"), ("Pipfile", "[packages]\ndjango = '*'\nredis = '<3'\n")],
+)
+def test_requirements_of_another_site_stay(path: str, text: str, tmp_path: Path) -> None:
+    """A second Django site in the tree, which does not use ws4redis, keeps its pins."""
+    other = {"shop/manage.py": MANAGE.replace("farm", "shop"), "shop/shop/settings.py": "INSTALLED_APPS = ['a']\n"}
+    case = Case(tmp_path, {**other, f"shop/{path}": text})
+    assert f"shop/{path}" not in case.texts
+    assert case.report.findings == ()
+
+
 @pytest.mark.parametrize("include", ["-r base.txt\nredis==3.5\n", "redis==3.5\nDjango>=3.2\n"])
 def test_requirements_that_belong_to_the_site_are_changed(include: str, tmp_path: Path) -> None:
     """Files that include those that name the original, or name Django, are the site's."""
@@ -253,6 +265,7 @@ STARTERS = {
     "deploy/emperor.ini": ("[uwsgi]\nemperor = /etc/uwsgi/vassals\n", 2),
     "deploy/pages.ini": ("[uwsgi]\nmodule = farm.wsgi\nroute = ^/ws uwsgi:/run/ws.sock,0,0\n", 3),
     "farm.service": ("[Service]\nExecStart=/usr/bin/uwsgi --socket /x \\\n  --module farm.wsgi_websocket\n", 2),
+    "fabfile.py": ("def live():\n    run('sudo uwsgi --gevent 10 --http-websockets')\n", 2),
     "supervisord.conf": ("[program:live]\ncommand=uwsgi\n  --ini sockets.ini\n", 2),
     "ansible/tasks.yml": ("- name: live\n  command: uwsgi --ini sockets.ini\n", 2),
 }

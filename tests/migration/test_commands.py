@@ -65,6 +65,11 @@ def test_template_of_yaml_is_read_by_lines() -> None:
     assert commands("c.yml", "{% if x %}\ncommand: uwsgi\n") == [(1, "{% if x %}"), (2, "command: uwsgi")]
 
 
+def test_yaml_that_holds_itself_is_read_by_lines() -> None:
+    """An alias that leads back does not stop the command."""
+    assert commands("c.yml", "a: &a [*a]\n") == [(1, "a: &a [*a]")]
+
+
 def test_locations_of_nginx_have_their_blocks() -> None:
     """The path is without the signs of regular expressions, and nested blocks belong to the outer one."""
     text = "server {\n  location ~ ^/ws/ {\n    if (x) { y; }\n    proxy_pass z;\n  }\n  # location /no {\n}\n"

@@ -63,6 +63,15 @@ def test_fixer_that_fails_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == ("a.txt: Failing failed with ValueError: oh. Nothing was changed. Please report it.")
 
 
+def test_fixer_of_all_files_that_fails_is_named(tmp_path: Path) -> None:
+    """An error there stops the command as well."""
+    write_site(tmp_path, MANAGE)
+    with pytest.raises(
+        MigrationError, match=r"^All files: MakeFile failed with KeyError: 'a\.txt'\. Nothing was changed"
+    ):
+        examine(tmp_path, [MakeFile()])
+
+
 def test_file_that_does_not_parse_is_said(tmp_path: Path) -> None:
     """Python 2 and templates of Python files are skipped; those that mention ws4redis must be done by hand."""
     report = examine_site(

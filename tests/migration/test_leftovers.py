@@ -20,6 +20,7 @@ def lines(path: str, text: str, reported: set[int] | None = None) -> list[int]:
         ("a.py", "x = ws4redis.thing\n"),
         ("a.py", "__import__('ws4redis')\n"),
         ("a.py", "LOGGING = {'ws4redis': {}}\n"),
+        ("fab.py", "run('pip install django-websocket-redis')\n"),
         ("a.cfg", "packages = ws4redis\n"),
         ("fab.sh", "pip install django-websocket-redis\n"),
     ],

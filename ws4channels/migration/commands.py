@@ -57,9 +57,9 @@ def _of_yaml(text: str) -> list[Command] | None:
     """Return the commands and the other values of YAML; None if this is none, such as a template of it."""
     try:
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
-    except yaml.YAMLError:
+        return [command for node in nodes if node is not None for command in _of_node(node)]
+    except (yaml.YAMLError, RecursionError):  # An alias may lead back to what holds it.
         return None
-    return [command for node in nodes if node is not None for command in _of_node(node)]
 
 
 def _of_node(node: yaml.Node) -> Iterator[Command]:

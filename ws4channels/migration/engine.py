@@ -77,7 +77,10 @@ def examine(
     changes = [Change(file, files[file.path]) for file in project.files.values() if files[file.path] != file]
     for fixer in fixers:
         if isinstance(fixer, ProjectFixer):
-            made = fixer.fix_project(files, facts)
+            try:
+                made = fixer.fix_project(files, facts)
+            except Exception as error:
+                raise _failure(fixer, error, "All files") from error
             changes += [Change(None, SourceFile(path, text)) for path, text in made.new_files.items()]
             findings += (_with_step(each, fixer) for each in made.findings)
     for path, file in files.items():
@@ -87,6 +90,11 @@ def examine(
     findings = [replace(each, shown=masked(each.shown)) for each in dict.fromkeys(findings)]
     findings.sort(key=lambda finding: (finding.step, finding.path, finding.line))
     return Report(root, tuple(changes), tuple(findings), _uncommitted(root))
+
+
+def _failure(fixer: Fixer | ProjectFixer, error: Exception, where: str) -> MigrationError:
+    what = f"{type(fixer).__name__} failed with {type(error).__name__}: {error}"
+    return MigrationError(f"{where}: {what}. Nothing was changed. Please report it.")
 
 
 def _with_step(finding: Finding, fixer: Fixer | ProjectFixer) -> Finding:
@@ -102,11 +110,7 @@ def _fix_file(file: SourceFile, fixers: Sequence[Fixer], facts: Facts) -> tuple[
         try:
             fixed = fixer.fix(now, facts)
         except Exception as error:
-            name = type(fixer).__name__
-            raise MigrationError(
-                f"{file.path}: {name} failed with {type(error).__name__}: {error}. Nothing was changed. "
-                "Please report it."
-            ) from error
+            raise _failure(fixer, error, file.path) from error
         for each in fixed.findings:
             findings.append(_with_step(replace(each, line=line_in(each.line, now.text, file.text)), fixer))
         if fixed.text != now.text:

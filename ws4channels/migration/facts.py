@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from ws4channels.migration import roots as roots_
 from ws4channels.migration import syntax
 from ws4channels.migration.project import Project
+from ws4channels.migration.roots import module_name, path_at, root_of, source_roots
 from ws4channels.migration.source import SourceFile
 from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
 
@@ -124,7 +124,7 @@ class Facts:
         """Return the file of a dotted name as the file at `near` imports it, or None."""
         own = self.root_of(near)
         for root in (own, *(root for root in self.roots if root != own)):
-            found = roots_.path_at(f"{root}/" if root else "", name, self.paths)
+            found = path_at(f"{root}/" if root else "", name, self.paths)
             if found is not None:
                 return found
         return None
@@ -139,11 +139,11 @@ class Facts:
 
     def root_of(self, path: str) -> str:
         """Return the nearest folder above `path` that is on Python's path."""
-        return roots_.root_of(path, self.roots)
+        return root_of(path, self.roots)
 
     def name_of(self, path: str) -> str:
         """Return the dotted name of the module at `path`, which need not exist."""
-        return roots_.module_name(path, self.roots)
+        return module_name(path, self.roots)
 
     def relatives_of(self, path: str) -> list[ModuleFacts]:
         """Return what is combined with the settings at `path` by star imports: heirs, bases, bases of heirs."""
@@ -211,8 +211,8 @@ def collect_facts(project: Project) -> Facts:
         elif parsed is not None:
             unparsed[path] = parsed
     paths = project.paths or frozenset(project.files)
-    roots = roots_.source_roots(paths, trees)
-    modules = {path: ModuleFacts(path, roots_.module_name(path, roots), tree) for path, tree in trees.items()}
+    roots = source_roots(paths, trees)
+    modules = {path: ModuleFacts(path, module_name(path, roots), tree) for path, tree in trees.items()}
     facts = Facts(modules, unparsed, paths, roots, project.files, project.read)
     with_stars = {path: _with_stars(module, facts) for path, module in modules.items()}
     return replace(facts, modules=with_stars)

@@ -86,7 +86,7 @@ class ProjectFixed:
 
 
 class Fixer(ABC):
-    """Fixes one kind of thing in one file at a time. Keeps no state between files."""
+    """Fixes one kind of thing in one file at a time. What it does to a file depends on that and the facts alone."""
 
     step: ClassVar[Step] = Step.CODE
 

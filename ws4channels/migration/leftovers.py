@@ -14,6 +14,8 @@ from ws4channels.migration.syntax import ITS_NAME
 _STAYS = re.compile(r"ws4redis:memberof|ws4redis(?:\.min)?\.js|[\w/@.-]+/ws4redis[\w/.-]*|ws4redis/[\w/.-]+")
 """What keeps its name: a key of sessions, the browser client, and paths of the site."""
 _NAMES = re.compile(r"(?<![\w-])(?:ws4redis(?!\w)|django-websocket-redis)")
+# A string that begins with the name may be meant for an import, one with the package's for pip; a docstring is prose.
+_IN_STRING = re.compile(r"""[A-Za-z]*(["'])(?!\1)(?:ws4redis(?![\w:/ ])|[^\n]*django-websocket-redis)""")
 _DOCUMENTS = re.compile(
     r"(?i)\.(?:md|rst|po|pot|lock|map|csv|html?|[cm]?[jt]sx?|vue|haml|pug)$|(?:^|/)(?:changelog|changes|license|news|history|readme|authors)[^/]*$"
 )
@@ -52,9 +54,6 @@ def _in_python(file: SourceFile) -> Iterator[int]:
         return
     for token in tokens:
         is_name = token.type == tokenize.NAME and token.string == ITS_NAME
-        # A text that begins with the name may be meant for an import; prose is not.
-        is_text = token.type == tokenize.STRING and re.match(
-            r"""(?i)[a-z]*["']+(?:ws4redis(?![\w:/ ])|django-websocket-redis["'=<>~])""", token.string
-        )
+        is_text = token.type == tokenize.STRING and _IN_STRING.match(token.string) is not None
         if (is_name or is_text) and not _STAYS.search(token.string):
             yield token.start[0]

@@ -69,7 +69,7 @@ def test_settings_of_a_worker_are_told_what_to_add() -> None:
     assert found("from part import *\n", **{"part.py": "WS4REDIS_CONNECTION = {}\n"}) == []
 
 
-@pytest.mark.parametrize("settings", [{}, {"shop/settings.py": "INSTALLED_APPS = [print 'x']\n"}])
+@pytest.mark.parametrize("settings", [{}, {"shop/settings.py": "INSTALLED_APPS = ['ws4redis']\nprint 'x'\n"}])
 def test_site_whose_settings_cannot_be_read_is_told_what_to_add(settings: dict[str, str]) -> None:
     """One entry lists all lines that the settings need."""
     site = {"manage.py": "", "shop/wsgi.py": "", "shop/news.py": "import ws4redis.publisher\n", **settings}

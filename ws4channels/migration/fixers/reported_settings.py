@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from ws4channels.migration import layout
 from ws4channels.migration.facts import ITS_SETTINGS, ModuleFacts
 from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, ProjectFixer, Severity, SourceFile, Step
-from ws4channels.migration.syntax import outside_functions, targets, text_in, texts_within
+from ws4channels.migration.syntax import ITS_NAME, OUR_NAME, outside_functions, targets, text_in, texts_within
 
 _HOOKS = {
     "WS4REDIS_ALLOWED_CHANNELS": "The original let everybody in; ws4channels refuses every websocket.",
@@ -119,23 +119,22 @@ def _incomplete(facts: Facts) -> Iterator[Finding]:
             yield _lines_to_add(module.path, what, [_layer(names), _TRANSPORT], facts)
 
 
+def _uses_package(module: ModuleFacts) -> bool:
+    return any(name.partition(".")[0] in layout.PACKAGES for name in module.imported)
+
+
 def _nowhere(facts: Facts) -> Iterator[Finding]:
     """Yield where a site uses the package whose settings are not in the tree, or cannot be read."""
-    using = [
-        each for each in facts.modules.values() if {name.partition(".")[0] for name in each.imported} & layout.PACKAGES
-    ]
-    listing = {facts.root_of(each.path) for each in facts.settings if each.apps & layout.PACKAGES}
-    listing |= {facts.root_of(each.path) for each in layout.app_modules(facts)}
+    using = [each.path for each in facts.modules.values() if _uses_package(each)]
+    unread = {path: text for path in facts.unparsed if "INSTALLED_APPS" in (text := facts.files[path].text)}
+    broken = [path for path, text in unread.items() if ITS_NAME in text]
+    settled = [each.path for each in [*layout.app_modules(facts), *facts.settings] if each.apps & layout.PACKAGES]
+    settled += [path for path, text in unread.items() if OUR_NAME in text]
+    listing = {facts.root_of(path) for path in settled}
     with_manage = {facts.root_of(path) for path in facts.paths if path.rpartition("/")[2] == "manage.py"}
-    roots = {facts.root_of(each.path) for each in using}
-    missing = sorted(roots & with_manage - listing) if listing else sorted(roots)[:1]
-    for root in missing:
-        broken = [
-            path
-            for path in facts.unparsed
-            if facts.root_of(path) == root and "INSTALLED_APPS" in facts.files[path].text
-        ]
-        path = next(iter([*broken, *(each.path for each in using if facts.root_of(each.path) == root)]))
+    roots = {facts.root_of(path) for path in [*broken, *using]}
+    for root in sorted(roots & with_manage - listing) if listing else sorted(roots)[:1]:
+        path = next(path for path in [*broken, *using] if facts.root_of(path) == root)
         what = "This site uses ws4redis, but no settings that can be read here list it."
         module = layout.application_near(facts, path).replace(":", ".")
         apps = 'INSTALLED_APPS = ["daphne", …, "channels", "ws4channels"]'

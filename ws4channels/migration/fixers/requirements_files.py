@@ -1,4 +1,4 @@
-"""Replaces django-websocket-redis in the requirements of pip, setuptools, Poetry and Pipenv."""
+"""Replace django-websocket-redis in the requirements of pip, setuptools, Poetry and Pipenv."""
 
 from __future__ import annotations
 
@@ -65,12 +65,15 @@ class RequirementsFilesFixer(Fixer):
     step = Step.PACKAGES
 
     def __init__(self) -> None:
+        # The files for pip of the project that was asked about last: to find them takes all files.
         self._known: tuple[Facts | None, frozenset[str]] = (None, frozenset())
 
     def wants(self, file: SourceFile, facts: Facts) -> bool:
         """Tell whether the file lists requirements that concern the site."""
         if file.name in OF_PROJECTS:
-            return _names_us(file.text) or _requires(file.text, "django") or file.folder in facts.site_roots
+            of_site = facts.root_of(file.path) in facts.site_roots
+            is_near = file.folder in facts.site_roots or _requires(file.text, "django")
+            return _names_us(file.text) or (of_site and is_near)
         if self._known[0] is not facts:
             self._known = (facts, files_for_pip(facts))
         return file.path in self._known[1]
@@ -80,7 +83,7 @@ class RequirementsFilesFixer(Fixer):
 
         def judge_here(name: str, versions: str) -> Verdict:
             package = canonicalize_name(name)
-            return _judge_server(name, package, facts) if package in _USES else judge(name, versions)
+            return _judge_server(package, facts) if package in _USES else judge(name, versions)
 
         if file.name == "setup.py":
             return _replace(file, _QUOTED, judge_here)
@@ -93,7 +96,7 @@ class RequirementsFilesFixer(Fixer):
         return _fix_pip_file(file, judge_here)
 
 
-def _judge_server(name: str, package: str, facts: Facts) -> Verdict:
+def _judge_server(package: str, facts: Facts) -> Verdict:
     what = f"The original's server needed {package}; ws4channels does not."
     users = list(_users_of(package, facts))
     if users:
@@ -152,8 +155,8 @@ def _is_for_pip(file: SourceFile) -> bool:
     """Tell whether a file is for pip, by its name, or because each line is for pip and one names the original."""
     if file.is_python or file.suffix in _OTHER_SUFFIXES or file.name in OF_PROJECTS:
         return False
-    if _FOR_PIP.search(file.path):
-        return True
+    if _FOR_PIP.search(file.path) or not _names_us(file.text):
+        return bool(_FOR_PIP.search(file.path))
     lines = [found["what"] for found in map(_PARTS.fullmatch, file.lines) if found is not None and found["what"]]
     return any(map(_is_of_the_original, lines)) and all(
         line.startswith("-") or _is_for_pip_line(line) for line in lines

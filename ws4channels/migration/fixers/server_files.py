@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ws4channels.migration import layout
 from ws4channels.migration.commands import Command, commands_of, locations_of
+from ws4channels.migration.facts import ModuleFacts
 from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, ProjectFixer, SourceFile, Step
+from ws4channels.migration.syntax import text_in
 
 # Documentation, pages, source in other languages, and files that are read elsewhere.
 _OTHER_SUFFIXES = re.compile(
@@ -100,6 +103,7 @@ class ServerFilesFixer(ProjectFixer):
     def fix_project(self, files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
         """Return a finding for each line about websockets, and for what starts the files that have such lines."""
         looked_at = {path: commands_of(file) for path, file in files.items() if is_of_a_server(file)}
+        looked_at |= {path: list(_commands_in_python(module)) for path, module in facts.modules.items()}
         found = [each for path in looked_at for each in _found_in(files[path], looked_at[path], facts)]
         started: set[str] = set()
         while True:
@@ -117,6 +121,15 @@ class ServerFilesFixer(ProjectFixer):
 def is_of_a_server(file: SourceFile) -> bool:
     """Tell whether a file may configure or start a server: it is no page, document or source."""
     return not (file.is_python or _OTHER_SUFFIXES.search(file.name) or file.name in _OTHER_NAMES)
+
+
+def _commands_in_python(module: ModuleFacts) -> Iterator[Command]:
+    """Yield the texts that a module, such as a fabfile, hands to functions and that are commands for uWSGI."""
+    calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+    for node in (argument for call in calls for argument in call.args):
+        text = text_in(node) or ""
+        if re.search(r"(?:^|[\s/;&])uwsgi\s+\S", text):
+            yield Command(node.lineno, text)
 
 
 def is_for_websockets(text: str) -> bool:
