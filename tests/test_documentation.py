@@ -504,7 +504,7 @@ def test_make_lists_its_targets() -> None:
 
 def test_lower_limit_of_coverage_is_for_all_tests() -> None:
     """CI measures coverage; `make test-python`, which may run some tests only, does not."""
-    assert "make test-js coverage" in text_of(".ci/run")
+    assert "make test PYTEST_OPTIONS=--cov" in text_of(".ci/run")
     assert " --cov " in make("-n", "coverage")
     assert " --cov " not in make("-n", "test-python", "PYTEST_ARGS=-k hub")
 
