@@ -63,7 +63,7 @@ class DaphneOutbox(DirectOutbox):
 
     def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
         super().__init__(send, protocol, **kwargs)
-        self.abort = self._transport.abortConnection
+        self.abort = self._drop
         self._is_compressing = False
         self._is_producer = False
         self._write_at_once: Callable[[bytes], int] | None = None
@@ -131,6 +131,11 @@ class DaphneOutbox(DirectOutbox):
             self.close_now(CLOSE_RESTART)
         else:
             super()._start()
+
+    def _drop(self) -> None:
+        # Under TLS, Twisted 26.10 alone aborts without telling autobahn while a paused producer is registered.
+        self._protocol.dropConnection(abort=True)
+        self._transport.abortConnection()
 
     def _stop(self, protocol: Any) -> Any:
         self.stopProducing()
