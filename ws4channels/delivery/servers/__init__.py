@@ -54,12 +54,13 @@ def make_inlet(send: Send, allows: Callable[[], bool], on_flood: Callable[[], No
     """Return what bounds a websocket's incoming frames, if its server gave `send`; the arguments are Inlet's."""
     if settings.WS4CHANNELS_DIRECT_WRITES:
         server_send = _without_sessions(send)
-        protocol = daphne_protocol(server_send)
-        if protocol is not None:
-            return DaphneInlet(protocol, allows, on_flood)
-        protocol = uvicorn_protocol(server_send)
-        if protocol is not None:
-            return UvicornInlet(protocol, allows, on_flood)
+        inlets: list[tuple[type[Inlet], Any]] = [
+            (DaphneInlet, daphne_protocol(server_send)),
+            (UvicornInlet, uvicorn_protocol(server_send)),
+        ]
+        for inlet, protocol in inlets:
+            if protocol is not None and all(hasattr(protocol, name) for name in inlet.ATTRIBUTES):
+                return inlet(protocol, allows, on_flood)
     return None
 
 

@@ -22,9 +22,7 @@ logger = logging.getLogger(__name__)
 _STATE_OPEN = 3
 _ATTRIBUTES = (
     "_perMessageCompress",
-    "application_queue",
     "closeHandshakeTimeout",
-    "data",
     "http_request_uri",
     "is_closed",
     "sendCloseFrame",
@@ -179,6 +177,8 @@ class DaphneInlet(Inlet):
 
     It takes the place of the protocol's ``dataReceived``, which Twisted looks up each time, also under TLS.
     """
+
+    ATTRIBUTES = ("application_queue", "data", "dataReceived")
 
     def __init__(self, protocol: Any, allows: Callable[[], bool], on_flood: Callable[[], None]) -> None:
         super().__init__(protocol, allows, on_flood)

@@ -17,8 +17,6 @@ _ATTRIBUTES = (
     "conn",
     "disconnected",
     "handshake_complete",
-    "queue",
-    "read_paused",
     "shutdown",
     "transport",
     "writable",
@@ -104,6 +102,8 @@ class UvicornOutbox(DirectOutbox):
 
 class UvicornInlet(Inlet, asyncio.Protocol):
     """Stands before uvicorn's protocol on an asyncio transport, as that transport's protocol."""
+
+    ATTRIBUTES = ("data_received", "queue", "read_paused")
 
     def __init__(self, protocol: Any, allows: Callable[[], bool], on_flood: Callable[[], None]) -> None:
         super().__init__(protocol, allows, on_flood)
