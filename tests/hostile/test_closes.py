@@ -76,6 +76,18 @@ def test_client_that_reads_nothing_is_cut_off(servers: Servers, facility: str, k
         server.wait_for(facility, "its consumer ends", has_ended=True, outboxes=[])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_client_that_closes_and_reads_nothing_is_cut_off(servers: Servers, facility: str, kind: str) -> None:
+    """A client that begins the close itself has no more time for reading than others."""
+    server = servers.get(kind)
+    with server.open_narrow(facility) as client:
+        command(client, "burst", 300, 10_000)
+        server.wait_until_paused(facility)
+        client.send_close()
+        wait_until(lambda: is_cut_off(server, client), "the server hangs up")
+        server.wait_for(facility, "its consumer ends", has_ended=True, outboxes=[])
+
+
 @pytest.mark.parametrize("how", ["1008", "1009", "consumer"])
 def test_client_of_a_compressed_websocket_that_reads_nothing_is_cut_off(
     servers: Servers, facility: str, how: str

@@ -20,7 +20,7 @@ from ws4channels.delivery.outbox import Outbox, Send
 from ws4channels.delivery.servers.daphne import DaphneInlet, DaphneOutbox, daphne_protocol
 from ws4channels.delivery.servers.direct import DirectOutbox, build_frame
 from ws4channels.delivery.servers.inlet import Inlet
-from ws4channels.delivery.servers.uvicorn import UvicornInlet, UvicornOutbox, takes_frames, uvicorn_protocol
+from ws4channels.delivery.servers.uvicorn import UvicornInlet, UvicornOutbox, aborting, takes_frames, uvicorn_protocol
 
 __all__ = [
     "DaphneOutbox",
@@ -45,7 +45,7 @@ def make_outbox(send: Send, **kwargs: Any) -> Outbox:
         if protocol is not None and takes_frames(protocol):
             return UvicornOutbox(send, protocol, **kwargs)
         outbox = Outbox(send, **kwargs)
-        outbox.abort = protocol.transport.abort if protocol is not None else None
+        outbox.abort = aborting(protocol) if protocol is not None else None
         return outbox
     return Outbox(send, **kwargs)
 

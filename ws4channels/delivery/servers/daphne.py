@@ -137,6 +137,9 @@ class DaphneOutbox(DirectOutbox):
 
     def _stop(self, protocol: Any) -> Any:
         self.stopProducing()
+        # Twisted waits without end until all is written.
+        if getattr(self._transport, "dataBuffer", b"") or getattr(self._transport, "_tempDataBuffer", ()):
+            self._set_deadline()
         return protocol
 
     def _may_write(self) -> bool:
