@@ -1,7 +1,7 @@
 """Bound what one handshake costs: long URLs and large headers are refused before any hook runs.
 
-Daphne itself refuses request lines and headers above 16 KiB with 400, uvicorn with h11 those of 64 KiB in all; with
-httptools, and on other servers, there may be no limit at all.
+Twisted, under Daphne, refuses request lines and headers above 16 KiB itself, with 400; websockets, under uvicorn, lines
+above 8 KiB. Other servers may take much more.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 from ws4channels.access import refusals
 from ws4channels.delivery.outbox import Send
 
-MAX_URL = 8 * 1024
-"""The largest path with its query, in bytes: that of a request line in nginx (large_client_header_buffers)."""
+MAX_URL = 4 * 1024
+"""The largest path with its query, in bytes. Less than the servers' limits, of which uvicorn 0.54 does not tell."""
 
 MAX_HEADERS = 16 * 1024
 """The largest sum of names and values of all headers, in bytes: that of Twisted."""

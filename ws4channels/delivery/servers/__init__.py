@@ -20,7 +20,7 @@ from ws4channels.delivery.outbox import Outbox, Send
 from ws4channels.delivery.servers.daphne import DaphneInlet, DaphneOutbox, daphne_protocol
 from ws4channels.delivery.servers.direct import DirectOutbox, build_frame
 from ws4channels.delivery.servers.inlet import Inlet
-from ws4channels.delivery.servers.uvicorn import UvicornInlet, UvicornOutbox, takes_frames, uvicorn_protocol
+from ws4channels.delivery.servers.uvicorn import UvicornInlet, UvicornOutbox, aborting, takes_frames, uvicorn_protocol
 
 __all__ = [
     "DaphneOutbox",
@@ -45,7 +45,7 @@ def make_outbox(send: Send, **kwargs: Any) -> Outbox:
         if protocol is not None and takes_frames(protocol):
             return UvicornOutbox(send, protocol, **kwargs)
         outbox = Outbox(send, **kwargs)
-        outbox.abort = protocol.transport.abort if protocol is not None else None
+        outbox.abort = aborting(protocol) if protocol is not None else None
         return outbox
     return Outbox(send, **kwargs)
 
@@ -54,12 +54,13 @@ def make_inlet(send: Send, allows: Callable[[], bool], on_flood: Callable[[], No
     """Return what bounds a websocket's incoming frames, if its server gave `send`; the arguments are Inlet's."""
     if settings.WS4CHANNELS_DIRECT_WRITES:
         server_send = without_sessions(send)
-        protocol = daphne_protocol(server_send)
-        if protocol is not None:
-            return DaphneInlet(protocol, allows, on_flood)
-        protocol = uvicorn_protocol(server_send)
-        if protocol is not None:
-            return UvicornInlet(protocol, allows, on_flood)
+        inlets: list[tuple[type[Inlet], Any]] = [
+            (DaphneInlet, daphne_protocol(server_send)),
+            (UvicornInlet, uvicorn_protocol(server_send)),
+        ]
+        for inlet, protocol in inlets:
+            if protocol is not None and all(hasattr(protocol, name) for name in inlet.ATTRIBUTES):
+                return inlet(protocol, allows, on_flood)
     return None
 
 

@@ -22,9 +22,7 @@ logger = logging.getLogger(__name__)
 _STATE_OPEN = 3
 _ATTRIBUTES = (
     "_perMessageCompress",
-    "application_queue",
     "closeHandshakeTimeout",
-    "data",
     "http_request_uri",
     "is_closed",
     "sendCloseFrame",
@@ -63,7 +61,7 @@ class DaphneOutbox(DirectOutbox):
 
     def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
         super().__init__(send, protocol, **kwargs)
-        self.abort = self._transport.abortConnection
+        self.abort = self._drop
         self._is_compressing = False
         self._is_producer = False
         self._write_at_once: Callable[[bytes], int] | None = None
@@ -132,8 +130,16 @@ class DaphneOutbox(DirectOutbox):
         else:
             super()._start()
 
+    def _drop(self) -> None:
+        # Under TLS, Twisted 26.10 alone aborts without telling autobahn while a paused producer is registered.
+        self._protocol.dropConnection(abort=True)
+        self._transport.abortConnection()
+
     def _stop(self, protocol: Any) -> Any:
         self.stopProducing()
+        # Twisted waits without end until all is written.
+        if getattr(self._transport, "dataBuffer", b"") or getattr(self._transport, "_tempDataBuffer", ()):
+            self._set_deadline()
         return protocol
 
     def _may_write(self) -> bool:
@@ -174,6 +180,8 @@ class DaphneInlet(Inlet):
 
     It takes the place of the protocol's ``dataReceived``, which Twisted looks up each time, also under TLS.
     """
+
+    ATTRIBUTES = ("application_queue", "data", "dataReceived")
 
     def __init__(self, protocol: Any, allows: Callable[[], bool], on_flood: Callable[[], None]) -> None:
         super().__init__(protocol, allows, on_flood)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, ClassVar
 
 _FRAMES_AT_ONCE = 16
 """How many frames are parsed before other websockets have their turn: about a millisecond's work."""
@@ -29,6 +29,9 @@ class Inlet:
     `allows` is asked once for each frame, whether message, fragment, ping or pong. When it returns False, no more is
     read or handed on, not even the answer to a close, and `on_flood` is called, which is to close the websocket.
     """
+
+    ATTRIBUTES: ClassVar[tuple[str, ...]]
+    """What this needs of the server's protocol."""
 
     _feed: Callable[[bytes], None]
     """The method of the server's protocol that takes bytes."""

@@ -17,8 +17,6 @@ _ATTRIBUTES = (
     "conn",
     "disconnected",
     "handshake_complete",
-    "queue",
-    "read_paused",
     "shutdown",
     "transport",
     "writable",
@@ -39,6 +37,17 @@ def takes_frames(protocol: Any) -> bool:
     return not protocol.conn.extensions
 
 
+def aborting(protocol: Any) -> Callable[[], None]:
+    """Return what hangs up at once.
+
+    Under TLS that is the transport below: asyncio's TLS transport (Python 3.11) forgets it when it is closed twice, as
+    uvicorn 0.54 does.
+    """
+    below = getattr(getattr(protocol.transport, "_ssl_protocol", None), "_transport", None)
+    abort: Callable[[], None] = (below or protocol.transport).abort
+    return abort
+
+
 class UvicornOutbox(DirectOutbox):
     """Writes to the asyncio transport of uvicorn's ``websockets-sansio`` protocol; waits while that is full."""
 
@@ -46,7 +55,7 @@ class UvicornOutbox(DirectOutbox):
 
     def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
         super().__init__(send, protocol, **kwargs)
-        self.abort = self._transport.abort
+        self.abort = aborting(protocol)
 
     def close_now(self, code: int, reason: str | None = None) -> None:
         """Close the socket without regard to what waits."""
@@ -60,7 +69,9 @@ class UvicornOutbox(DirectOutbox):
         self._is_flowing = False
         vars(self._protocol).pop("shutdown", None)
         await super().aclose()
-        if self._deadline is not None and self._protocol.disconnected:
+        if not self._protocol.disconnected:
+            self._set_deadline()
+        elif self._deadline is not None:
             self._deadline.cancel()
 
     def close_for_restart(self) -> None:
@@ -104,6 +115,8 @@ class UvicornOutbox(DirectOutbox):
 
 class UvicornInlet(Inlet, asyncio.Protocol):
     """Stands before uvicorn's protocol on an asyncio transport, as that transport's protocol."""
+
+    ATTRIBUTES = ("data_received", "queue", "read_paused")
 
     def __init__(self, protocol: Any, allows: Callable[[], bool], on_flood: Callable[[], None]) -> None:
         super().__init__(protocol, allows, on_flood)
