@@ -40,8 +40,8 @@ def takes_frames(protocol: Any) -> bool:
 def aborting(protocol: Any) -> Callable[[], None]:
     """Return what hangs up at once.
 
-    Under TLS that is the transport below: asyncio's TLS transport (Python 3.11) forgets it when it is closed twice, as it
-    is by uvicorn 0.54.
+    Under TLS that is the transport below: asyncio's TLS transport (Python 3.11) forgets it when it is closed twice, as
+    uvicorn 0.54 does.
     """
     below = getattr(getattr(protocol.transport, "_ssl_protocol", None), "_transport", None)
     abort: Callable[[], None] = (below or protocol.transport).abort
