@@ -61,7 +61,8 @@ class DaphneOutbox(DirectOutbox):
 
     def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
         super().__init__(send, protocol, **kwargs)
-        self.abort = self._drop
+        # The timer of the deadline outlives the websocket: it must not keep it.
+        self.abort = functools.partial(_drop, weakref.ref(protocol))
         self._is_compressing = False
         self._is_producer = False
         self._write_at_once: Callable[[bytes], int] | None = None
@@ -129,11 +130,6 @@ class DaphneOutbox(DirectOutbox):
             self.close_now(CLOSE_RESTART)
         else:
             super()._start()
-
-    def _drop(self) -> None:
-        # Under TLS, Twisted 26.10 alone aborts without telling autobahn while a paused producer is registered.
-        self._protocol.dropConnection(abort=True)
-        self._transport.abortConnection()
 
     def _stop(self, protocol: Any) -> Any:
         self.stopProducing()
@@ -249,6 +245,14 @@ async def _cancel(tasks: Collection[asyncio.Task[Any]], timeout: float) -> None:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=timeout)
+
+
+def _drop(reference: weakref.ref[Any]) -> None:
+    protocol = reference()
+    if protocol is not None:
+        # Under TLS, Twisted 26.10 alone aborts without telling autobahn while a paused producer is registered.
+        protocol.dropConnection(abort=True)
+        protocol.transport.abortConnection()
 
 
 def _outbox_of(protocol: Any) -> DaphneOutbox | None:
