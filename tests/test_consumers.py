@@ -1202,12 +1202,15 @@ async def test_communicator_of_our_own_works_too() -> None:
 
 
 async def test_communicator_says_that_it_was_refused(settings: Any) -> None:
-    """A refusal makes an error that names the path."""
+    """A refusal makes an error that names the path and the logged reason."""
     settings.WS4REDIS_ALLOWED_CHANNELS = refuse_everybody
     with pytest.raises(ConnectionError) as caught:
         async with FacilityCommunicator("f", "subscribe-broadcast"):
             pytest.fail("It was let in.")
-    assert str(caught.value) == "The websocket to /ws/f was refused with close code 1000."
+    assert str(caught.value) == (
+        "The websocket to /ws/f was refused with close code 1000. Refused a websocket to /ws/f: PermissionDenied: "
+        "Members only."
+    )
 
 
 # --- Redis itself -----------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@
 names that sites import from the original; code that catches them keeps working.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -66,11 +68,16 @@ class RedisRefusal(Ws4ChannelsError, ResponseError):
     `is_delivered` tells of a message that was to be published whether those who listen received it all the same.
     """
 
-    def __init__(self, command: str, keys: Sequence[str], error: Exception, is_delivered: bool = False) -> None:
+    is_delivered = False
+
+    @classmethod
+    def of(cls, command: str, keys: Sequence[str], error: Exception, is_delivered: bool = False) -> RedisRefusal:
+        """Return the error for a command on `keys` that Redis refused with `error`."""
         more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
         delivered = " The message was sent to those who listen, and is not kept." if is_delivered else ""
-        super().__init__(f"Redis refuses {command} {keys[0]!r}{more}: {error}.{delivered}")
-        self.is_delivered = is_delivered
+        refusal = cls(f"Redis refuses {command} {keys[0]!r}{more}: {error}.{delivered}")
+        refusal.is_delivered = is_delivered
+        return refusal
 
 
 class TooManyKeys(Ws4ChannelsError, PermissionDenied):

@@ -267,7 +267,7 @@ def _as_known_failure(keys: Sequence[str]) -> Iterator[None]:
     except (*UNREACHABLE, RedisRefusal, ImproperlyConfigured):
         raise
     except ResponseError as error:
-        raise RedisRefusal("to join", keys, error) from error
+        raise RedisRefusal.of("to join", keys, error) from error
     except Exception as error:
         logger.exception("The channel layer failed.")
         raise RedisConnectionError(error_on_one_line(error)) from error

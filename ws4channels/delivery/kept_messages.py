@@ -112,5 +112,5 @@ class KeptMessages:
         try:
             values: list[Any] = await self._publishing.client.mget(keys)
         except ResponseError as error:
-            raise RedisRefusal("MGET", keys, error) from error
+            raise RedisRefusal.of("MGET", keys, error) from error
         return values

@@ -102,13 +102,13 @@ def _naming_refusals(publication: Publication) -> Iterator[None]:
     except RedisRefusal:
         raise
     except ResponseError as error:
-        raise RedisRefusal("PUBLISH", publication.keys, error) from error
+        raise RedisRefusal.of("PUBLISH", publication.keys, error) from error
 
 
 def _raise(refusal: ResponseError | None, publication: Publication) -> None:
     """Raise a refusal to keep a message that was sent."""
     if refusal is not None:
-        raise RedisRefusal("SET", publication.keys, refusal, is_delivered=True) from refusal
+        raise RedisRefusal.of("SET", publication.keys, refusal, is_delivered=True) from refusal
 
 
 class _Plan(NamedTuple):

@@ -96,7 +96,7 @@ class RedisReceiver:
             await within(self._timing.confirm, self._subscribe(channels))
         except ResponseError as error:
             self._forget(channels)
-            raise RedisRefusal("SUBSCRIBE", list(channels.values()), error) from error
+            raise RedisRefusal.of("SUBSCRIBE", list(channels.values()), error) from error
         except BaseException:
             self._forget(channels)
             raise
