@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ws4channels.migration.unused_imports import without_unused_imports
+from ws4channels.migration.texts import without_unused_imports
 
 NAMES = {"gevent.socket", "redis.connection", "django.conf.settings"}
 
