@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import fnmatch
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -13,16 +13,16 @@ from ws4channels.migration import syntax
 from ws4channels.migration.project import Project
 from ws4channels.migration.roots import module_name, path_at, root_of, source_roots
 from ws4channels.migration.source import SourceFile
-from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
+from ws4channels.migration.syntax import ITS_NAME, ITS_SETTINGS, OUR_NAME
 
-ITS_SETTINGS = frozenset(
-    {"WS4REDIS_ALLOWED_CHANNELS", "WS4REDIS_CONNECTION", "WS4REDIS_EXPIRE", "WS4REDIS_HEARTBEAT", "WS4REDIS_PREFIX"}
-    | {"WS4REDIS_PROCESS_REQUEST", "WS4REDIS_SUBSCRIBER"}
-)
 _SETTINGS = ITS_SETTINGS | {
     *("INSTALLED_APPS", "MIDDLEWARE", "MIDDLEWARE_CLASSES", "ROOT_URLCONF", "TEMPLATES", "TEMPLATE_CONTEXT_PROCESSORS"),
     *("WEBSOCKET_URL", "WSGI_APPLICATION", "SESSION_SERIALIZER", "CACHES"),
 }
+_APPS = {ITS_NAME, OUR_NAME, "django.contrib.staticfiles"}
+"""What shows that a module without such settings is a part of some."""
+_INCLUDES = {"include", "optional", "exec", "execfile"}
+"""django-split-settings, and what sites do without it."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class ModuleFacts:
     @cached_property
     def imported(self) -> frozenset[str]:
         """The dotted names of what is imported anywhere in the file, relative ones resolved."""
-        return frozenset(_imported(self))
+        return frozenset(syntax.imported(self.tree, self.name, self.path))
 
     @cached_property
     def imported_packages(self) -> frozenset[str]:
@@ -80,16 +80,6 @@ class ModuleFacts:
         return bool(self.assigned & ITS_SETTINGS) or any(text.startswith(f"{ITS_NAME}.") for text in texts)
 
 
-def _imported(module: ModuleFacts) -> Iterator[str]:
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            name = syntax.absolute_name(module.name, module.path, node)
-            yield name
-            yield from (f"{name}.{alias.name}" for alias in node.names)
-
-
 @dataclass(frozen=True)
 class Facts:
     """The project as a whole. Paths are below its root, with slashes."""
@@ -110,15 +100,12 @@ class Facts:
     @cached_property
     def settings(self) -> tuple[ModuleFacts, ...]:
         """The modules that assign what Django or ws4redis reads as settings, in order of their paths."""
-        return tuple(module for module in self.modules.values() if module.assigned & _SETTINGS or _lists_apps(module))
-
-    @cached_property
-    def _settings_paths(self) -> frozenset[str]:
-        return frozenset(module.path for module in self.settings)
+        modules = self.modules.values()
+        return tuple(module for module in modules if module.assigned & _SETTINGS or module.apps & _APPS)
 
     def is_settings(self, path: str) -> bool:
         """Tell whether the file at `path` assigns settings."""
-        return path in self._settings_paths
+        return any(module.path == path for module in self.settings)
 
     def path_of(self, name: str, near: str) -> str | None:
         """Return the file of a dotted name as the file at `near` imports it, or None."""
@@ -152,6 +139,10 @@ class Facts:
         siblings = [base for heir in heirs for base in self.bases_of(heir.path)]
         found = {each.path: each for each in [*heirs, *self.bases_of(path), *siblings]}
         return [each for each in found.values() if each.path != path]
+
+    def together_with(self, path: str) -> list[ModuleFacts]:
+        """Return the settings at `path`, and what is combined with them."""
+        return [self.modules[path], *self.relatives_of(path)]
 
     @cached_property
     def site_roots(self) -> frozenset[str]:
@@ -193,11 +184,6 @@ class Facts:
         return any(star in binders for star in stars) or any(
             name.rpartition(".")[0] in binders for name in module.imported if name.endswith(f".{ITS_NAME}")
         )
-
-
-def _lists_apps(module: ModuleFacts) -> bool:
-    """Tell whether a module that is only a part of settings lists apps that concern us."""
-    return bool(module.apps & {ITS_NAME, OUR_NAME, "django.contrib.staticfiles"})
 
 
 def collect_facts(project: Project) -> Facts:
@@ -247,7 +233,3 @@ def _with_stars(module: ModuleFacts, facts: Facts) -> ModuleFacts:
             patterns = [f"{folder}/{text}".lstrip("/") for text in syntax.texts_within(node) if text.endswith(".py")]
             stars += (path for pattern in patterns for path in sorted(fnmatch.filter(facts.paths, pattern)))
     return replace(module, stars=tuple(each for each in stars if each != module.path), missing_stars=tuple(missing))
-
-
-_INCLUDES = {"include", "optional", "exec", "execfile"}
-"""django-split-settings, and what sites do without it."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ws4channels.migration.facts import Facts, ModuleFacts
 from ws4channels.migration.syntax import ITS_NAME, OUR_NAME, SERVER_MODULES, texts_of
 
@@ -27,7 +25,7 @@ def must_list_the_app(module: ModuleFacts, facts: Facts) -> bool:
     """Tell whether a settings file gets ws4channels though no list of apps has ws4redis, which worked without that."""
     if not any(module.app_lists) or "INSTALLED_APPS" not in module.assigned:
         return False
-    together = [module, *facts.relatives_of(module.path)]
+    together = facts.together_with(module.path)
     if not any(each.names_the_original for each in together) or any(each.apps & PACKAGES for each in together):
         return False
     bases = facts.bases_of(module.path)
@@ -36,10 +34,7 @@ def must_list_the_app(module: ModuleFacts, facts: Facts) -> bool:
 
 def is_concerned(facts: Facts, path: str) -> bool:
     """Tell whether a settings file lists ws4redis, or is combined with one that does."""
-    modules = app_modules(facts)
-    return any(module.path == path for module in modules) or any(
-        relative.path == path for module in modules for relative in facts.relatives_of(module.path)
-    )
+    return any(each.path == path for module in app_modules(facts) for each in facts.together_with(module.path))
 
 
 def daphne_paths(facts: Facts) -> set[str]:
@@ -81,17 +76,15 @@ def adds_daphne_itself(module: ModuleFacts, facts: Facts) -> bool:
 
 def has_already(facts: Facts, path: str, app: str) -> bool:
     """Tell whether the settings file at `path`, or one that it is combined with, lists an app."""
-    return any(lists(module, app) for module in [facts.modules[path], *facts.relatives_of(path)])
+    return any(lists(module, app) for module in facts.together_with(path))
 
 
 def wsgi_of(facts: Facts, path: str, suffixes: tuple[str, ...] = ("/wsgi.py",)) -> str | None:
     """Return the path of the plain WSGI module that belongs to the settings file at `path`, or None."""
+    named = _file_named(facts, path, "WSGI_APPLICATION")
+    if named is not None:
+        return named
     root = facts.root_of(path)
-    for module in _settings_at(facts, root):
-        for name in texts_of(module.tree, "WSGI_APPLICATION"):
-            found = facts.path_of(name.rpartition(".")[0], module.path)
-            if found is not None:
-                return found
     beside = [each for each in facts.paths if facts.root_of(each) == root and f"/{each}".endswith(suffixes)]
     return min(beside, key=lambda each: (each.count("/"), each), default=None)
 
@@ -132,9 +125,8 @@ def application_near(facts: Facts, path: str) -> str:
 def is_asgi(facts: Facts, path: str) -> bool:
     """Tell whether a file holds an ASGI application, by what it imports."""
     module = facts.modules.get(path)
-    if module is None:
-        return False
-    return bool(module.imported_packages & {"channels", "ws4channels"}) or "django.core.asgi" in module.imported
+    names = module.imported_packages | module.imported if module is not None else frozenset()
+    return not names.isdisjoint({"channels", "ws4channels", "django.core.asgi"})
 
 
 def settings_named_for(facts: Facts, path: str) -> str | None:
@@ -151,24 +143,22 @@ def settings_named_for(facts: Facts, path: str) -> str | None:
     return min(naming, key=rank).settings_named if naming else None
 
 
-def _settings_at(facts: Facts, root: str) -> Iterator[ModuleFacts]:
-    return (module for module in facts.settings if facts.root_of(module.path) == root)
+def _file_named(facts: Facts, path: str, setting: str) -> str | None:
+    """Return the file of the module that a setting of the site at `path` names, alone or with an application."""
+    for module in facts.settings:
+        if facts.root_of(module.path) == facts.root_of(path):
+            for text in texts_of(module.tree, setting):
+                name = text.rpartition(".")[0] if setting == "WSGI_APPLICATION" else text
+                if (found := facts.path_of(name, module.path)) is not None:
+                    return found
+    return None
 
 
 def _project_folder(facts: Facts, path: str) -> str:
-    wsgi = wsgi_of(facts, path)
-    if wsgi is not None:
-        return wsgi.rpartition("/")[0]
     root = facts.root_of(path)
-    served = [each for each in facts.modules.values() if facts.root_of(each.path) == root and serves(each)]
-    if served:
-        return served[0].path.rpartition("/")[0]
-    for module in _settings_at(facts, root):
-        for urls in texts_of(module.tree, "ROOT_URLCONF"):
-            found = facts.path_of(urls, module.path)
-            if found is not None:
-                return found.rpartition("/")[0]
-    return path.rpartition("/")[0]
+    serving = (each.path for each in facts.modules.values() if facts.root_of(each.path) == root and serves(each))
+    beside = wsgi_of(facts, path) or next(serving, None) or _file_named(facts, path, "ROOT_URLCONF") or path
+    return beside.rpartition("/")[0]
 
 
 def serves(module: ModuleFacts) -> bool:
