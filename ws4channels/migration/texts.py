@@ -36,15 +36,20 @@ def without_dead_branch(node: cst.If) -> Statement:
     return node
 
 
+class _ImportsRemover(RemoveImportsVisitor):
+    # LibCST reads each attribute; that of zope.interface, which Daphne brings, cannot be read before it is set.
+    __provides__ = None
+
+
 def without_unused_imports(code: str, names: Collection[str]) -> str:
     """Return code without the imports of any of the dotted `names` that nothing in it uses."""
     context = CodemodContext()
     for name in names:
         module, _, thing = name.rpartition(".")
-        RemoveImportsVisitor.remove_unused_import(context, name)
+        _ImportsRemover.remove_unused_import(context, name)
         if module:
-            RemoveImportsVisitor.remove_unused_import(context, module, thing)
-    kept = RemoveImportsVisitor(context).transform_module(cst.parse_module(code)).code
+            _ImportsRemover.remove_unused_import(context, module, thing)
+    kept = _ImportsRemover(context).transform_module(cst.parse_module(code)).code
     return re.sub(r"(?m)^((?:import|from)\s.*?);[ ]*$", r"\1", kept)
 
 
