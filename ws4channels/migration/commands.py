@@ -28,8 +28,8 @@ def commands_of(file: SourceFile) -> list[Command]:
     """Return the lines of a file, with those that go on in one piece, and the commands of YAML as they are run."""
     found = _of_yaml(file.text) if file.suffix in (".yml", ".yaml") else None
     commands = _of_lines(file.text) if found is None else found
-    without_talk = (Command(each.line, PRINTED.sub("", each.text).strip()) for each in commands)
-    return [each for each in without_talk if each.text]
+    without_talk = ((each.line, PRINTED.sub("", each.text).strip()) for each in commands)
+    return [Command(line, text) for line, text in without_talk if text]
 
 
 def _of_lines(text: str, first: int = 1) -> Iterator[Command]:

@@ -54,19 +54,9 @@ class ModuleFacts:
         return frozenset(name.partition(".")[0] for name in syntax.imported(self.tree))
 
     @cached_property
-    def settings_named(self) -> str | None:
-        """The settings module that the file puts into the environment, or None."""
-        return syntax.settings_named(self.tree)
-
-    @cached_property
     def apps(self) -> frozenset[str]:
         """The texts in lists of apps, and in calls of ``…APPS.append()`` and the like."""
         return frozenset().union(*self.app_lists, *syntax.added_apps(self.tree))
-
-    @cached_property
-    def added(self) -> tuple[syntax.AddedApps, ...]:
-        """The statements that add to apps which are there already."""
-        return tuple(syntax.statements_that_add_apps(self.tree.body))
 
     @cached_property
     def app_lists(self) -> tuple[frozenset[str], ...]:
@@ -110,11 +100,9 @@ class Facts:
     def path_of(self, name: str, near: str) -> str | None:
         """Return the file of a dotted name as the file at `near` imports it, or None."""
         own = self.root_of(near)
-        for root in (own, *(root for root in self.roots if root != own)):
-            found = path_at(f"{root}/" if root else "", name, self.paths)
-            if found is not None:
-                return found
-        return None
+        roots = (own, *(root for root in self.roots if root != own))
+        found = (path_at(f"{root}/" if root else "", name, self.paths) for root in roots)
+        return next((path for path in found if path is not None), None)
 
     def module_at(self, path: str) -> ModuleFacts | None:
         """Return the module at a path, also of a file that seemed not to matter; None if it does not parse."""
@@ -132,17 +120,13 @@ class Facts:
         """Return the dotted name of the module at `path`, which need not exist."""
         return module_name(path, self.roots)
 
-    def relatives_of(self, path: str) -> list[ModuleFacts]:
-        """Return what is combined with the settings at `path` by star imports: heirs, bases, bases of heirs."""
+    def together_with(self, path: str) -> list[ModuleFacts]:
+        """Return the settings at `path`, and what star imports combine with them: heirs, bases, bases of heirs."""
         combining = (each for each in self.modules.values() if each.stars)
         heirs = [each for each in combining if any(base.path == path for base in self.bases_of(each.path))]
         siblings = [base for heir in heirs for base in self.bases_of(heir.path)]
-        found = {each.path: each for each in [*heirs, *self.bases_of(path), *siblings]}
-        return [each for each in found.values() if each.path != path]
-
-    def together_with(self, path: str) -> list[ModuleFacts]:
-        """Return the settings at `path`, and what is combined with them."""
-        return [self.modules[path], *self.relatives_of(path)]
+        found = {each.path: each for each in [self.modules[path], *heirs, *self.bases_of(path), *siblings]}
+        return list(found.values())
 
     @cached_property
     def site_roots(self) -> frozenset[str]:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from ws4channels.migration.facts import Facts, ModuleFacts
-from ws4channels.migration.syntax import ITS_NAME, OUR_NAME, SERVER_MODULES, texts_of
+from ws4channels.migration.syntax import (
+    ITS_NAME,
+    OUR_NAME,
+    SERVER_MODULES,
+    settings_named,
+    statements_that_add_apps,
+    texts_of,
+)
 
 STATICFILES = "django.contrib.staticfiles"
 DAPHNE = "daphne"
@@ -59,7 +66,7 @@ def adds_daphne_itself(module: ModuleFacts, facts: Facts) -> bool:
 
     ws4redis is optional there: it is added under a condition, or in one of several settings with the same base.
     """
-    added = [each for each in module.added if ITS_NAME in each.apps]
+    added = [each for each in statements_that_add_apps(module.tree.body) if ITS_NAME in each.apps]
     if not added or any(STATICFILES in each.apps or each.name != "INSTALLED_APPS" for each in added):
         return False
     if all(each.is_conditional for each in added):
@@ -135,12 +142,12 @@ def settings_named_for(facts: Facts, path: str) -> str | None:
     That is what wsgi.py names; manage.py, which often names those of development, decides only if nothing else does.
     """
     root, wsgi = facts.root_of(path), served_file(facts, path)
-    naming = [each for each in facts.modules.values() if facts.root_of(each.path) == root and each.settings_named]
-
-    def rank(module: ModuleFacts) -> tuple[bool, bool, bool, str]:
-        return module.path != wsgi, not serves(module), not module.path.endswith("manage.py"), module.path
-
-    return min(naming, key=rank).settings_named if naming else None
+    ranked = [
+        (each.path != wsgi, not serves(each), not each.path.endswith("manage.py"), each.path, name)
+        for each in facts.modules.values()
+        if facts.root_of(each.path) == root and (name := settings_named(each.tree))
+    ]
+    return min(ranked)[-1] if ranked else None
 
 
 def _file_named(facts: Facts, path: str, setting: str) -> str | None:

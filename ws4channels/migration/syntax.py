@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 OUR_NAME = "ws4channels"
 ITS_NAME = "ws4redis"
@@ -69,8 +69,7 @@ def added_apps(tree: ast.AST) -> Iterator[frozenset[str]]:
             yield frozenset(texts_within(node))
 
 
-@dataclass(frozen=True)
-class AddedApps:
+class AddedApps(NamedTuple):
     """A statement that adds to a list of apps: the list's name, the texts, and whether it stands in a condition."""
 
     name: str

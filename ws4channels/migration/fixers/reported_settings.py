@@ -99,11 +99,12 @@ def _incomplete(facts: Facts) -> Iterator[Finding]:
         names = frozenset().union(*(each.assigned for each in together))
         others = [each for each in facts.settings if each is not module]
         is_part = any(name.startswith(module.name) for each in others for name in each.imported)
-        if not module.assigned & ITS_SETTINGS or is_part or {"CHANNEL_LAYERS", "WS4CHANNELS_TRANSPORT"} & names:
-            continue
-        if not any(each in modules or each.apps & layout.PACKAGES for each in together):
+        has_apps = any(each in modules or each.apps & layout.PACKAGES for each in together)
+        is_complete = has_apps or bool({"CHANNEL_LAYERS", "WS4CHANNELS_TRANSPORT"} & names)
+        if module.assigned & ITS_SETTINGS and not is_part and not is_complete:
             what = "These settings are for ws4redis, but nothing here lists the apps that go with them."
-            yield _lines_to_add(module.path, what, [_layer(names), _TRANSPORT], facts)
+            todo = f"Add to the settings: {_layer(names)}; {_TRANSPORT}."
+            yield Finding(module.path, 0, what, todo, Severity.MUST)
 
 
 def _nowhere(facts: Facts) -> Iterator[Finding]:
@@ -122,16 +123,12 @@ def _nowhere(facts: Facts) -> Iterator[Finding]:
         what = "This site uses ws4redis, but no settings that can be read here list it."
         module = layout.application_near(facts, path).replace(":", ".")
         apps = 'INSTALLED_APPS = ["daphne", …, "channels", "ws4channels"]'
-        lines = [apps, f'ASGI_APPLICATION = "{module}"', _layer(frozenset()), _TRANSPORT]
-        yield _lines_to_add(path, what, lines, facts)
+        lines = "; ".join([apps, f'ASGI_APPLICATION = "{module}"', _layer(frozenset()), _TRANSPORT])
+        asgi = "And write asgi.py beside wsgi.py, as docs/install.md shows."
+        yield Finding(path, 0, what, f"Add to the settings: {lines}. {asgi}", Severity.MUST)
 
 
 def _layer(names: frozenset[str]) -> str:
     host = "WS4REDIS_CONNECTION" if "WS4REDIS_CONNECTION" in names else '{"host": "localhost", "port": 6379}'
     backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
     return f'CHANNEL_LAYERS = {{"default": {{"BACKEND": "{backend}", "CONFIG": {{"hosts": [{host}]}}}}}}'
-
-
-def _lines_to_add(path: str, what: str, lines: list[str], facts: Facts) -> Finding:
-    asgi = "" if len(lines) < 4 else " And write asgi.py beside wsgi.py, as docs/install.md shows."
-    return Finding(path, 0, what, f"Add to the settings: {'; '.join(lines)}.{asgi}", Severity.MUST)

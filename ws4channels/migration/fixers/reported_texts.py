@@ -114,23 +114,18 @@ class ReportedTextsFixer(Fixer):
 
     def _found_in(self, file: SourceFile) -> Iterator[Finding]:
         lines = set()
-        for rule, files, pattern in self._rules:
-            if not files.search(file.path):
-                continue
+        for rule, pattern in ((rule, pattern) for rule, files, pattern in self._rules if files.search(file.path)):
             for found in pattern.finditer(file.text):
                 line = file.line_of(found.start() + len(found[0]) - len(found[0].lstrip())) if rule.line else 0
-                if line in lines or ("version" in found.groupdict() and not _is_old(found["version"])):
+                version = found.groupdict().get("version")
+                is_new = version is not None and (int(version[0]), int(version[1:].lstrip("."))) >= PYTHON_VERSION
+                if line in lines or is_new:
                     continue
                 lines.add(line)
                 shown = file.lines[line - 1].strip()[:200] if line else ""
                 yield Finding(file.path, line, rule.what, rule.todo, rule.severity, shown, rule.step)
                 if rule.first_only:
                     break
-
-
-def _is_old(version: str) -> bool:
-    major, minor = version[0], version[1:].lstrip(".")
-    return (int(major), int(minor)) < PYTHON_VERSION
 
 
 def _other_programs(file: SourceFile) -> Iterator[Finding]:
