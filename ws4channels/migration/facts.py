@@ -172,14 +172,9 @@ class Facts:
 
 def collect_facts(project: Project) -> Facts:
     """Return the facts of a project."""
-    trees: dict[str, ast.Module] = {}
-    unparsed: dict[str, tuple[int, str]] = {}
-    for path, file in project.files.items():
-        parsed = _parse(file) if file.is_python else None
-        if isinstance(parsed, ast.Module):
-            trees[path] = parsed
-        elif parsed is not None:
-            unparsed[path] = parsed
+    parsed = {path: _parse(file) for path, file in project.files.items() if file.is_python}
+    trees = {path: tree for path, tree in parsed.items() if isinstance(tree, ast.Module)}
+    unparsed = {path: error for path, error in parsed.items() if not isinstance(error, ast.Module)}
     paths = project.paths or frozenset(project.files)
     roots = source_roots(paths, trees)
     modules = {path: ModuleFacts(path, module_name(path, roots), tree) for path, tree in trees.items()}

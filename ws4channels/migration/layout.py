@@ -71,10 +71,8 @@ def adds_daphne_itself(module: ModuleFacts, facts: Facts) -> bool:
         return False
     if all(each.is_conditional for each in added):
         return True
-    if lists(module, STATICFILES):
-        return False
     base = next((each for each in facts.bases_of(module.path) if lists(each, STATICFILES)), None)
-    if base is None:
+    if base is None or lists(module, STATICFILES):
         return False
     heirs = [each for each in facts.settings if base in facts.bases_of(each.path)]
     leaves = [each for each in heirs if not any(each in facts.bases_of(other.path) for other in heirs)]
@@ -88,12 +86,10 @@ def has_already(facts: Facts, path: str, app: str) -> bool:
 
 def wsgi_of(facts: Facts, path: str, suffixes: tuple[str, ...] = ("/wsgi.py",)) -> str | None:
     """Return the path of the plain WSGI module that belongs to the settings file at `path`, or None."""
-    named = _file_named(facts, path, "WSGI_APPLICATION")
-    if named is not None:
-        return named
     root = facts.root_of(path)
     beside = [each for each in facts.paths if facts.root_of(each) == root and f"/{each}".endswith(suffixes)]
-    return min(beside, key=lambda each: (each.count("/"), each), default=None)
+    nearest = min(beside, key=lambda each: (each.count("/"), each), default=None)
+    return _file_named(facts, path, "WSGI_APPLICATION") or nearest
 
 
 def served_file(facts: Facts, path: str) -> str | None:
@@ -108,32 +104,20 @@ def asgi_of(facts: Facts, path: str) -> str:
     """
     folder = _project_folder(facts, path)
     usual = f"{folder}/asgi.py" if folder else "asgi.py"
-    if usual not in facts.paths or is_asgi(facts, usual):
-        return usual
-    return f"{usual[:-3]}_websocket.py"
-
-
-def asgi_near(facts: Facts, path: str) -> str | None:
-    """Return the path of the ASGI module of the site that the file at `path` belongs to; None if it is not known."""
-    modules = [*app_modules(facts), *(each for each in facts.settings if OUR_NAME in each.apps), *facts.settings]
-    root = facts.root_of(path)
-    near = [module for module in modules if facts.root_of(module.path) == root] or modules
-    if near or wsgi_of(facts, path) is not None:
-        return asgi_of(facts, near[0].path if near else path)
-    return None
+    module = facts.modules.get(usual)
+    names = module.imported_packages | module.imported if module is not None else frozenset()
+    is_ours = usual not in facts.paths or not names.isdisjoint({"channels", "ws4channels", "django.core.asgi"})
+    return usual if is_ours else f"{usual[:-3]}_websocket.py"
 
 
 def application_near(facts: Facts, path: str) -> str:
-    """Return what Daphne is to serve, as its command line takes it."""
-    asgi = asgi_near(facts, path)
-    return f"{facts.name_of(asgi) if asgi else 'PROJECT.asgi'}:application"
-
-
-def is_asgi(facts: Facts, path: str) -> bool:
-    """Tell whether a file holds an ASGI application, by what it imports."""
-    module = facts.modules.get(path)
-    names = module.imported_packages | module.imported if module is not None else frozenset()
-    return not names.isdisjoint({"channels", "ws4channels", "django.core.asgi"})
+    """Return what Daphne is to serve for the site of the file at `path`, as its command line takes it."""
+    modules = [*app_modules(facts), *(each for each in facts.settings if OUR_NAME in each.apps), *facts.settings]
+    root = facts.root_of(path)
+    near = [module.path for module in modules if facts.root_of(module.path) == root]
+    near = near or [module.path for module in modules] or [path]
+    is_known = bool(modules) or wsgi_of(facts, path) is not None
+    return f"{facts.name_of(asgi_of(facts, near[0])) if is_known else 'PROJECT.asgi'}:application"
 
 
 def settings_named_for(facts: Facts, path: str) -> str | None:

@@ -171,8 +171,8 @@ def folders_that_git_ignores(root: Path) -> frozenset[str]:
 def git(root: Path, *arguments: str, given: str = "") -> str:
     """Return what git prints about a folder; nothing where there is no git, or no repository."""
     command = ["git", "-C", str(root), *arguments]
-    try:
-        done = subprocess.run(command, input=given, capture_output=True, text=True, errors="replace", check=False)
-        return done.stdout
-    except OSError:
-        return ""
+    with suppress(OSError):
+        return subprocess.run(
+            command, input=given, capture_output=True, text=True, errors="replace", check=False
+        ).stdout
+    return ""

@@ -109,16 +109,10 @@ def as_json(report: Report, written: bool) -> str:
 def as_html(report: Report, written: bool) -> str:
     """Return the report as a page of its own, with nothing to load."""
     title = f"Migration of {html.escape(report.root.resolve().name)}"
-    return "\n".join(
-        [
-            f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>',
-            f"<style>{_STYLE}</style>\n<h1>{title}</h1>",
-            *(f"<p>{html.escape(line)}</p>" for line in _summary(report, written) if line),
-            *_html_findings(report),
-            *_html_diffs(report),
-            "</html>\n",
-        ]
-    )
+    head = f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>'
+    summary = (f"<p>{html.escape(line)}</p>" for line in _summary(report, written) if line)
+    body = [f"<style>{_STYLE}</style>\n<h1>{title}</h1>", *summary, *_html_findings(report), *_html_diffs(report)]
+    return "\n".join([head, *body, "</html>\n"])
 
 
 def _html_findings(report: Report) -> Iterator[str]:

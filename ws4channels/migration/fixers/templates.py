@@ -35,7 +35,8 @@ class TemplatesFixer(Fixer):
             return Fixed(file.text, list(_other_old_libraries(file)))
         text = _LOAD.sub(_load_new_library, file.text)
         rewritten = _CLIENT.sub(_static_tag, text)
-        if rewritten != text and not _loads_static(rewritten):
+        loaded = [_FROM.fullmatch(found["libraries"]) or found for found in _LOAD.finditer(rewritten)]
+        if rewritten != text and not any("static" in found[1].split() for found in loaded):
             rewritten = _with_load(rewritten, file.newline)
         return Fixed(rewritten, list(_quoted_heartbeats(file)))
 
@@ -56,11 +57,6 @@ def _load_new_library(found: re.Match[str]) -> str:
 def _static_tag(found: re.Match[str]) -> str:
     inner = "'" if found["quote"] == '"' else '"'
     return f"{found['quote']}{{% static {inner}{found['path']}{inner} %}}"
-
-
-def _loads_static(text: str) -> bool:
-    loaded = [_FROM.fullmatch(found["libraries"]) or found for found in _LOAD.finditer(text)]
-    return any("static" in found[1].split() for found in loaded)
 
 
 def _with_load(text: str, newline: str) -> str:
