@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
-from ws4channels.migration.unused_imports import without_unused_imports
+from ws4channels.migration.texts import without_unused_imports
 
 NAMES = {"gevent.socket", "redis.connection", "django.conf.settings"}
 
@@ -41,3 +44,11 @@ def test_unused_import_is_dropped(before: str, after: str) -> None:
 def test_others_are_left(text: str) -> None:
     """What is used, and what was not named, stays."""
     assert without_unused_imports(text, NAMES) == text
+
+
+def test_imports_are_removed_where_daphne_was_loaded() -> None:
+    """Django's command has Daphne's zope.interface in its process, which puts attributes on LibCST's classes."""
+    name = without_unused_imports.__module__
+    code = f"import zope.interface\nfrom {name} import *\nprint(without_unused_imports('import os', ['os']) == '')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("True\n", "")

@@ -48,7 +48,10 @@ def run(path: Path, *, write: bool, check: bool, json: bool, html: Path | None, 
         _show_progress("")
     shown = report.after_writing() if write else report
     if html is not None:
-        _write_html(html, as_html(shown, write))
+        try:
+            html.write_text(as_html(shown, write), "utf-8")
+        except OSError as error:
+            raise MigrationError(f"The report cannot be written to {str(html)!r}: {error.strerror}.") from error
     if write:
         write_changes(path, report.changes)
     stdout.write(as_json(shown, write) + "\n" if json else as_text(shown, write))
@@ -70,13 +73,6 @@ def _show_progress(text: str) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\033[K{text}")
         sys.stderr.flush()
-
-
-def _write_html(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise MigrationError(f"The report cannot be written to {str(path)!r}: {error.strerror}.") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

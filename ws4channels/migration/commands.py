@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import yaml
 
@@ -17,8 +17,7 @@ _INDENTED = re.compile(r"\s+\S")
 _LOCATION = re.compile(r"location\s+(?:[=~^*@]+\s*)*(?P<path>[^\s{]+)\s*\{")
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """What a file says on one line or more; `line` is the first. Comments and what is only printed are left out."""
 
     line: int
@@ -27,30 +26,25 @@ class Command:
 
 def commands_of(file: SourceFile) -> list[Command]:
     """Return the lines of a file, with those that go on in one piece, and the commands of YAML as they are run."""
-    found: list[Command] | None = None
-    if file.suffix in (".yml", ".yaml"):
-        found = _of_yaml(file.text)
-    commands = list(_of_lines(file.text)) if found is None else found
-    without_talk = (Command(each.line, PRINTED.sub("", each.text).strip()) for each in commands)
-    return [each for each in without_talk if each.text]
+    found = _of_yaml(file.text) if file.suffix in (".yml", ".yaml") else None
+    commands = _of_lines(file.text) if found is None else found
+    without_talk = ((each.line, PRINTED.sub("", each.text).strip()) for each in commands)
+    return [Command(line, text) for line, text in without_talk if text]
 
 
 def _of_lines(text: str, first: int = 1) -> Iterator[Command]:
-    start, parts = 0, [""]
+    pieces: list[tuple[int, list[str]]] = []
     in_program = False
-    for number, line in enumerate([*text.splitlines(), ""], first):
+    for number, line in enumerate(text.splitlines(), first):
         if line.lstrip().startswith(_COMMENT) and not line.startswith("#!"):
             continue
-        goes_on = start and (_GOES_ON.search(parts[-1]) or (in_program and _INDENTED.match(line)))
-        if goes_on:
-            parts.append(line)
+        if pieces and (_GOES_ON.search(pieces[-1][1][-1]) or (in_program and _INDENTED.match(line))):
+            pieces[-1][1].append(line)
             continue
-        if start:
-            yield Command(start, " ".join(_GOES_ON.sub("", part).strip() for part in parts))
-        start, parts = number, [line]
+        pieces.append((number, [line]))
         in_program = line.startswith("[program:") or (in_program and not line.startswith("["))
-    if start and "".join(parts).strip():
-        yield Command(start, " ".join(_GOES_ON.sub("", part).strip() for part in parts))
+    for number, parts in pieces:
+        yield Command(number, " ".join(_GOES_ON.sub("", part).strip() for part in parts))
 
 
 def _of_yaml(text: str) -> list[Command] | None:
@@ -93,8 +87,7 @@ def _words(node: yaml.Node) -> Iterator[str]:
             yield from _words(each)
 
 
-@dataclass(frozen=True)
-class Location:
+class Location(NamedTuple):
     """A location of nginx: where its block begins, its path without the signs of regular expressions, and its text."""
 
     line: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import libcst as cst
+from libcst import matchers as m
 
 from ws4channels.migration.settings_fixer import assigned_by
 from ws4channels.migration.texts import text_of
@@ -21,7 +22,7 @@ class Arguments:
     """The keys of the connection and what is written for each. Not `known`: it is no plain dict."""
 
     known: bool
-    values: dict[str, cst.BaseExpression] = field(default_factory=dict)
+    values: dict[str, cst.CSTNode] = field(default_factory=dict)
 
     @property
     def left_out(self) -> list[str]:
@@ -33,33 +34,26 @@ class Arguments:
 def arguments_of(line: cst.SimpleStatementLine) -> Arguments:
     """Return the arguments that a line assigns to ``WS4REDIS_CONNECTION``."""
     statement = next(small for small in line.body if CONNECTION in assigned_by(small))
-    value = getattr(statement, "value", None)
-    if assigns_item(line) or not isinstance(value, (cst.Dict, cst.Call)):
-        return Arguments(known=False)
-    pairs = _pairs_of_dict(value) if isinstance(value, cst.Dict) else _pairs_of_call(value)
+    pairs = _pairs_of(statement if assigns_item(line) else getattr(statement, "value", statement))
     values = {name: expression for name, expression in pairs if name is not None}
     return Arguments(known=len(values) == len(pairs), values=values)
 
 
 def assigns_item(line: cst.SimpleStatementLine) -> bool:
     """Tell whether a line assigns ``WS4REDIS_CONNECTION["…"]``, not the whole."""
-    return any(
-        isinstance(small, cst.Assign) and isinstance(small.targets[0].target, cst.Subscript) for small in line.body
-    )
+    item = m.Assign([m.AssignTarget(m.Subscript()), m.ZeroOrMore()])
+    return any(m.matches(small, item) for small in line.body)
 
 
-def _pairs_of_dict(value: cst.Dict) -> list[tuple[str | None, cst.BaseExpression]]:
-    return [
-        (text_of(element.key) if isinstance(element, cst.DictElement) else None, element.value)
-        for element in value.elements
-    ]
-
-
-def _pairs_of_call(value: cst.Call) -> list[tuple[str | None, cst.BaseExpression]]:
-    """Return the arguments of ``dict(host=…)``; those of any other call are not known."""
-    if not (isinstance(value.func, cst.Name) and value.func.value == "dict"):
-        return [(None, value)]
-    return [(arg.keyword.value if arg.keyword is not None else None, arg.value) for arg in value.args]
+def _pairs_of(value: cst.CSTNode) -> list[tuple[str | None, cst.CSTNode]]:
+    """Return the keys and values of ``{…}`` or ``dict(…)``; a key that is not known is None, as is that of all else."""
+    if isinstance(value, cst.Dict):
+        return [
+            (text_of(each.key) if isinstance(each, cst.DictElement) else None, each.value) for each in value.elements
+        ]
+    if isinstance(value, cst.Call) and m.matches(value.func, m.Name("dict")):
+        return [(arg.keyword.value if arg.keyword is not None else None, arg.value) for arg in value.args]
+    return [(None, value)]
 
 
 def host_of(arguments: Arguments) -> list[str]:
@@ -78,11 +72,11 @@ def host_of(arguments: Arguments) -> list[str]:
     return [*_TIMES, f'"address": {address}', *_looked_up(values, _OF_AN_ADDRESS)]
 
 
-def _looked_up(values: dict[str, cst.BaseExpression], names: tuple[str, ...]) -> list[str]:
+def _looked_up(values: dict[str, cst.CSTNode], names: tuple[str, ...]) -> list[str]:
     return [f'"{name}": {CONNECTION}["{name}"]' for name in names if name in values]
 
 
-def _address_of_ssl(values: dict[str, cst.BaseExpression]) -> str:
+def _address_of_ssl(values: dict[str, cst.CSTNode]) -> str:
     host = f"{{{CONNECTION}['host']}}" if "host" in values else "localhost"
     port = f"{{{CONNECTION}['port']}}" if "port" in values else "6379"
     ssl = values["ssl"]

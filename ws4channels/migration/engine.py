@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,11 @@ from ws4channels.migration.source import SourceFile, line_in
 from ws4channels.migration.syntax import ITS_NAME
 
 _PYTHON_2 = re.compile(r"(?m)^\s*(?:print\s+[^\s(=]|exec\s+[^\s(]|except\s[^:\n()]+,\s*\w+:|raise\s+\w+,)|\bur['\"]|<>")
+_TODO_BY_HAND = "Change it by hand as in the other files."
+_TODO_COPY = (
+    "What you changed in it goes into subclasses of ws4channels.publisher.RedisPublisher and "
+    "ws4channels.subscriber.RedisSubscriber; then delete the copy."
+)
 
 
 @dataclass(frozen=True)
@@ -77,24 +83,27 @@ def examine(
     changes = [Change(file, files[file.path]) for file in project.files.values() if files[file.path] != file]
     for fixer in fixers:
         if isinstance(fixer, ProjectFixer):
-            try:
+            with _named_in_errors(fixer, "All files"):
                 made = fixer.fix_project(files, facts)
-            except Exception as error:
-                raise _failure(fixer, error, "All files") from error
             changes += [Change(None, SourceFile(path, text)) for path, text in made.new_files.items()]
             findings += (_with_step(each, fixer) for each in made.findings)
     for path, file in files.items():
-        reported = {each.line for each in findings if each.path == path}
         if path not in facts.unparsed:
+            reported = {each.line for each in findings if each.path == path}
             findings += leftovers_in(file, project.files[path], reported)
     findings = [replace(each, shown=masked(each.shown)) for each in dict.fromkeys(findings)]
     findings.sort(key=lambda finding: (finding.step, finding.path, finding.line))
-    return Report(root, tuple(changes), tuple(findings), _uncommitted(root))
+    status = git(root, "status", "--porcelain", "--untracked-files=no", "--", ".")
+    return Report(root, tuple(changes), tuple(findings), tuple(line[3:] for line in status.splitlines()))
 
 
-def _failure(fixer: Fixer | ProjectFixer, error: Exception, where: str) -> MigrationError:
-    what = f"{type(fixer).__name__} failed with {type(error).__name__}: {error}"
-    return MigrationError(f"{where}: {what}. Nothing was changed. Please report it.")
+@contextmanager
+def _named_in_errors(fixer: Fixer | ProjectFixer, where: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        what = f"{type(fixer).__name__} failed with {type(error).__name__}: {error}"
+        raise MigrationError(f"{where}: {what}. Nothing was changed. Please report it.") from error
 
 
 def _with_step(finding: Finding, fixer: Fixer | ProjectFixer) -> Finding:
@@ -105,51 +114,27 @@ def _fix_file(file: SourceFile, fixers: Sequence[Fixer], facts: Facts) -> tuple[
     now = file
     findings = []
     for fixer in fixers:
-        if not fixer.wants(now, facts):
-            continue
-        try:
-            fixed = fixer.fix(now, facts)
-        except Exception as error:
-            raise _failure(fixer, error, file.path) from error
-        for each in fixed.findings:
-            findings.append(_with_step(replace(each, line=line_in(each.line, now.text, file.text)), fixer))
-        if fixed.text != now.text:
-            now = now.with_text(fixed.text)
+        if fixer.wants(now, facts):
+            with _named_in_errors(fixer, file.path):
+                fixed = fixer.fix(now, facts)
+            for each in fixed.findings:
+                findings.append(_with_step(replace(each, line=line_in(each.line, now.text, file.text)), fixer))
+            now = now if fixed.text == now.text else now.with_text(fixed.text)
     return now, findings
 
 
 def _unread(project: Project, facts: Facts) -> Iterator[Finding]:
     for path, reason in project.skipped.items():
-        severity = Severity.MUST if "mentions" in reason else Severity.NOTE
-        todo = (
-            "Change it by hand as in the other files."
-            if severity is Severity.MUST
-            else "Look there yourself if it is part of the site."
-        )
+        concerns_us = "mentions" in reason
+        todo = _TODO_BY_HAND if concerns_us else "Look there yourself if it is part of the site."
+        severity = Severity.MUST if concerns_us else Severity.NOTE
         yield Finding(path, 0, f"This was not read. {reason}", todo, severity)
     for path, (line, reason) in facts.unparsed.items():
         text = project.files[path].text
         if ITS_NAME in text:
             kind = "Python 2" if _PYTHON_2.search(text) else "not Python 3"
             kind = "a template, not Python" if re.search(r"\{[{%].*[%}]\}", text) else kind
-            yield Finding(
-                path,
-                line,
-                f"This file was skipped, because it is {kind}, and it mentions ws4redis.",
-                "Change it by hand as in the other files.",
-                Severity.MUST,
-                reason,
-            )
+            what = f"This file was skipped, because it is {kind}, and it mentions ws4redis."
+            yield Finding(path, line, what, _TODO_BY_HAND, Severity.MUST, reason)
     for folder in project.vendored:
-        yield Finding(
-            folder,
-            0,
-            "This is a copy of django-websocket-redis. It was left alone.",
-            "What you changed in it goes into subclasses of ws4channels.publisher.RedisPublisher and "
-            "ws4channels.subscriber.RedisSubscriber; then delete the copy.",
-        )
-
-
-def _uncommitted(root: Path) -> tuple[str, ...]:
-    lines = git(root, "status", "--porcelain", "--untracked-files=no", "--", ".").splitlines()
-    return tuple(line[3:] for line in lines)
+        yield Finding(folder, 0, "This is a copy of django-websocket-redis. It was left alone.", _TODO_COPY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import fnmatch
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -13,16 +13,16 @@ from ws4channels.migration import syntax
 from ws4channels.migration.project import Project
 from ws4channels.migration.roots import module_name, path_at, root_of, source_roots
 from ws4channels.migration.source import SourceFile
-from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
+from ws4channels.migration.syntax import ITS_NAME, ITS_SETTINGS, OUR_NAME
 
-ITS_SETTINGS = frozenset(
-    {"WS4REDIS_ALLOWED_CHANNELS", "WS4REDIS_CONNECTION", "WS4REDIS_EXPIRE", "WS4REDIS_HEARTBEAT", "WS4REDIS_PREFIX"}
-    | {"WS4REDIS_PROCESS_REQUEST", "WS4REDIS_SUBSCRIBER"}
-)
 _SETTINGS = ITS_SETTINGS | {
     *("INSTALLED_APPS", "MIDDLEWARE", "MIDDLEWARE_CLASSES", "ROOT_URLCONF", "TEMPLATES", "TEMPLATE_CONTEXT_PROCESSORS"),
     *("WEBSOCKET_URL", "WSGI_APPLICATION", "SESSION_SERIALIZER", "CACHES"),
 }
+_APPS = {ITS_NAME, OUR_NAME, "django.contrib.staticfiles"}
+"""What shows that a module without such settings is a part of some."""
+_INCLUDES = {"include", "optional", "exec", "execfile"}
+"""django-split-settings, and what sites do without it."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class ModuleFacts:
     @cached_property
     def imported(self) -> frozenset[str]:
         """The dotted names of what is imported anywhere in the file, relative ones resolved."""
-        return frozenset(_imported(self))
+        return frozenset(syntax.imported(self.tree, self.name, self.path))
 
     @cached_property
     def imported_packages(self) -> frozenset[str]:
@@ -54,19 +54,9 @@ class ModuleFacts:
         return frozenset(name.partition(".")[0] for name in syntax.imported(self.tree))
 
     @cached_property
-    def settings_named(self) -> str | None:
-        """The settings module that the file puts into the environment, or None."""
-        return syntax.settings_named(self.tree)
-
-    @cached_property
     def apps(self) -> frozenset[str]:
         """The texts in lists of apps, and in calls of ``…APPS.append()`` and the like."""
         return frozenset().union(*self.app_lists, *syntax.added_apps(self.tree))
-
-    @cached_property
-    def added(self) -> tuple[syntax.AddedApps, ...]:
-        """The statements that add to apps which are there already."""
-        return tuple(syntax.statements_that_add_apps(self.tree.body))
 
     @cached_property
     def app_lists(self) -> tuple[frozenset[str], ...]:
@@ -78,16 +68,6 @@ class ModuleFacts:
         """Whether the module assigns a setting of ws4redis, or has a text that is one of its dotted paths."""
         texts = syntax.texts_within(self.tree)
         return bool(self.assigned & ITS_SETTINGS) or any(text.startswith(f"{ITS_NAME}.") for text in texts)
-
-
-def _imported(module: ModuleFacts) -> Iterator[str]:
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            name = syntax.absolute_name(module.name, module.path, node)
-            yield name
-            yield from (f"{name}.{alias.name}" for alias in node.names)
 
 
 @dataclass(frozen=True)
@@ -110,24 +90,19 @@ class Facts:
     @cached_property
     def settings(self) -> tuple[ModuleFacts, ...]:
         """The modules that assign what Django or ws4redis reads as settings, in order of their paths."""
-        return tuple(module for module in self.modules.values() if module.assigned & _SETTINGS or _lists_apps(module))
-
-    @cached_property
-    def _settings_paths(self) -> frozenset[str]:
-        return frozenset(module.path for module in self.settings)
+        modules = self.modules.values()
+        return tuple(module for module in modules if module.assigned & _SETTINGS or module.apps & _APPS)
 
     def is_settings(self, path: str) -> bool:
         """Tell whether the file at `path` assigns settings."""
-        return path in self._settings_paths
+        return any(module.path == path for module in self.settings)
 
     def path_of(self, name: str, near: str) -> str | None:
         """Return the file of a dotted name as the file at `near` imports it, or None."""
         own = self.root_of(near)
-        for root in (own, *(root for root in self.roots if root != own)):
-            found = path_at(f"{root}/" if root else "", name, self.paths)
-            if found is not None:
-                return found
-        return None
+        roots = (own, *(root for root in self.roots if root != own))
+        found = (path_at(f"{root}/" if root else "", name, self.paths) for root in roots)
+        return next((path for path in found if path is not None), None)
 
     def module_at(self, path: str) -> ModuleFacts | None:
         """Return the module at a path, also of a file that seemed not to matter; None if it does not parse."""
@@ -145,13 +120,13 @@ class Facts:
         """Return the dotted name of the module at `path`, which need not exist."""
         return module_name(path, self.roots)
 
-    def relatives_of(self, path: str) -> list[ModuleFacts]:
-        """Return what is combined with the settings at `path` by star imports: heirs, bases, bases of heirs."""
+    def together_with(self, path: str) -> list[ModuleFacts]:
+        """Return the settings at `path`, and what star imports combine with them: heirs, bases, bases of heirs."""
         combining = (each for each in self.modules.values() if each.stars)
         heirs = [each for each in combining if any(base.path == path for base in self.bases_of(each.path))]
         siblings = [base for heir in heirs for base in self.bases_of(heir.path)]
-        found = {each.path: each for each in [*heirs, *self.bases_of(path), *siblings]}
-        return [each for each in found.values() if each.path != path]
+        found = {each.path: each for each in [self.modules[path], *heirs, *self.bases_of(path), *siblings]}
+        return list(found.values())
 
     @cached_property
     def site_roots(self) -> frozenset[str]:
@@ -195,21 +170,11 @@ class Facts:
         )
 
 
-def _lists_apps(module: ModuleFacts) -> bool:
-    """Tell whether a module that is only a part of settings lists apps that concern us."""
-    return bool(module.apps & {ITS_NAME, OUR_NAME, "django.contrib.staticfiles"})
-
-
 def collect_facts(project: Project) -> Facts:
     """Return the facts of a project."""
-    trees: dict[str, ast.Module] = {}
-    unparsed: dict[str, tuple[int, str]] = {}
-    for path, file in project.files.items():
-        parsed = _parse(file) if file.is_python else None
-        if isinstance(parsed, ast.Module):
-            trees[path] = parsed
-        elif parsed is not None:
-            unparsed[path] = parsed
+    parsed = {path: _parse(file) for path, file in project.files.items() if file.is_python}
+    trees = {path: tree for path, tree in parsed.items() if isinstance(tree, ast.Module)}
+    unparsed = {path: error for path, error in parsed.items() if not isinstance(error, ast.Module)}
     paths = project.paths or frozenset(project.files)
     roots = source_roots(paths, trees)
     modules = {path: ModuleFacts(path, module_name(path, roots), tree) for path, tree in trees.items()}
@@ -247,7 +212,3 @@ def _with_stars(module: ModuleFacts, facts: Facts) -> ModuleFacts:
             patterns = [f"{folder}/{text}".lstrip("/") for text in syntax.texts_within(node) if text.endswith(".py")]
             stars += (path for pattern in patterns for path in sorted(fnmatch.filter(facts.paths, pattern)))
     return replace(module, stars=tuple(each for each in stars if each != module.path), missing_stars=tuple(missing))
-
-
-_INCLUDES = {"include", "optional", "exec", "execfile"}
-"""django-split-settings, and what sites do without it."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ws4channels.migration.facts import Facts, ModuleFacts
-from ws4channels.migration.syntax import ITS_NAME, OUR_NAME, SERVER_MODULES, texts_of
+from ws4channels.migration.syntax import (
+    ITS_NAME,
+    OUR_NAME,
+    SERVER_MODULES,
+    settings_named,
+    statements_that_add_apps,
+    texts_of,
+)
 
 STATICFILES = "django.contrib.staticfiles"
 DAPHNE = "daphne"
@@ -27,7 +32,7 @@ def must_list_the_app(module: ModuleFacts, facts: Facts) -> bool:
     """Tell whether a settings file gets ws4channels though no list of apps has ws4redis, which worked without that."""
     if not any(module.app_lists) or "INSTALLED_APPS" not in module.assigned:
         return False
-    together = [module, *facts.relatives_of(module.path)]
+    together = facts.together_with(module.path)
     if not any(each.names_the_original for each in together) or any(each.apps & PACKAGES for each in together):
         return False
     bases = facts.bases_of(module.path)
@@ -36,10 +41,7 @@ def must_list_the_app(module: ModuleFacts, facts: Facts) -> bool:
 
 def is_concerned(facts: Facts, path: str) -> bool:
     """Tell whether a settings file lists ws4redis, or is combined with one that does."""
-    modules = app_modules(facts)
-    return any(module.path == path for module in modules) or any(
-        relative.path == path for module in modules for relative in facts.relatives_of(module.path)
-    )
+    return any(each.path == path for module in app_modules(facts) for each in facts.together_with(module.path))
 
 
 def daphne_paths(facts: Facts) -> set[str]:
@@ -64,15 +66,13 @@ def adds_daphne_itself(module: ModuleFacts, facts: Facts) -> bool:
 
     ws4redis is optional there: it is added under a condition, or in one of several settings with the same base.
     """
-    added = [each for each in module.added if ITS_NAME in each.apps]
+    added = [each for each in statements_that_add_apps(module.tree.body) if ITS_NAME in each.apps]
     if not added or any(STATICFILES in each.apps or each.name != "INSTALLED_APPS" for each in added):
         return False
     if all(each.is_conditional for each in added):
         return True
-    if lists(module, STATICFILES):
-        return False
     base = next((each for each in facts.bases_of(module.path) if lists(each, STATICFILES)), None)
-    if base is None:
+    if base is None or lists(module, STATICFILES):
         return False
     heirs = [each for each in facts.settings if base in facts.bases_of(each.path)]
     leaves = [each for each in heirs if not any(each in facts.bases_of(other.path) for other in heirs)]
@@ -81,19 +81,15 @@ def adds_daphne_itself(module: ModuleFacts, facts: Facts) -> bool:
 
 def has_already(facts: Facts, path: str, app: str) -> bool:
     """Tell whether the settings file at `path`, or one that it is combined with, lists an app."""
-    return any(lists(module, app) for module in [facts.modules[path], *facts.relatives_of(path)])
+    return any(lists(module, app) for module in facts.together_with(path))
 
 
 def wsgi_of(facts: Facts, path: str, suffixes: tuple[str, ...] = ("/wsgi.py",)) -> str | None:
     """Return the path of the plain WSGI module that belongs to the settings file at `path`, or None."""
     root = facts.root_of(path)
-    for module in _settings_at(facts, root):
-        for name in texts_of(module.tree, "WSGI_APPLICATION"):
-            found = facts.path_of(name.rpartition(".")[0], module.path)
-            if found is not None:
-                return found
     beside = [each for each in facts.paths if facts.root_of(each) == root and f"/{each}".endswith(suffixes)]
-    return min(beside, key=lambda each: (each.count("/"), each), default=None)
+    nearest = min(beside, key=lambda each: (each.count("/"), each), default=None)
+    return _file_named(facts, path, "WSGI_APPLICATION") or nearest
 
 
 def served_file(facts: Facts, path: str) -> str | None:
@@ -108,33 +104,20 @@ def asgi_of(facts: Facts, path: str) -> str:
     """
     folder = _project_folder(facts, path)
     usual = f"{folder}/asgi.py" if folder else "asgi.py"
-    if usual not in facts.paths or is_asgi(facts, usual):
-        return usual
-    return f"{usual[:-3]}_websocket.py"
-
-
-def asgi_near(facts: Facts, path: str) -> str | None:
-    """Return the path of the ASGI module of the site that the file at `path` belongs to; None if it is not known."""
-    modules = [*app_modules(facts), *(each for each in facts.settings if OUR_NAME in each.apps), *facts.settings]
-    root = facts.root_of(path)
-    near = [module for module in modules if facts.root_of(module.path) == root] or modules
-    if near or wsgi_of(facts, path) is not None:
-        return asgi_of(facts, near[0].path if near else path)
-    return None
+    module = facts.modules.get(usual)
+    names = module.imported_packages | module.imported if module is not None else frozenset()
+    is_ours = usual not in facts.paths or not names.isdisjoint({"channels", "ws4channels", "django.core.asgi"})
+    return usual if is_ours else f"{usual[:-3]}_websocket.py"
 
 
 def application_near(facts: Facts, path: str) -> str:
-    """Return what Daphne is to serve, as its command line takes it."""
-    asgi = asgi_near(facts, path)
-    return f"{facts.name_of(asgi) if asgi else 'PROJECT.asgi'}:application"
-
-
-def is_asgi(facts: Facts, path: str) -> bool:
-    """Tell whether a file holds an ASGI application, by what it imports."""
-    module = facts.modules.get(path)
-    if module is None:
-        return False
-    return bool(module.imported_packages & {"channels", "ws4channels"}) or "django.core.asgi" in module.imported
+    """Return what Daphne is to serve for the site of the file at `path`, as its command line takes it."""
+    modules = [*app_modules(facts), *(each for each in facts.settings if OUR_NAME in each.apps), *facts.settings]
+    root = facts.root_of(path)
+    near = [module.path for module in modules if facts.root_of(module.path) == root]
+    near = near or [module.path for module in modules] or [path]
+    is_known = bool(modules) or wsgi_of(facts, path) is not None
+    return f"{facts.name_of(asgi_of(facts, near[0])) if is_known else 'PROJECT.asgi'}:application"
 
 
 def settings_named_for(facts: Facts, path: str) -> str | None:
@@ -143,32 +126,30 @@ def settings_named_for(facts: Facts, path: str) -> str | None:
     That is what wsgi.py names; manage.py, which often names those of development, decides only if nothing else does.
     """
     root, wsgi = facts.root_of(path), served_file(facts, path)
-    naming = [each for each in facts.modules.values() if facts.root_of(each.path) == root and each.settings_named]
+    ranked = [
+        (each.path != wsgi, not serves(each), not each.path.endswith("manage.py"), each.path, name)
+        for each in facts.modules.values()
+        if facts.root_of(each.path) == root and (name := settings_named(each.tree))
+    ]
+    return min(ranked)[-1] if ranked else None
 
-    def rank(module: ModuleFacts) -> tuple[bool, bool, bool, str]:
-        return module.path != wsgi, not serves(module), not module.path.endswith("manage.py"), module.path
 
-    return min(naming, key=rank).settings_named if naming else None
-
-
-def _settings_at(facts: Facts, root: str) -> Iterator[ModuleFacts]:
-    return (module for module in facts.settings if facts.root_of(module.path) == root)
+def _file_named(facts: Facts, path: str, setting: str) -> str | None:
+    """Return the file of the module that a setting of the site at `path` names, alone or with an application."""
+    for module in facts.settings:
+        if facts.root_of(module.path) == facts.root_of(path):
+            for text in texts_of(module.tree, setting):
+                name = text.rpartition(".")[0] if setting == "WSGI_APPLICATION" else text
+                if (found := facts.path_of(name, module.path)) is not None:
+                    return found
+    return None
 
 
 def _project_folder(facts: Facts, path: str) -> str:
-    wsgi = wsgi_of(facts, path)
-    if wsgi is not None:
-        return wsgi.rpartition("/")[0]
     root = facts.root_of(path)
-    served = [each for each in facts.modules.values() if facts.root_of(each.path) == root and serves(each)]
-    if served:
-        return served[0].path.rpartition("/")[0]
-    for module in _settings_at(facts, root):
-        for urls in texts_of(module.tree, "ROOT_URLCONF"):
-            found = facts.path_of(urls, module.path)
-            if found is not None:
-                return found.rpartition("/")[0]
-    return path.rpartition("/")[0]
+    serving = (each.path for each in facts.modules.values() if facts.root_of(each.path) == root and serves(each))
+    beside = wsgi_of(facts, path) or next(serving, None) or _file_named(facts, path, "ROOT_URLCONF") or path
+    return beside.rpartition("/")[0]
 
 
 def serves(module: ModuleFacts) -> bool:

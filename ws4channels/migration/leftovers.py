@@ -29,9 +29,7 @@ def leftovers_in(now: SourceFile, before: SourceFile, reported: Collection[int])
 
     `now` is the file as the fixers have left it, `before` as it was; `reported` are the lines of other findings.
     """
-    if ITS_NAME not in now.text and "django-websocket-redis" not in now.text:
-        return
-    if _DOCUMENTS.search(now.path):
+    if (ITS_NAME not in now.text and "django-websocket-redis" not in now.text) or _DOCUMENTS.search(now.path):
         return
     lines = _in_python(now) if now.is_python else _in_text(now)
     for number in sorted(set(lines)):

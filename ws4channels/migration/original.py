@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ws4channels.migration.syntax import ITS_NAME, PUBLIC_MODULES, SERVER_MODULES
+from ws4channels.migration.syntax import ITS_NAME, ITS_SETTINGS, PUBLIC_MODULES, SERVER_MODULES
 
 NAMES = {
     "context_processors": {"default"},
@@ -10,22 +10,13 @@ NAMES = {
     "models": {"store_groups_in_session"},
     "publisher": {"RedisPublisher", "RedisStore", "redis_connection_pool", "settings"},
     "redis_store": {"RedisMessage", "RedisStore", "SELF", "settings"},
-    "settings": {
-        "WEBSOCKET_URL",
-        "WS4REDIS_ALLOWED_CHANNELS",
-        "WS4REDIS_CONNECTION",
-        "WS4REDIS_EXPIRE",
-        "WS4REDIS_HEARTBEAT",
-        "WS4REDIS_PREFIX",
-        "WS4REDIS_PROCESS_REQUEST",
-        "WS4REDIS_SUBSCRIBER",
-    },
+    "settings": {"WEBSOCKET_URL", *ITS_SETTINGS},
     "subscriber": {"RedisStore", "RedisSubscriber", "SELF", "settings"},
 }
 """What may be imported from each module here as from the original's."""
 
-ELSEWHERE = {"ConnectionPool": "redis", "StrictRedis": "redis"}
-"""What the original's modules had from another package, and sites import from them."""
+OF_REDIS_PY = frozenset({"ConnectionPool", "StrictRedis"})
+"""What the original's modules had from redis-py, and sites import from them."""
 
 REPLACEMENTS = {
     "django_runserver": "runserver comes from daphne, which stands first in INSTALLED_APPS; remove what uses this.",

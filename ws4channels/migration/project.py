@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,7 +51,11 @@ class Project:
 
     def read(self, path: str) -> SourceFile | None:
         """Return the file at a path, also one that seemed not to matter."""
-        return self.files.get(path) or (_read(self.root / path, path) if path in self.paths else None)
+        if path in self.files or path not in self.paths:
+            return self.files.get(path)
+        with suppress(OSError):
+            return read_source(path, (self.root / path).read_bytes())
+        return None
 
 
 def read_project(root: Path, progress: Callable[[str], None] = lambda text: None) -> Project:
@@ -69,9 +74,7 @@ def read_project(root: Path, progress: Callable[[str], None] = lambda text: None
         file = walk.read(path)
         if file is not None:
             files[path] = file
-            knows_django = knows_django or (
-                file.is_python and re.search("django|ws4redis|ws4channels", file.text) is not None
-            )
+            knows_django |= file.is_python and re.search("django|ws4redis|ws4channels", file.text) is not None
     if not knows_django:
         raise MigrationError(
             f"{str(root)!r} holds no Django project: no Python file below it imports django or ws4redis. "
@@ -93,19 +96,17 @@ class _Walk:
         """Yield the paths of all files to look at, and note the folders that are skipped."""
         for folder, folders, names in os.walk(self.root, onerror=self._cannot_read):
             here = Path(folder)
-            folders[:] = [
-                name for name in sorted(folders) if not (here / name).is_symlink() and self._enters(here / name)
-            ]
-            for name in sorted(names):
-                if (here / name).is_file() and not (here / name).is_symlink():
-                    yield self._path(here / name)
+            folders[:] = [name for name in sorted(folders) if self._enters(here / name)]
+            for file in (here / name for name in sorted(names)):
+                if file.is_file() and not file.is_symlink():
+                    yield self._path(file)
 
     def _path(self, file: Path) -> str:
         return file.relative_to(self.root).as_posix()
 
     def _enters(self, folder: Path) -> bool:
         path = self._path(folder)
-        if folder.name in SKIPPED_FOLDERS:
+        if folder.name in SKIPPED_FOLDERS or folder.is_symlink():
             return False
         try:
             if any((folder / name).is_file() for name in _OF_AN_ENVIRONMENT):
@@ -127,30 +128,19 @@ class _Walk:
         """Return a file if it is text and may matter; note it if it should matter and cannot be read."""
         file = self.root / path
         try:
-            large = file.stat().st_size > MAX_BYTES
-            if large and not path.endswith((".py", ".html", ".js")):
+            size = file.stat().st_size
+            if size > MAX_BYTES and not path.endswith((".py", ".html", ".js")):
                 return None
             raw = file.read_bytes()
         except OSError as error:
             self._cannot_read(error)
             return None
-        if large:
-            if b"ws4redis" in raw:
-                size = f"{len(raw) / 1024**2:.1f} MB"
-                self.skipped[path] = f"It is larger than {MAX_BYTES // 1024**2} MB ({size}), and it mentions ws4redis."
-            return None
-        return read_source(path, raw) if _may_matter(path, raw) else None
-
-
-def _may_matter(path: str, raw: bytes) -> bool:
-    pattern = _PYTHON if is_python(path, raw[:200]) else _TEXT
-    return path.rpartition("/")[2] in _ALWAYS or bool(pattern.search(raw))
-
-
-def _read(file: Path, path: str) -> SourceFile | None:
-    try:
-        return read_source(path, file.read_bytes())
-    except OSError:
+        if size <= MAX_BYTES:
+            pattern = _PYTHON if is_python(path, raw[:200]) else _TEXT
+            return read_source(path, raw) if file.name in _ALWAYS or pattern.search(raw) else None
+        if b"ws4redis" in raw:
+            limits = f"{MAX_BYTES // 1024**2} MB ({size / 1024**2:.1f} MB)"
+            self.skipped[path] = f"It is larger than {limits}, and it mentions ws4redis."
         return None
 
 
@@ -181,8 +171,8 @@ def folders_that_git_ignores(root: Path) -> frozenset[str]:
 def git(root: Path, *arguments: str, given: str = "") -> str:
     """Return what git prints about a folder; nothing where there is no git, or no repository."""
     command = ["git", "-C", str(root), *arguments]
-    try:
-        done = subprocess.run(command, input=given, capture_output=True, text=True, errors="replace", check=False)
-        return done.stdout
-    except OSError:
-        return ""
+    with suppress(OSError):
+        return subprocess.run(
+            command, input=given, capture_output=True, text=True, errors="replace", check=False
+        ).stdout
+    return ""

@@ -18,6 +18,7 @@ from libcst.metadata import (
     ScopeProvider,
 )
 
+from ws4channels.migration import layout, original
 from ws4channels.migration.excerpts import Excerpt, excerpt_of
 from ws4channels.migration.facts import Facts
 from ws4channels.migration.fixer import Finding, Fixed, Fixer, Severity
@@ -38,14 +39,16 @@ class Transformer(cst.CSTTransformer):
         self.facts = facts
         self.findings: list[Finding] = []
 
-    def report(self, node: cst.CSTNode, what: str, todo: str, severity: Severity = Severity.CHECK) -> None:
-        """Add a finding about an original node, which is one that was not replaced."""
-        self.findings.append(Finding(self.file.path, self.line_of(node), what, todo, severity))
+    def report(self, node: cst.CSTNode | None, what: str, todo: str, severity: Severity = Severity.CHECK) -> None:
+        """Add a finding about an original node, which is one that was not replaced; None is the file as a whole."""
+        line = 0 if node is None else self.get_metadata(PositionProvider, node).start.line
+        self.findings.append(Finding(self.file.path, line, what, todo, severity))
 
-    def line_of(self, node: cst.CSTNode) -> int:
-        """Return the line, from 1, on which an original node begins."""
-        line: int = self.get_metadata(PositionProvider, node).start.line
-        return line
+    def report_unmoved(self, node: cst.CSTNode, dotted: str) -> None:
+        """Add a finding about a part of ws4redis, of that dotted name, that is not here."""
+        application = layout.application_near(self.facts, self.file.path)
+        todo = original.replacement_of(original.module_of(dotted), application)
+        self.report(node, f"{dotted} has no counterpart in ws4channels.", todo, Severity.MUST)
 
     def module_named_by(self, node: cst.ImportFrom) -> str:
         """Return the dotted name of the module that a ``from`` import names; relative ones are resolved."""

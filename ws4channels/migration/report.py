@@ -49,24 +49,22 @@ def _split(text: str) -> list[str]:
     return [f"{line}\n" for line in lines] + ([last] if last else [])
 
 
-def entries_of(report: Report, severity: Severity) -> list[list[Finding]]:
-    """Return the findings of one severity; those that say the same of different places are one entry."""
-    entries: dict[tuple[str, str], list[Finding]] = {}
-    for finding in report.findings:
-        if finding.severity is severity:
-            entries.setdefault((finding.what, finding.todo), []).append(finding)
-    return list(entries.values())
+def _sections(report: Report) -> Iterator[tuple[str, list[list[Finding]]]]:
+    """Yield title and entries of each severity; findings that say the same of different places are one entry."""
+    for severity, title in _TITLES.items():
+        entries: dict[tuple[str, str], list[Finding]] = {}
+        for finding in report.findings:
+            if finding.severity is severity:
+                entries.setdefault((finding.what, finding.todo), []).append(finding)
+        if entries:
+            yield title, list(entries.values())
 
 
 def as_text(report: Report, written: bool) -> str:
     """Return what to do, the diff unless it was written, and how to go on."""
     parts = []
-    for severity, title in _TITLES.items():
-        entries = entries_of(report, severity)
-        if entries:
-            parts.append(
-                "\n".join([f"{title} ({len(entries)}):", *map(_as_lines, range(1, 1 + len(entries)), entries), ""])
-            )
+    for title, entries in _sections(report):
+        parts += [f"{title} ({len(entries)}):", *map(_as_lines, range(1, 1 + len(entries)), entries), ""]
     parts += [] if written else [diff_of(change) for change in report.changes]
     return "\n".join([*parts, *_summary(report, written), ""])
 
@@ -95,64 +93,35 @@ def _summary(report: Report, written: bool) -> list[str]:
     lines = [f"{files} would change. Nothing was written; do so with --write."]
     if report.uncommitted:
         some = ", ".join(report.uncommitted[:3]) + (", …" if len(report.uncommitted) > 3 else "")
-        lines.append(
-            f"Commit your own changes first ({some}): then git diff shows what this command changed, and no more."
-        )
+        why = "then git diff shows what this command changed, and no more."
+        lines.append(f"Commit your own changes first ({some}): {why}")
     return lines
 
 
 def as_json(report: Report, written: bool) -> str:
     """Return the report as one JSON object: ``root``, ``written``, ``changes``, ``findings``."""
-    return json.dumps(
-        {
-            "root": str(report.root),
-            "written": written,
-            "uncommitted": report.uncommitted,
-            "changes": [
-                {"path": change.after.path, "new": change.before is None, "diff": diff_of(change)}
-                for change in report.changes
-            ],
-            "findings": [
-                {
-                    "path": finding.path,
-                    "line": finding.line,
-                    "severity": finding.severity.value,
-                    "step": finding.step.name.lower(),
-                    "what": finding.what,
-                    "shown": finding.shown,
-                    "todo": finding.todo,
-                }
-                for finding in report.findings
-            ],
-        },
-        indent=2,
-    )
+    changes = [{"path": each.after.path, "new": each.before is None, "diff": diff_of(each)} for each in report.changes]
+    findings = [{**vars(each), "step": each.step.name.lower()} for each in report.findings]
+    whole = {"root": str(report.root), "written": written, "uncommitted": report.uncommitted}
+    return json.dumps({**whole, "changes": changes, "findings": findings}, indent=2)
 
 
 def as_html(report: Report, written: bool) -> str:
     """Return the report as a page of its own, with nothing to load."""
     title = f"Migration of {html.escape(report.root.resolve().name)}"
-    return "\n".join(
-        [
-            f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>',
-            f"<style>{_STYLE}</style>\n<h1>{title}</h1>",
-            *(f"<p>{html.escape(line)}</p>" for line in _summary(report, written) if line),
-            *_html_findings(report),
-            *_html_diffs(report),
-            "</html>\n",
-        ]
-    )
+    head = f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>'
+    summary = (f"<p>{html.escape(line)}</p>" for line in _summary(report, written) if line)
+    body = [f"<style>{_STYLE}</style>\n<h1>{title}</h1>", *summary, *_html_findings(report), *_html_diffs(report)]
+    return "\n".join([head, *body, "</html>\n"])
 
 
 def _html_findings(report: Report) -> Iterator[str]:
-    for severity, title in _TITLES.items():
-        entries = entries_of(report, severity)
-        if entries:
-            yield f"<h2>{title} ({len(entries)})</h2>\n<table>\n<tr><th>what<th>what to do<th>where"
-            for entry in entries:
-                places = "<br>".join(html.escape(f"{_place(each)} {each.shown}".rstrip()) for each in entry)
-                yield f"<tr><td>{html.escape(entry[0].what)}<td>{html.escape(entry[0].todo)}<td>{places}"
-            yield "</table>"
+    for title, entries in _sections(report):
+        yield f"<h2>{title} ({len(entries)})</h2>\n<table>\n<tr><th>what<th>what to do<th>where"
+        for entry in entries:
+            places = "<br>".join(html.escape(f"{_place(each)} {each.shown}".rstrip()) for each in entry)
+            yield f"<tr><td>{html.escape(entry[0].what)}<td>{html.escape(entry[0].todo)}<td>{places}"
+        yield "</table>"
 
 
 def _html_diffs(report: Report) -> Iterator[str]:

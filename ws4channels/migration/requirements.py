@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -12,7 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from ws4channels import __version__
-from ws4channels.migration.fixer import Finding, Severity, Step
+from ws4channels.migration.fixer import Severity
 from ws4channels.migration.syntax import OUR_NAME
 
 ORIGINAL = "django-websocket-redis"
@@ -38,11 +37,6 @@ class Verdict:
     todo: str = ""
     severity: Severity = Severity.CHECK
 
-    def finding(self, path: str, line: int, shown: str = "") -> Iterator[Finding]:
-        """Yield what there is to say about the requirement at a place, if there is anything."""
-        if self.what:
-            yield Finding(path, line, self.what, self.todo, self.severity, shown.strip(), Step.PACKAGES)
-
 
 def read_requirement(text: str) -> Requirement | None:
     """Return the requirement that a text is as a whole (PEP 508), or None."""
@@ -50,12 +44,6 @@ def read_requirement(text: str) -> Requirement | None:
         return Requirement(text)
     except InvalidRequirement:
         return None
-
-
-def is_original(text: str) -> bool:
-    """Tell whether a text is a requirement of django-websocket-redis."""
-    requirement = read_requirement(text.strip())
-    return requirement is not None and canonicalize_name(requirement.name) == ORIGINAL
 
 
 def judge(name: str, versions: str) -> Verdict:
@@ -132,8 +120,7 @@ def _in_pep440(clause: str) -> str:
     parts = [int(part) for part in found[2].strip(".").split(".")]
     if found[1] in ("", "="):
         return f"=={found[2]}"
-    place = (
-        next((n for n, part in enumerate(parts) if part), len(parts) - 1) if found[1] == "^" else min(1, len(parts) - 1)
-    )
+    last = len(parts) - 1
+    place = next((n for n, part in enumerate(parts) if part), last) if found[1] == "^" else min(1, last)
     bound = ".".join(map(str, [*parts[:place], parts[place] + 1]))
     return f">={found[2]},<{bound}"

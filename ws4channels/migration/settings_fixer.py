@@ -10,35 +10,31 @@ from libcst.metadata import ParentNodeProvider
 from ws4channels.migration.facts import Facts
 from ws4channels.migration.python_fixer import PythonFixer, Transformer
 from ws4channels.migration.source import SourceFile
+from ws4channels.migration.texts import Line, Statement
 
 
 class SettingsTransformer(Transformer):
     """A transformer that can add code after a statement, with the same indentation, or at the end of the file."""
 
-    def __init__(self, file: SourceFile, facts: Facts) -> None:
-        super().__init__(file, facts)
-        self._module = cst.Module([])
-        self._added: dict[cst.SimpleStatementLine | None, list[str]] = {}
-        self._lines: list[tuple[frozenset[str], cst.SimpleStatementLine]] = []
-
     def visit_Module(self, node: cst.Module) -> None:
         """Note which lines assign which names, and let the subclass plan."""
         self._module = node
+        self._added: dict[Line | None, list[str]] = {}
         self._lines = list(_assigning_lines(node.body))
         self.plan()
 
     def plan(self) -> None:
         """Decide what to add: subclasses call `add_after`."""
 
-    def add_after(self, line: cst.SimpleStatementLine | None, code: str) -> None:
+    def add_after(self, line: Line | None, code: str) -> None:
         """Add statements after `line`, or at the end of the file if it is None."""
         self._added.setdefault(line, []).append(code)
 
-    def lines_assigning(self, name: str) -> list[cst.SimpleStatementLine]:
+    def lines_assigning(self, name: str) -> list[Line]:
         """Return the lines outside functions that assign, or add to, a name."""
         return [line for names, line in self._lines if name in names]
 
-    def last_line_assigning(self, *names: str) -> cst.SimpleStatementLine | None:
+    def last_line_assigning(self, *names: str) -> Line | None:
         """Return the last line that always runs and assigns the first of `names` that any does; None if none does."""
         for name in names:
             lines = [line for line in self.lines_assigning(name) if self.always_runs(line)]
@@ -46,16 +42,14 @@ class SettingsTransformer(Transformer):
                 return lines[-1]
         return None
 
-    def always_runs(self, line: cst.SimpleStatementLine) -> bool:
+    def always_runs(self, line: Line) -> bool:
         """Tell whether a line stands on the top level, or directly in a class."""
         parent = self.get_metadata(ParentNodeProvider, line)
         if isinstance(parent, cst.IndentedBlock):
             parent = self.get_metadata(ParentNodeProvider, parent)
         return isinstance(parent, (cst.Module, cst.ClassDef))
 
-    def leave_SimpleStatementLine(
-        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
-    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
+    def leave_SimpleStatementLine(self, original_node: Line, updated_node: Line) -> Statement:
         """Put the added statements after their line."""
         if original_node not in self._added:
             return updated_node
@@ -67,33 +61,18 @@ class SettingsTransformer(Transformer):
             return updated_node
         return updated_node.with_changes(body=[*updated_node.body, *self._parsed(None)], has_trailing_newline=True)
 
-    def _parsed(self, line: cst.SimpleStatementLine | None) -> list[cst.BaseStatement]:
-        return [statement for code in self._added[line] for statement in self.parse(code)]
-
-    def parse(self, code: str) -> Sequence[cst.BaseStatement]:
-        """Return statements that have this file's line endings."""
-        text = code.replace("\n", self._module.default_newline)
-        body = cst.parse_module(text, self._module.config_for_parsing).body
-        return [cst.ensure_type(statement, cst.SimpleStatementLine) for statement in body]
+    def _parsed(self, line: Line | None) -> list[cst.BaseStatement]:
+        """Return what follows a line, with this file's line endings."""
+        text = "".join(self._added[line]).replace("\n", self._module.default_newline)
+        return [cst.ensure_type(each, Line) for each in cst.parse_module(text, self._module.config_for_parsing).body]
 
 
-def _assigning_lines(
-    statements: Sequence[cst.BaseStatement | cst.BaseSmallStatement],
-) -> Iterator[tuple[frozenset[str], cst.SimpleStatementLine]]:
-    for statement in statements:
-        if isinstance(statement, cst.SimpleStatementLine):
-            yield frozenset(name for small in statement.body for name in assigned_by(small)), statement
-        elif not isinstance(statement, cst.FunctionDef):
-            for block in _blocks_of(statement):
-                yield from _assigning_lines(block.body)
-
-
-def _blocks_of(statement: cst.CSTNode) -> Iterator[cst.IndentedBlock]:
-    for child in statement.children:
-        if isinstance(child, cst.IndentedBlock):
-            yield child
-        elif isinstance(child, (cst.If, cst.Else, cst.ExceptHandler, cst.Finally)):
-            yield from _blocks_of(child)
+def _assigning_lines(nodes: Sequence[cst.CSTNode]) -> Iterator[tuple[frozenset[str], Line]]:
+    for node in nodes:
+        if isinstance(node, Line):
+            yield frozenset(name for small in node.body for name in assigned_by(small)), node
+        elif not isinstance(node, cst.FunctionDef):
+            yield from _assigning_lines(node.children)
 
 
 def assigned_by(statement: cst.CSTNode) -> Iterator[str]:

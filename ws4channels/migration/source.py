@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import io
 import re
@@ -11,7 +12,6 @@ from functools import cached_property
 from itertools import takewhile
 from pathlib import PurePosixPath
 
-_UTF8_MARK = b"\xef\xbb\xbf"
 _PYTHON_SUFFIXES = (".py", ".pyw", ".wsgi")  # mod_wsgi's files are Python under another suffix.
 PRINTED = re.compile(r"(?:^|&&|\|\||;|\bRUN\s|@|\bthen\s|\bdo\s)\s*[@-]?(?:echo|printf|logger|log)\b[^&|;]*", re.I)
 """The parts of a line of a shell, make or Docker that only print something."""
@@ -80,23 +80,15 @@ def read_source(path: str, raw: bytes) -> SourceFile | None:
     """Return the file with this content, or None if it is no text that can be written back as it was."""
     if b"\0" in raw:
         return None
-    encoding = _encoding_of(path, raw)
+    encoding = "utf-8-sig" if raw.startswith(codecs.BOM_UTF8) else "utf-8"
     try:
+        if is_python(path, raw[:200]):
+            encoding = tokenize.detect_encoding(io.BytesIO(raw).readline)[0]
         file = SourceFile(path, raw.decode(encoding), encoding)
-        unchanged = file.to_bytes() == raw
-    except (UnicodeError, LookupError):
+    except (UnicodeError, LookupError, SyntaxError):
         # Every byte is a character in this encoding, so it comes back as it was.
-        file, unchanged = SourceFile(path, raw.decode("latin-1"), "latin-1"), True
-    return file if unchanged else None
-
-
-def _encoding_of(path: str, raw: bytes) -> str:
-    if is_python(path, raw[:200]):
-        try:
-            return tokenize.detect_encoding(io.BytesIO(raw).readline)[0]
-        except SyntaxError:
-            return "latin-1"
-    return "utf-8-sig" if raw.startswith(_UTF8_MARK) else "utf-8"
+        file = SourceFile(path, raw.decode("latin-1"), "latin-1")
+    return file if file.to_bytes() == raw else None
 
 
 def line_in(line: int, before: str, after: str) -> int:
@@ -104,15 +96,13 @@ def line_in(line: int, before: str, after: str) -> int:
     if line == 0 or before == after:
         return line
     old, new = before.splitlines(), after.splitlines()
-    if line > len(old):
-        return max(1, len(new))
     # Only what lies between the first and the last difference is compared: that takes long in large files.
     first = _equal_at_start(old, new)
     last = _equal_at_start(old[first:][::-1], new[first:][::-1])
     if line <= first:
         return line
     if line > len(old) - last:
-        return line - len(old) + len(new)
+        return max(1, min(line - len(old), 0) + len(new))
     matcher = difflib.SequenceMatcher(None, old[first : len(old) - last], new[first : len(new) - last], autojunk=False)
     place = line - 1 - first
     for _, start, end, new_start, new_end in matcher.get_opcodes():

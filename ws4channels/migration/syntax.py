@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 OUR_NAME = "ws4channels"
 ITS_NAME = "ws4redis"
@@ -14,6 +15,10 @@ PUBLIC_MODULES = frozenset(
 """The modules of the original that have a namesake here."""
 SERVER_MODULES = frozenset({"django_runserver", "utf8validator", "uwsgi_runserver", "websocket", "wsgi_server"})
 """The modules of the original that were its server; they have none."""
+ITS_SETTINGS = frozenset(
+    {"WS4REDIS_ALLOWED_CHANNELS", "WS4REDIS_CONNECTION", "WS4REDIS_EXPIRE", "WS4REDIS_HEARTBEAT", "WS4REDIS_PREFIX"}
+    | {"WS4REDIS_PROCESS_REQUEST", "WS4REDIS_SUBSCRIBER"}
+)
 _ENVIRONMENT = "DJANGO_SETTINGS_MODULE"
 
 
@@ -41,26 +46,17 @@ def assigned(tree: ast.AST) -> Iterator[str]:
 
 def texts_of(tree: ast.AST, name: str) -> list[str]:
     """Return the texts that a name is assigned outside functions."""
-    return [text for value in values_of(tree, name) if (text := text_in(value)) is not None]
-
-
-def values_of(tree: ast.AST, name: str) -> Iterator[ast.expr]:
-    """Yield the values that a name is assigned outside functions."""
-    for node in outside_functions(tree):
-        if isinstance(node, ast.Assign) and any(
-            isinstance(each, ast.Name) and each.id == name for each in node.targets
-        ):
-            yield node.value
+    nodes = [node for node in outside_functions(tree) if isinstance(node, ast.Assign)]
+    values = (node.value for node in nodes if name in [dotted_name(each, {}) for each in node.targets])
+    return [text for value in values if (text := text_in(value)) is not None]
 
 
 def app_lists(tree: ast.AST) -> Iterator[frozenset[str]]:
     """Yield the texts in each list or tuple that is part of what is assigned, or added, to a name in …APPS."""
     for node in outside_functions(tree):
         named = (each.id for target in targets(node) for each in ast.walk(target) if isinstance(each, ast.Name))
-        value = getattr(node, "value", None)
-        if value is None or not any(name.endswith("APPS") for name in named):
-            continue
-        for each in ast.walk(value):
+        value = getattr(node, "value", None) if any(name.endswith("APPS") for name in named) else None
+        for each in ast.walk(value) if value is not None else ():
             if isinstance(each, (ast.List, ast.Tuple)):
                 yield frozenset(text for item in each.elts if (text := text_in(item)) is not None)
 
@@ -68,15 +64,12 @@ def app_lists(tree: ast.AST) -> Iterator[frozenset[str]]:
 def added_apps(tree: ast.AST) -> Iterator[frozenset[str]]:
     """Yield the texts in each call of ``append`` and the like on a name in …APPS."""
     for node in outside_functions(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            owner = node.func.value
-            adds = node.func.attr in ("append", "insert", "extend")
-            if adds and isinstance(owner, ast.Name) and owner.id.endswith("APPS"):
-                yield frozenset(texts_within(node))
+        called = (dotted_name(node.func, {}) or "") if isinstance(node, ast.Call) else ""
+        if re.fullmatch(r"\w*APPS\.(?:append|insert|extend)", called):
+            yield frozenset(texts_within(node))
 
 
-@dataclass(frozen=True)
-class AddedApps:
+class AddedApps(NamedTuple):
     """A statement that adds to a list of apps: the list's name, the texts, and whether it stands in a condition."""
 
     name: str
@@ -88,8 +81,10 @@ def statements_that_add_apps(body: Sequence[ast.stmt], is_conditional: bool = Fa
     """Yield the statements that add to, or change, a list of apps; not those that make one of texts alone."""
     for node in body:
         name = None
-        if isinstance(node, ast.AugAssign) or (isinstance(node, ast.Assign) and _reads(node.value, node.targets[0])):
-            name = dotted_name(targets(node)[0], {})
+        if isinstance(node, (ast.Assign, ast.AugAssign)):
+            target = dotted_name(targets(node)[0], {})
+            names = (dotted_name(each, {}) for each in ast.walk(node.value))
+            name = target if isinstance(node, ast.AugAssign) or target in names else None
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             name = (dotted_name(node.value.func, {}) or "").rpartition(".")[0]
         if name and name.endswith("APPS"):
@@ -98,11 +93,6 @@ def statements_that_add_apps(body: Sequence[ast.stmt], is_conditional: bool = Fa
             for inner in getattr(node, block, []):
                 inner_body = inner.body if isinstance(inner, ast.ExceptHandler) else [inner]
                 yield from statements_that_add_apps(inner_body, True)
-
-
-def _reads(value: ast.expr, target: ast.expr) -> bool:
-    name = dotted_name(target, {})
-    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(value))
 
 
 def text_in(node: ast.AST | None) -> str | None:
@@ -115,14 +105,14 @@ def texts_within(tree: ast.AST) -> Iterator[str]:
     yield from (text for node in ast.walk(tree) if (text := text_in(node)) is not None)
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
-    """Yield the dotted names of what is imported anywhere; relative imports are left out."""
+def imported(tree: ast.AST, module: str = "", path: str = "") -> Iterator[str]:
+    """Yield the dotted names of what is imported anywhere; without a `module` to resolve them, no relative ones."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (module or not node.level):
+            owner = absolute_name(module, path, node)
+            yield from (owner, *(f"{owner}.{alias.name}" for alias in node.names))
 
 
 def bound_names(tree: ast.AST, module: str, path: str) -> dict[str, str]:
@@ -131,9 +121,8 @@ def bound_names(tree: ast.AST, module: str, path: str) -> dict[str, str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                bound[alias.asname or alias.name.partition(".")[0]] = (
-                    alias.name if alias.asname else alias.name.partition(".")[0]
-                )
+                first = alias.name.partition(".")[0]
+                bound[alias.asname or first] = alias.name if alias.asname else first
         elif isinstance(node, ast.ImportFrom):
             owner = absolute_name(module, path, node)
             bound |= {alias.asname or alias.name: f"{owner}.{alias.name}" for alias in node.names}
@@ -165,47 +154,35 @@ def resolve(module: str, path: str, level: int, name: str) -> str:
 def names_lost(before: ast.Module, after: ast.Module) -> set[str]:
     """Return the names that a rewritten module still reads but binds no more."""
     read = {node.id for node in ast.walk(after) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    return read & (_bound(before) - _bound(after))
+    return read & (names_defined(before) - names_defined(after))
 
 
-def _bound(tree: ast.Module) -> set[str]:
-    stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-    defined = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    return stored | defined | set(bound_names(tree, "", ""))
+def names_defined(tree: ast.Module) -> set[str]:
+    """Return the names that a module binds anywhere; a star stands for those of a star import."""
+    defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    nodes = list(ast.walk(tree))
+    stored = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    return stored | {node.name for node in nodes if isinstance(node, defined)} | set(bound_names(tree, "", ""))
 
 
 def settings_named(tree: ast.AST) -> str | None:
     """Return what stands beside DJANGO_SETTINGS_MODULE: an argument of a call, a keyword's or an item's value."""
     for node in ast.walk(tree):
-        value = text_in(_named_in_call(node) if isinstance(node, ast.Call) else _named_in_item(node))
-        if value is not None:
-            return value
-    return None
-
-
-def _named_in_call(node: ast.Call) -> ast.expr | None:
-    if len(node.args) == 2 and isinstance(node.args[0], ast.Constant) and node.args[0].value == _ENVIRONMENT:
-        return node.args[1]
-    return next((keyword.value for keyword in node.keywords if keyword.arg == _ENVIRONMENT), None)
-
-
-def _named_in_item(node: ast.AST) -> ast.expr | None:
-    if isinstance(node, ast.Assign) and any(_ENVIRONMENT in texts_within(target) for target in node.targets):
-        return node.value
+        values: list[ast.expr] = []
+        if isinstance(node, ast.Call):
+            values = [keyword.value for keyword in node.keywords if keyword.arg == _ENVIRONMENT]
+            if len(node.args) == 2 and text_in(node.args[0]) == _ENVIRONMENT:
+                values.append(node.args[1])
+        elif isinstance(node, ast.Assign) and any(_ENVIRONMENT in texts_within(target) for target in node.targets):
+            values = [node.value]
+        for value in values:
+            if (text := text_in(value)) is not None:
+                return text
     return None
 
 
 def binds_the_original(tree: ast.AST) -> bool:
     """Tell whether the module has ``import ws4redis`` or ``import ws4redis.…`` outside functions and classes."""
-    for node in outside_functions(tree):
-        if isinstance(node, ast.Import) and any(
-            alias.asname is None and is_package_or_public(alias.name) for alias in node.names
-        ):
-            return True
-    return False
-
-
-def is_package_or_public(dotted: str) -> bool:
-    """Tell whether a dotted name is ws4redis or begins with one of its public modules."""
-    package, _, rest = dotted.partition(".")
-    return package == ITS_NAME and (not rest or rest.partition(".")[0] in PUBLIC_MODULES)
+    imports = (node for node in outside_functions(tree) if isinstance(node, ast.Import))
+    names = [alias.name.split(".") for node in imports for alias in node.names if alias.asname is None]
+    return any(first == ITS_NAME and PUBLIC_MODULES.issuperset(rest[:1]) for first, *rest in names)

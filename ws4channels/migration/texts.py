@@ -1,11 +1,21 @@
-"""Helpers for LibCST nodes that several fixers share: string literals, and statements after a removal."""
+"""Helpers for LibCST nodes that several fixers share: literals, imports, and statements after a removal."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+from typing import TypeAlias
+
 import libcst as cst
+from libcst.codemod import CodemodContext
+from libcst.codemod.visitors import RemoveImportsVisitor
+
+Line: TypeAlias = cst.SimpleStatementLine
+Statement: TypeAlias = cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel
+SmallStatement: TypeAlias = cst.BaseSmallStatement | cst.RemovalSentinel
 
 
-def what_is_left(line: cst.SimpleStatementLine) -> cst.SimpleStatementLine | cst.RemovalSentinel:
+def what_is_left(line: Line) -> Line | cst.RemovalSentinel:
     """Return a line from which statements were removed, as it should read; or that it should go."""
     if not line.body:
         return cst.RemoveFromParent()
@@ -13,9 +23,7 @@ def what_is_left(line: cst.SimpleStatementLine) -> cst.SimpleStatementLine | cst
     return line.with_changes(body=[*first, last.with_changes(semicolon=cst.MaybeSentinel.DEFAULT)])
 
 
-def without_dead_branch(
-    node: cst.If,
-) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
+def without_dead_branch(node: cst.If) -> Statement:
     """Return an ``if`` whose branches were changed: nothing if it is empty, one branch if both do the same."""
     body = statements_of(node.body)
     if node.orelse is None:
@@ -28,6 +36,28 @@ def without_dead_branch(
     return node
 
 
+class _ImportsRemover(RemoveImportsVisitor):
+    # LibCST reads each attribute; that of zope.interface, which Daphne brings, cannot be read before it is set.
+    __provides__ = None
+
+
+def without_unused_imports(code: str, names: Collection[str]) -> str:
+    """Return code without the imports of any of the dotted `names` that nothing in it uses."""
+    context = CodemodContext()
+    for name in names:
+        module, _, thing = name.rpartition(".")
+        _ImportsRemover.remove_unused_import(context, name)
+        if module:
+            _ImportsRemover.remove_unused_import(context, module, thing)
+    kept = _ImportsRemover(context).transform_module(cst.parse_module(code)).code
+    return re.sub(r"(?m)^((?:import|from)\s.*?);[ ]*$", r"\1", kept)
+
+
+def imported_by(node: cst.ImportFrom) -> list[str]:
+    """Return the names that a ``from`` import names; none for a star."""
+    return [] if isinstance(node.names, cst.ImportStar) else [alias.evaluated_name for alias in node.names]
+
+
 def statements_of(block: cst.BaseSuite) -> list[cst.BaseStatement]:
     """Return the statements of an indented block."""
     return [each for each in block.body if isinstance(each, cst.BaseStatement)]
@@ -35,9 +65,7 @@ def statements_of(block: cst.BaseSuite) -> list[cst.BaseStatement]:
 
 def text_of(node: cst.CSTNode) -> str | None:
     """Return what a plain text literal says; None for bytes and everything else."""
-    if not isinstance(node, cst.SimpleString):
-        return None
-    value = node.evaluated_value
+    value = node.evaluated_value if isinstance(node, cst.SimpleString) else None
     return value if isinstance(value, str) else None
 
 
@@ -46,7 +74,7 @@ def with_text(node: cst.SimpleString, text: str) -> cst.SimpleString:
     return node.with_changes(value=f"{node.prefix}{node.quote}{text}{node.quote}")
 
 
-def beside(node: cst.CSTNode, text: str) -> cst.SimpleString:
+def beside(node: cst.CSTNode | None, text: str) -> cst.SimpleString:
     """Return a literal that says `text`, with the quotes of `node` if that is a literal on one line."""
     quote = node.quote if isinstance(node, cst.SimpleString) and len(node.quote) == 1 else '"'
     return cst.SimpleString(f"{quote}{text}{quote}")

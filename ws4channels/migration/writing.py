@@ -23,25 +23,20 @@ def write_changes(root: Path, changes: Sequence[Change]) -> None:
     Raises MigrationError, with every file as it was, if one cannot be written or was changed since it was read, or if
     the process is told to end meanwhile.
     """
-    with _errors_in_words(), _signals_wait() as check_signals:
-        prepared: list[tuple[Change, Path]] = []
+    prepared: list[tuple[Change, Path]] = []
+    with _signals_wait() as check_signals:
         try:
             for change in changes:
                 check_signals()
                 _check_unchanged(root, change)
                 prepared.append((change, _prepare(root, change)))
             _replace_all(root, prepared, check_signals)
+        except OSError as error:
+            what = f"{error.filename!r} cannot be written: {error.strerror}."
+            raise MigrationError(f"{what} Nothing was changed.") from error
         finally:
             for _, temporary in prepared:
                 temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _errors_in_words() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise MigrationError(f"{error.filename!r} cannot be written: {error.strerror}. Nothing was changed.") from error
 
 
 @contextmanager
@@ -106,15 +101,10 @@ def _replace_all(root: Path, prepared: Sequence[tuple[Change, Path]], check_sign
             check_signals()
     except BaseException:
         for change in done:
-            _restore(root, change)
+            # What can be put back is put back, even if one of the files cannot.
+            with suppress(OSError):
+                if change.before is None:
+                    (root / change.after.path).unlink()
+                else:
+                    (root / change.after.path).write_bytes(change.before.to_bytes())
         raise
-
-
-def _restore(root: Path, change: Change) -> None:
-    path = root / change.after.path
-    # What can be put back is put back, even if one of the files cannot.
-    with suppress(OSError):
-        if change.before is None:
-            path.unlink()
-        else:
-            path.write_bytes(change.before.to_bytes())

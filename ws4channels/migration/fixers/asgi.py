@@ -9,6 +9,7 @@ from ws4channels.migration.facts import Facts
 from ws4channels.migration.fixer import Severity
 from ws4channels.migration.python_fixer import PythonFixer, Transformer
 from ws4channels.migration.source import SourceFile
+from ws4channels.migration.texts import imported_by
 
 _TODO = (
     'Give it ws4redis\'s URLs as well: "websocket": OriginCheck(WebsocketUrls()), with OriginCheck from '
@@ -19,9 +20,8 @@ _TODO = (
 class _Asgi(Transformer):
     def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> cst.ImportFrom:
         """Import our function, which returns Django's application with websockets, in place of Django's."""
-        if self.module_named_by(original_node) != "django.core.asgi" or isinstance(original_node.names, cst.ImportStar):
-            return updated_node
-        if [alias.evaluated_name for alias in original_node.names] != ["get_asgi_application"]:
+        named = self.module_named_by(original_node), imported_by(original_node)
+        if named != ("django.core.asgi", ["get_asgi_application"]):
             return updated_node
         if "channels" in self.facts.modules[self.file.path].imported_packages:
             self.report(original_node, "This application has a router of its own.", _TODO, Severity.MUST)

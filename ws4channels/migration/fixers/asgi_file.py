@@ -44,38 +44,18 @@ class AsgiFileFixer(ProjectFixer):
             if path in files or path in new:
                 continue
             wsgi = layout.served_file(facts, settings)
-            like_wsgi = _like_wsgi(files[wsgi].text, _project_name(path, facts)) if wsgi else None
-            new[path] = like_wsgi or _from_nothing(path, settings, facts)
-            findings += _about(path, wsgi if like_wsgi is None else None)
+            name = facts.name_of(path).rpartition(".")[0].rpartition(".")[2] or "this site"
+            like_wsgi = _like_wsgi(files[wsgi].text, name) if wsgi else None
+            settings_name = layout.settings_named_for(facts, settings) or facts.name_of(settings)
+            new[path] = like_wsgi or _NEW.format(name=name, settings=settings_name)
+            if path.endswith("asgi_websocket.py"):
+                usual = path.replace("asgi_websocket.py", "asgi.py")
+                what = f"This file holds no ASGI application. It was left as it is, and {path} was written instead."
+                findings.append(Finding(usual, 0, what, "Delete this file if only the old server used it."))
+            if wsgi is not None and like_wsgi is None:
+                what = f"This file does more than Django's does; {path} does not."
+                findings.append(Finding(wsgi, 0, what, "Copy what websockets need."))
         return ProjectFixed(new, findings)
-
-
-def _about(path: str, wsgi: str | None) -> list[Finding]:
-    findings = []
-    if path.endswith("asgi_websocket.py"):
-        usual = path.replace("asgi_websocket.py", "asgi.py")
-        findings.append(
-            Finding(
-                usual,
-                0,
-                f"This file holds no ASGI application. It was left as it is, and {path} was written instead.",
-                "Delete this file if only the old server used it.",
-            )
-        )
-    if wsgi is not None:
-        findings.append(
-            Finding(wsgi, 0, f"This file does more than Django's does; {path} does not.", "Copy what websockets need.")
-        )
-    return findings
-
-
-def _project_name(path: str, facts: Facts) -> str:
-    return facts.name_of(path).rpartition(".")[0].rpartition(".")[2] or "this site"
-
-
-def _from_nothing(path: str, settings: str, facts: Facts) -> str:
-    name = layout.settings_named_for(facts, settings) or facts.name_of(settings)
-    return _NEW.format(name=_project_name(path, facts), settings=name)
 
 
 def _like_wsgi(text: str, name: str) -> str | None:

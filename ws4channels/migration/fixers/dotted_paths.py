@@ -7,8 +7,7 @@ import re
 import libcst as cst
 from libcst.metadata import ParentNodeProvider
 
-from ws4channels.migration import layout, original
-from ws4channels.migration.fixer import Severity
+from ws4channels.migration import original
 from ws4channels.migration.python_fixer import PythonFixer, Transformer
 from ws4channels.migration.settings_fixer import assigned_by
 from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
@@ -32,13 +31,8 @@ class _DottedPaths(Transformer):
         if original.is_moved(text):
             return with_text(updated_node, text.replace(ITS_NAME, OUR_NAME, 1))
         if original.is_server(text):
-            self._report(original_node, text)
+            self.report_unmoved(original_node, f"{ITS_NAME}.{original.module_of(text)}")
         return updated_node
-
-    def _report(self, node: cst.CSTNode, text: str) -> None:
-        module = original.module_of(text)
-        todo = original.replacement_of(module, layout.application_near(self.facts, self.file.path))
-        self.report(node, f"{ITS_NAME}.{module} has no counterpart in ws4channels.", todo, Severity.MUST)
 
     def _through_module(self, text: str) -> str:
         """Rename the package where the path leads through a module of the site that imports it."""

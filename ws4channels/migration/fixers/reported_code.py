@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from ws4channels.migration import layout
@@ -25,6 +26,8 @@ _TODO_INHERIT = (
     "docs/custom-subscribers.md lists those that are called."
 )
 _WERE_METHODS = ("is_authenticated", "is_anonymous")
+_CALL_ON_USER = re.compile(r"[\w.]*(?i:user)\.\w+\(\)")
+_ASKS = re.compile(rf"(?s)callable\(.*\.(?:{'|'.join(_WERE_METHODS)})\)")
 _TODO_GEVENT = (
     "Remove it unless something else needs gevent: the processes that serve websockets run on asyncio, and must not be "
     "patched."
@@ -90,30 +93,16 @@ def _calls_of_attributes(module: ModuleFacts) -> Iterator[Finding]:
     guarded = {
         id(node)
         for each in ast.walk(module.tree)
-        if isinstance(each, ast.If) and _asks_whether_method(each.test)
+        if isinstance(each, ast.If) and isinstance(each.test, ast.Call) and _ASKS.fullmatch(ast.unparse(each.test))
         for statement in each.body
         for node in ast.walk(statement)
     }
     for node in ast.walk(module.tree):
-        if not isinstance(node, ast.Call) or node.args or node.keywords or id(node) in guarded:
-            continue
-        if not isinstance(node.func, ast.Attribute) or node.func.attr not in _WERE_METHODS:
-            continue
-        owner = (dotted_name(node.func.value, {}) or "").rpartition(".")[2]
-        if owner.lower().endswith("user"):
-            what = f"{node.func.attr}() fails: since Django 2.0 it is no method."
-            todo = f"Write {node.func.attr} without parentheses."
-            yield Finding(module.path, node.lineno, what, todo, Severity.MUST, ast.unparse(node))
-
-
-def _asks_whether_method(test: ast.expr) -> bool:
-    return (
-        isinstance(test, ast.Call)
-        and dotted_name(test.func, {}) == "callable"
-        and len(test.args) == 1
-        and isinstance(test.args[0], ast.Attribute)
-        and test.args[0].attr in _WERE_METHODS
-    )
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and id(node) not in guarded:
+            name = node.func.attr
+            if name in _WERE_METHODS and _CALL_ON_USER.fullmatch(ast.unparse(node)):
+                what, todo = f"{name}() fails: since Django 2.0 it is no method.", f"Write {name} without parentheses."
+                yield Finding(module.path, node.lineno, what, todo, Severity.MUST, ast.unparse(node))
 
 
 def gevent_patches(path: str, tree: ast.Module) -> Iterator[Finding]:
@@ -138,14 +127,9 @@ def _replaced_parts(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:
             name = dotted_name(target, bound) or ""
             if isinstance(target, ast.Attribute) and name.partition(".")[0] in layout.PACKAGES:
                 name = name.replace(OUR_NAME, ITS_NAME, 1)
-                yield _replaced(name, module.path, target.lineno, facts)
-
-
-def _replaced(name: str, path: str, line: int, facts: Facts) -> Finding:
-    what = f"{name} is replaced at run time."
-    if module_of(name) == "settings":
-        return Finding(path, line, what, _TODO_SETTING)
-    todo = _TODO_OTHER
-    if is_server(name):
-        todo = replacement_of(module_of(name), layout.application_near(facts, path))
-    return Finding(path, line, what, todo, Severity.MUST)
+                todo, severity = _TODO_OTHER, Severity.MUST
+                if module_of(name) == "settings":
+                    todo, severity = _TODO_SETTING, Severity.CHECK
+                elif is_server(name):
+                    todo = replacement_of(module_of(name), layout.application_near(facts, module.path))
+                yield Finding(module.path, target.lineno, f"{name} is replaced at run time.", todo, severity)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 
-from ws4channels.migration import layout
-from ws4channels.migration.facts import ITS_SETTINGS, ModuleFacts
+from ws4channels.migration import layout, syntax
+from ws4channels.migration.facts import ModuleFacts
 from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, ProjectFixer, Severity, SourceFile, Step
-from ws4channels.migration.syntax import ITS_NAME, OUR_NAME, outside_functions, targets, text_in, texts_within
+from ws4channels.migration.syntax import ITS_NAME, ITS_SETTINGS, OUR_NAME, text_in
 
 _HOOKS = {
     "WS4REDIS_ALLOWED_CHANNELS": "The original let everybody in; ws4channels refuses every websocket.",
@@ -21,12 +22,14 @@ _DEAD = {
 }
 """Settings that Django dropped: what replaced each, and what to say."""
 _REMOVED = {
-    "PickleSerializer": "Django 5.0 has no PickleSerializer: sessions, and so every websocket, fail with it.",
-    "memcached.MemcachedCache": "Django 4.1 has no MemcachedCache: sessions in this cache, and so websockets, fail.",
-}
-_TODO_REMOVED = {
-    "PickleSerializer": "Write 'django.contrib.sessions.serializers.JSONSerializer'. Pickled sessions end with it.",
-    "memcached.MemcachedCache": "Write 'django.core.cache.backends.memcached.PyMemcacheCache', and install pymemcache.",
+    "PickleSerializer": (
+        "Django 5.0 has no PickleSerializer: sessions, and so every websocket, fail with it.",
+        "Write 'django.contrib.sessions.serializers.JSONSerializer'. Pickled sessions end with it.",
+    ),
+    "memcached.MemcachedCache": (
+        "Django 4.1 has no MemcachedCache: sessions in this cache, and so websockets, fail.",
+        "Write 'django.core.cache.backends.memcached.PyMemcacheCache', and install pymemcache.",
+    ),
 }
 _TODO_HOOK = (
     "Write the dotted path of the function or class, such as 'common.rules.allowed_channels', or remove the setting."
@@ -47,27 +50,26 @@ class ReportedSettingsFixer(ProjectFixer):
 
 
 def _in_settings(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:
-    for node in outside_functions(module.tree):
+    for node in syntax.outside_functions(module.tree):
         value, line = getattr(node, "value", None), getattr(node, "lineno", 0)
-        for name in (target.id for target in targets(node) if isinstance(target, ast.Name)):
+        for name in (target.id for target in syntax.targets(node) if isinstance(target, ast.Name)):
             if name in _DEAD:
                 yield _dead(name, module, line, facts)
             elif name in _HOOKS and (wrong := _wrong_hook(value, module, facts)):
                 what = f"{name} {wrong}. {_HOOKS[name]}"
                 yield Finding(module.path, line, what, _TODO_HOOK, Severity.MUST, ast.unparse(node))
-            for text in texts_within(value) if isinstance(value, ast.AST) else ():
-                for part in _REMOVED:
+            for text in syntax.texts_within(value) if isinstance(value, ast.AST) else ():
+                for part, (what, todo) in _REMOVED.items():
                     if part in text:
-                        yield Finding(module.path, line, _REMOVED[part], _TODO_REMOVED[part], Severity.MUST, text)
+                        yield Finding(module.path, line, what, todo, Severity.MUST, text)
 
 
 def _dead(name: str, module: ModuleFacts, line: int, facts: Facts) -> Finding:
     new, what = _DEAD[name]
-    if any(new in each.assigned for each in [module, *facts.relatives_of(module.path)]):
+    if any(new in each.assigned for each in facts.together_with(module.path)):
         return Finding(module.path, line, what, f"Delete it: {new} is what counts.")
-    return Finding(
-        module.path, line, what, f"Move what it lists into {new}; until then it has no effect.", Severity.MUST
-    )
+    todo = f"Move what it lists into {new}; until then it has no effect."
+    return Finding(module.path, line, what, todo, Severity.MUST)
 
 
 def _wrong_hook(value: ast.expr | None, module: ModuleFacts, facts: Facts) -> str:
@@ -82,50 +84,33 @@ def _wrong_hook(value: ast.expr | None, module: ModuleFacts, facts: Facts) -> st
         return "is a word, not the dotted path of a function or class"
     path = facts.path_of(owner, module.path)
     found = facts.module_at(path) if path is not None else None
-    if found is not None and not _defines(found, name):
+    if found is not None and not syntax.names_defined(found.tree) & {name, "*"}:
         kind = "a module, not what is in it" if facts.path_of(text, module.path) else f"what {path} does not have"
         return f"names {kind}"
     is_package = facts.path_of(owner.partition(".")[0], module.path)
     return "names a module that is not there" if path is None and is_package else ""
 
 
-def _defines(module: ModuleFacts, name: str) -> bool:
-    for node in outside_functions(module.tree):
-        names = {
-            getattr(node, "name", None),
-            *(alias.asname or alias.name for alias in getattr(node, "names", []) if isinstance(alias, ast.alias)),
-        }
-        if name in names or "*" in names:
-            return True
-    return name in module.assigned or any(
-        isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name
-        for node in ast.walk(module.tree)
-    )
-
-
 def _incomplete(facts: Facts) -> Iterator[Finding]:
     """Yield settings that use ws4redis, such as those of a worker, but are combined with none that list apps."""
     modules = layout.app_modules(facts)
     for module in facts.settings:
-        together = [module, *facts.relatives_of(module.path)]
+        together = facts.together_with(module.path)
         names = frozenset().union(*(each.assigned for each in together))
-        is_part = any(
-            name.startswith(module.name) for each in facts.settings for name in each.imported if each is not module
-        )
-        if not module.assigned & ITS_SETTINGS or is_part or {"CHANNEL_LAYERS", "WS4CHANNELS_TRANSPORT"} & names:
-            continue
-        if not any(each in modules or each.apps & layout.PACKAGES for each in together):
+        others = [each for each in facts.settings if each is not module]
+        is_part = any(name.startswith(module.name) for each in others for name in each.imported)
+        has_apps = any(each in modules or each.apps & layout.PACKAGES for each in together)
+        is_complete = has_apps or bool({"CHANNEL_LAYERS", "WS4CHANNELS_TRANSPORT"} & names)
+        if module.assigned & ITS_SETTINGS and not is_part and not is_complete:
             what = "These settings are for ws4redis, but nothing here lists the apps that go with them."
-            yield _lines_to_add(module.path, what, [_layer(names), _TRANSPORT], facts)
-
-
-def _uses_package(module: ModuleFacts) -> bool:
-    return any(name.partition(".")[0] in layout.PACKAGES for name in module.imported)
+            todo = f"Add to the settings: {_layer(names)}; {_TRANSPORT}."
+            yield Finding(module.path, 0, what, todo, Severity.MUST)
 
 
 def _nowhere(facts: Facts) -> Iterator[Finding]:
     """Yield where a site uses the package whose settings are not in the tree, or cannot be read."""
-    using = [each.path for each in facts.modules.values() if _uses_package(each)]
+    of_package = re.compile(rf"(?:{ITS_NAME}|{OUR_NAME})(?!\w)")
+    using = [each.path for each in facts.modules.values() if any(map(of_package.match, each.imported))]
     unread = {path: text for path in facts.unparsed if "INSTALLED_APPS" in (text := facts.files[path].text)}
     broken = [path for path, text in unread.items() if ITS_NAME in text]
     settled = [each.path for each in [*layout.app_modules(facts), *facts.settings] if each.apps & layout.PACKAGES]
@@ -138,16 +123,12 @@ def _nowhere(facts: Facts) -> Iterator[Finding]:
         what = "This site uses ws4redis, but no settings that can be read here list it."
         module = layout.application_near(facts, path).replace(":", ".")
         apps = 'INSTALLED_APPS = ["daphne", …, "channels", "ws4channels"]'
-        lines = [apps, f'ASGI_APPLICATION = "{module}"', _layer(frozenset()), _TRANSPORT]
-        yield _lines_to_add(path, what, lines, facts)
+        lines = "; ".join([apps, f'ASGI_APPLICATION = "{module}"', _layer(frozenset()), _TRANSPORT])
+        asgi = "And write asgi.py beside wsgi.py, as docs/install.md shows."
+        yield Finding(path, 0, what, f"Add to the settings: {lines}. {asgi}", Severity.MUST)
 
 
 def _layer(names: frozenset[str]) -> str:
     host = "WS4REDIS_CONNECTION" if "WS4REDIS_CONNECTION" in names else '{"host": "localhost", "port": 6379}'
     backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
     return f'CHANNEL_LAYERS = {{"default": {{"BACKEND": "{backend}", "CONFIG": {{"hosts": [{host}]}}}}}}'
-
-
-def _lines_to_add(path: str, what: str, lines: list[str], facts: Facts) -> Finding:
-    asgi = "" if len(lines) < 4 else " And write asgi.py beside wsgi.py, as docs/install.md shows."
-    return Finding(path, 0, what, f"Add to the settings: {'; '.join(lines)}.{asgi}", Severity.MUST)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ws4channels.migration.fixer import Facts, Finding, Fixed, Fixer, Severity, SourceFile, Step
 from ws4channels.migration.requirements import PYTHON_VERSION
@@ -12,8 +12,7 @@ from ws4channels.migration.requirements import PYTHON_VERSION
 _PIN = r"(?P<version>(?:2|3)\.?\d{1,2})"
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """Where a line of a kind may stand (`files` matches paths), how it is recognised, and what to say of it."""
 
     files: str
@@ -27,13 +26,10 @@ class Rule:
 
 _OLD_PYTHON = f"This asks for a Python older than {'.'.join(map(str, PYTHON_VERSION))}, which ws4channels needs."
 _RUNS = ("Raise it: the new servers do not start on it.", Severity.MUST, Step.PACKAGES, False)
-_TESTS = (
-    "Raise it, or drop the old versions: the site cannot be tested or installed on them.",
-    Severity.CHECK,
-    Step.PACKAGES,
-    False,
-)
+_DROP = "Raise it, or drop the old versions: the site cannot be tested or installed on them."
+_TESTS = (_DROP, Severity.CHECK, Step.PACKAGES, False)
 _LOCKED = "This names django-websocket-redis."
+_LOCKED_STEP = (Severity.CHECK, Step.PACKAGES)
 _CLIENT = "This is a copy of the original's browser client."
 
 RULES = (
@@ -52,13 +48,10 @@ RULES = (
     Rule(r"(?:^|/)tox\.ini$", rf"\bpy{_PIN}", _OLD_PYTHON, *_TESTS),
     Rule(r"(?:^|/)\.travis\.yml$", rf"^\s*-\s*[\"']?{_PIN}[\"']?\s*$", _OLD_PYTHON, *_TESTS),
     *(
-        Rule(rf"(?:^|/){name}$", "django-websocket-redis", _LOCKED, f"Make it again: {maker}.", step=Step.PACKAGES)
-        for name, maker in [
-            (r"Pipfile\.lock", "pipenv lock"),
-            (r"pdm\.lock", "pdm lock"),
-            (r"poetry\.lock", "poetry lock"),
-            (r"uv\.lock", "uv lock"),
-        ]
+        Rule(
+            rf"(?:^|/){name}\.lock$", "django-websocket-redis", _LOCKED, f"Make it again: {maker} lock.", *_LOCKED_STEP
+        )
+        for name, maker in [("Pipfile", "pipenv"), ("pdm", "pdm"), ("poetry", "poetry"), ("uv", "uv")]
     ),
     Rule(r"(?:^|/)tox\.ini$", "django-websocket-redis", _LOCKED, "Write ws4channels instead.", step=Step.PACKAGES),
     Rule(
@@ -99,6 +92,10 @@ RULES = (
 )
 _KEY = r"""["'`\s(:](?:[^"'`\s:]*:)?(?:broadcast:[^"'`\s]|(?:user|group|session):[^"'`\s:]+:)"""
 _PUBLISHES = re.compile(r"(?i)(?<![a-z])p?(?:publish|subscribe)(?![a-z_])")
+_TODO_PUBLISHES = (
+    "It works as long as WS4CHANNELS_TRANSPORT is 'redis': stay in phase 1 of docs/migrating.md, or use "
+    "RedisPublisher or ws4channels_publish instead."
+)
 
 
 class ReportedTextsFixer(Fixer):
@@ -117,12 +114,12 @@ class ReportedTextsFixer(Fixer):
 
     def _found_in(self, file: SourceFile) -> Iterator[Finding]:
         lines = set()
-        for rule, files, pattern in self._rules:
-            if not files.search(file.path):
-                continue
+        for rule, pattern in ((rule, pattern) for rule, files, pattern in self._rules if files.search(file.path)):
             for found in pattern.finditer(file.text):
                 line = file.line_of(found.start() + len(found[0]) - len(found[0].lstrip())) if rule.line else 0
-                if line in lines or ("version" in found.groupdict() and not _is_old(found["version"])):
+                version = found.groupdict().get("version")
+                is_new = version is not None and (int(version[0]), int(version[1:].lstrip("."))) >= PYTHON_VERSION
+                if line in lines or is_new:
                     continue
                 lines.add(line)
                 shown = file.lines[line - 1].strip()[:200] if line else ""
@@ -131,23 +128,11 @@ class ReportedTextsFixer(Fixer):
                     break
 
 
-def _is_old(version: str) -> bool:
-    major, minor = version[0], version[1:].lstrip(".")
-    return (int(major), int(minor)) < PYTHON_VERSION
-
-
 def _other_programs(file: SourceFile) -> Iterator[Finding]:
     """Yield the lines that name a channel of the original where a program publishes or subscribes by itself."""
     if file.suffix in (".md", ".rst", ".txt") or "redis" not in file.text.lower() or not _PUBLISHES.search(file.text):
         return
+    what = "This uses a channel of ws4redis in Redis by itself."
     for number, line in enumerate(file.lines, 1):
         if re.search(_KEY, f" {line}") and not line.lstrip().startswith(("#", "//", "--", "*")):
-            yield Finding(
-                file.path,
-                number,
-                "This uses a channel of ws4redis in Redis by itself.",
-                "It works as long as WS4CHANNELS_TRANSPORT is 'redis': stay in phase 1 of docs/migrating.md, or use "
-                "RedisPublisher or ws4channels_publish instead.",
-                shown=line.strip()[:200],
-                step=Step.SERVERS,
-            )
+            yield Finding(file.path, number, what, _TODO_PUBLISHES, Severity.CHECK, line.strip()[:200], Step.SERVERS)

@@ -12,15 +12,7 @@ from ws4channels.migration.commands import commands_of
 from ws4channels.migration.fixer import Facts, Finding, Fixed, Fixer, Severity, SourceFile, Step
 from ws4channels.migration.fixers.server_files import is_for_websockets, is_of_a_server
 from ws4channels.migration.layout import serves
-from ws4channels.migration.requirements import (
-    ORIGINAL,
-    Verdict,
-    is_original,
-    judge,
-    read_requirement,
-    replaced,
-    versions_in,
-)
+from ws4channels.migration.requirements import ORIGINAL, Verdict, judge, read_requirement, replaced, versions_in
 from ws4channels.migration.sections import place_of
 from ws4channels.migration.syntax import OUR_NAME
 
@@ -37,10 +29,18 @@ _OTHER_SUFFIXES = {".md", ".rst", ".html", ".js", ".json", ".lock", ".css", ".cf
 
 _QUOTED = re.compile(r"""(?<![\w"'])(?<!name=)(?P<quote>["'])(?P<what>[A-Za-z][^"'\n]*)(?P=quote)(?!["'])""")
 _LISTED = re.compile(r"(?m)^(?:[ \t]+|[\w.-]+[ \t]*=[ \t]*)(?P<what>[A-Za-z][^#\r\n]*?)[ \t]*(?:#.*)?\r?$")
-_CFG_KEYS = {"install_requires", "setup_requires", "tests_require"}
-_TOML_LISTS = {"project": {"dependencies"}, "tool.uv": {"dev-dependencies"}}
-_TOML_TABLES_OF_LISTS = {"project.optional-dependencies", "dependency-groups", "tool.pdm.dev-dependencies"}
-
+_OF_TOML = (
+    _QUOTED,
+    r"project\.dependencies|tool\.uv\.dev-dependencies"
+    r"|(?:project\.optional-dependencies|dependency-groups|tool\.pdm\.dev-dependencies)\..*",
+)
+_LISTS = {
+    "setup.py": (_QUOTED, r".*"),
+    "setup.cfg": (_LISTED, r"options\.(?:extras_require\..*|install_requires|setup_requires|tests_require)"),
+    "pyproject.toml": _OF_TOML,
+    "Pipfile": _OF_TOML,
+}
+"""How requirements are found in lists, and the sections and keys that hold such lists."""
 _ENTRY = re.compile(
     r"""^(?P<name>[\w.-]+|"[\w.-]+")(?P<equals>[ \t]*=[ \t]*)(?P<value>.*?)(?P<end>[ \t]*(?:#.*)?\r?)$""", re.M
 )
@@ -48,15 +48,12 @@ _VERSION = re.compile(r"""(?P<before>^|\bversion[ \t]*=[ \t]*)(?P<quote>["'])(?P
 _FOREIGN = re.compile(r"\b(?:git|url|path|file|hg|svn)[ \t]*=")
 _ENTRY_TABLES = re.compile(r"tool\.poetry\.(?:dev-|group\.[\w-]+\.)?dependencies|(?:dev-)?packages")
 
-
 _USES = {
     "gevent": r"^\s*(?:import|from)\s+gevent\b|(?:-k|-P|worker[-_]class|--pool)[\s=\"',]*gevent",
     "greenlet": r"^\s*(?:import|from)\s+greenlet\b",
     "uwsgi": r"^\s*(?:import|from)\s+uwsgi(?:decorators)?\b|^\[uwsgi\]|\buwsgi\b[\"',\s]+(?:-|\S+\.(?:ini|ya?ml|xml))",
 }
 """What the original's server needed, and what shows that something else needs it as well."""
-
-Judge = Callable[[str, str], Verdict]
 
 
 class RequirementsFilesFixer(Fixer):
@@ -80,20 +77,86 @@ class RequirementsFilesFixer(Fixer):
 
     def fix(self, file: SourceFile, facts: Facts) -> Fixed:
         """Return the file with its requirements replaced where they must be."""
+        rewriting = _Rewriting(file, facts)
+        if file.name not in OF_PROJECTS:
+            rewriting.replace(_LOGICAL_LINE, rewriting.line_for_pip)
+            text = _without_repetition(rewriting.text) if rewriting.text != file.text else file.text
+            return Fixed(text, rewriting.findings)
+        rewriting.replace(_LISTS[file.name][0], rewriting.item_of_list)
+        if not file.name.startswith("setup."):
+            rewriting.replace(_ENTRY, rewriting.entry_of_table)
+        return Fixed(rewriting.text, rewriting.findings)
 
-        def judge_here(name: str, versions: str) -> Verdict:
-            package = canonicalize_name(name)
-            return _judge_server(package, facts) if package in _USES else judge(name, versions)
 
-        if file.name == "setup.py":
-            return _replace(file, _QUOTED, judge_here)
-        if file.name == "setup.cfg":
-            return _replace(file, _LISTED, judge_here, _is_in_cfg)
-        if file.name in OF_PROJECTS:
-            listed = _replace(file, _QUOTED, judge_here, _is_in_toml)
-            findings = list(listed.findings)
-            return Fixed(_ENTRY.sub(lambda found: _fix_entry(found, file, judge_here, findings), listed.text), findings)
-        return _fix_pip_file(file, judge_here)
+class _Rewriting:
+    """One file while its requirements are replaced, and what there is to say about them."""
+
+    def __init__(self, file: SourceFile, facts: Facts) -> None:
+        self.text = file.text
+        self.findings: list[Finding] = []
+        self._file = file
+        self._facts = facts
+
+    def replace(self, pattern: re.Pattern[str], by: Callable[[re.Match[str]], str]) -> None:
+        """Replace what a pattern finds."""
+        self.text = pattern.sub(by, self.text)
+
+    def line_for_pip(self, found: re.Match[str]) -> str:
+        """Return what becomes of a line of a file for pip, with those that it continues on."""
+        parts = _PARTS.fullmatch(found[0])
+        if parts is None or not parts["what"]:
+            return found[0]
+        is_repository = _REPOSITORY.fullmatch(parts["what"])
+        new = OUR_NAME if is_repository else self._requirement(parts["what"], found.start())
+        if new is None:
+            return found[0]
+        if "--hash" in parts["options"]:
+            what = "This file pins its packages by hash; the hashes of what was replaced were removed."
+            todo = "Make the file again, for example with pip-compile --generate-hashes."
+            self._report(found.start(), what, todo, Severity.MUST)
+        return f"{parts['indent']}{new}{parts['end']}"
+
+    def item_of_list(self, found: re.Match[str]) -> str:
+        """Return what becomes of a text, which is a requirement if its place is a list of them."""
+        start, end = found.span("what")
+        is_listed = re.fullmatch(_LISTS[self._file.name][1], ".".join(place_of(self.text, start)))
+        new = self._requirement(found["what"], start) if is_listed else None
+        return found[0] if new is None else self.text[found.start() : start] + new + self.text[end : found.end()]
+
+    def entry_of_table(self, found: re.Match[str]) -> str:
+        """Return what becomes of ``name = "version"`` or ``name = {…}``, in a table of requirements."""
+        if not _ENTRY_TABLES.fullmatch(place_of(self.text, found.start())[0]):
+            return found[0]
+        name, value = found["name"].strip('"'), found["value"]
+        version = _VERSION.search(value)
+        verdict = self._judge(name, version["versions"] if version else "", found.start(), found[0])
+        if verdict.name is None:
+            return found[0]
+        new = f'"{verdict.versions or "*"}"'
+        # A repository or a folder of the original holds nothing of ours.
+        if version is not None and not _FOREIGN.search(value):
+            literal = new.replace('"', version["quote"])
+            new = f"{value[: version.start()]}{version['before']}{literal}{value[version.end() :]}"
+        return f"{found['name'].replace(name, verdict.name)}{found['equals']}{new}{found['end']}"
+
+    def _requirement(self, text: str, offset: int) -> str | None:
+        """Return what takes the place of a requirement; None if the text is none, or stays."""
+        requirement = read_requirement(text)
+        if requirement is None:
+            return None
+        verdict = self._judge(requirement.name, versions_in(text), offset, text)
+        return None if verdict.name is None else replaced(text, verdict)
+
+    def _judge(self, name: str, versions: str, offset: int, shown: str) -> Verdict:
+        package = canonicalize_name(name)
+        verdict = _judge_server(package, self._facts) if package in _USES else judge(name, versions)
+        if verdict.what:
+            self._report(offset, verdict.what, verdict.todo, verdict.severity, shown.strip())
+        return verdict
+
+    def _report(self, offset: int, what: str, todo: str, severity: Severity, shown: str = "") -> None:
+        line = self.text.count("\n", 0, offset) + 1
+        self.findings.append(Finding(self._file.path, line, what, todo, severity, shown, Step.PACKAGES))
 
 
 def _judge_server(package: str, facts: Facts) -> Verdict:
@@ -121,13 +184,11 @@ def _users_of(package: str, facts: Facts) -> Iterator[str]:
 
 
 def _requires(text: str, name: str) -> bool:
-    return re.search(rf"(?im)(?<![\w/.-]){name}(?![\w-])", re.sub(r"(?m)(?:^|\s)#.*", "", text)) is not None
+    return re.search(rf"(?im)(?<![\w/.-])(?:{name})(?![\w-])", re.sub(r"(?m)(?:^|\s)#.*", "", text)) is not None
 
 
 def _names_us(text: str) -> bool:
-    return (
-        _requires(text, ORIGINAL.replace("-", "[-_.]+")) or _requires(text, OUR_NAME) or bool(_REPOSITORY.search(text))
-    )
+    return _requires(text, f"{ORIGINAL.replace('-', '[-_.]+')}|{OUR_NAME}") or bool(_REPOSITORY.search(text))
 
 
 def files_for_pip(facts: Facts) -> frozenset[str]:
@@ -158,120 +219,20 @@ def _is_for_pip(file: SourceFile) -> bool:
     if _FOR_PIP.search(file.path) or not _names_us(file.text):
         return bool(_FOR_PIP.search(file.path))
     lines = [found["what"] for found in map(_PARTS.fullmatch, file.lines) if found is not None and found["what"]]
-    return any(map(_is_of_the_original, lines)) and all(
-        line.startswith("-") or _is_for_pip_line(line) for line in lines
+    required = {line: read_requirement(line) for line in lines}
+    names = {canonicalize_name(each.name) for each in required.values() if each is not None}
+    is_named = ORIGINAL in names or any(map(_REPOSITORY.fullmatch, lines))
+    return is_named and all(
+        each or "://" in line or line.startswith(("-", ".", "/")) for line, each in required.items()
     )
-
-
-def _is_of_the_original(line: str) -> bool:
-    return _REPOSITORY.fullmatch(line) is not None or is_original(line)
-
-
-def _is_for_pip_line(line: str) -> bool:
-    return read_requirement(line) is not None or "://" in line or line.startswith((".", "/"))
 
 
 def _joined(path: str, name: str) -> str:
     return normpath(f"{path.rpartition('/')[0]}/{name}").lstrip("/")
 
 
-def _fix_pip_file(file: SourceFile, judge: Judge) -> Fixed:
-    findings: list[Finding] = []
-    lines = []
-    for found in _LOGICAL_LINE.finditer(file.text):
-        line, more = _fix_line(found[0], file.path, file.line_of(found.start()), judge)
-        lines.append(line)
-        findings += more
-    return Fixed(_without_repetition("".join(lines), file.text), findings)
-
-
-def _fix_line(text: str, path: str, line: int, judge: Judge) -> tuple[str, list[Finding]]:
-    parts = _PARTS.fullmatch(text)
-    if parts is None or not parts["what"]:
-        return text, []
-    if _REPOSITORY.fullmatch(parts["what"]):
-        return f"{parts['indent']}{OUR_NAME}{parts['end']}", []
-    requirement = read_requirement(parts["what"])
-    if requirement is None:
-        return text, []
-    verdict = judge(requirement.name, versions_in(parts["what"]))
-    findings = list(verdict.finding(path, line, parts["what"]))
-    if verdict.name is None:
-        return text, findings
-    findings += _about_hashes(parts["options"], path, line)
-    return f"{parts['indent']}{replaced(parts['what'], verdict)}{parts['end']}", findings
-
-
-def _about_hashes(options: str, path: str, line: int) -> Iterator[Finding]:
-    if "--hash" in options:
-        what = "This file pins its packages by hash; the hashes of what was replaced were removed."
-        todo = "Make the file again, for example with pip-compile --generate-hashes."
-        yield Finding(path, line, what, todo, Severity.MUST)
-
-
-def _without_repetition(text: str, before: str) -> str:
+def _without_repetition(text: str) -> str:
     """Drop our line where the file named us already, and more of ours than one."""
-    if text == before:
-        return text
-    seen = False
-    kept = []
-    for line in text.splitlines(keepends=True):
-        ours = re.match(rf"\s*{OUR_NAME}\b", line) is not None
-        if not (ours and seen):
-            kept.append(line)
-        seen = seen or ours
-    return "".join(kept)
-
-
-def _replace(
-    file: SourceFile,
-    pattern: re.Pattern[str],
-    judge: Judge,
-    is_listed: Callable[[str, str], bool] = lambda *place: True,
-) -> Fixed:
-    """Replace the requirements among the texts that a pattern finds at places that list requirements."""
-    findings: list[Finding] = []
-
-    def replacement(found: re.Match[str]) -> str:
-        requirement = read_requirement(found["what"])
-        if requirement is None or not is_listed(*place_of(file.text, found.start("what"))):
-            return found[0]
-        verdict = judge(requirement.name, versions_in(found["what"]))
-        findings.extend(verdict.finding(file.path, file.line_of(found.start("what")), found["what"]))
-        if verdict.name is None:
-            return found[0]
-        start, end = found.start("what") - found.start(), found.end("what") - found.start()
-        return found[0][:start] + replaced(found["what"], verdict) + found[0][end:]
-
-    return Fixed(pattern.sub(replacement, file.text), findings)
-
-
-def _is_in_cfg(section: str, key: str) -> bool:
-    return section == "options.extras_require" or (section == "options" and key in _CFG_KEYS)
-
-
-def _is_in_toml(section: str, key: str) -> bool:
-    return section in _TOML_TABLES_OF_LISTS or key in _TOML_LISTS.get(section, ())
-
-
-def _fix_entry(found: re.Match[str], file: SourceFile, judge: Judge, findings: list[Finding]) -> str:
-    section, _ = place_of(found.string, found.start())
-    if not _ENTRY_TABLES.fullmatch(section):
-        return found[0]
-    name, value = found["name"].strip('"'), found["value"]
-    version = _VERSION.search(value)
-    verdict = judge(name, version["versions"] if version else "")
-    findings += verdict.finding(file.path, found.string.count("\n", 0, found.start()) + 1, found[0])
-    if verdict.name is None:
-        return found[0]
-    written = found["name"].replace(name, verdict.name)
-    return f"{written}{found['equals']}{_new_value(value, version, verdict)}{found['end']}"
-
-
-def _new_value(value: str, version: re.Match[str] | None, verdict: Verdict) -> str:
-    versions = verdict.versions or "*"
-    # A repository or a folder of the original holds nothing of ours.
-    if version is None or _FOREIGN.search(value):
-        return f'"{versions}"'
-    new = f"{version['before']}{version['quote']}{versions}{version['quote']}"
-    return f"{value[: version.start()]}{new}{value[version.end() :]}"
+    lines = text.splitlines(keepends=True)
+    ours = [number for number, line in enumerate(lines) if re.match(rf"\s*{OUR_NAME}\b", line)]
+    return "".join(line for number, line in enumerate(lines) if number not in ours[1:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ws4channels.migration import layout
 from ws4channels.migration.commands import Command, commands_of, locations_of
@@ -23,11 +23,12 @@ DAPHNE = "daphne -b {host} -p {port} {application}"
 _PORT = re.compile(r"--?(?:http\S*|socket|s)\b[\s=\",]+[^\s\",]*?:(\d{2,5})\b")
 _COPIES = re.compile(r"^(?:COPY|ADD|RUN\s+chmod|chmod|chown|cp|ln|scp|rsync|mv|install)\b", re.I)
 _SCRIPT = re.compile(r"(?:^|/)[^/.]+(?:\.(?:sh|bash))?$")
+# Files that name several processes: to start one is to start more than websockets.
+_FOR_MANY = re.compile(r"procfile|dockerfile|makefile|crontab|nginx|apache|sites-", re.I)
 _STARTS = re.compile(r"\b(?:uwsgi|gunicorn|emperor|circusd?)\b|^\s*(?:module|wsgi-file|wsgi|mount|ini)\b", re.I)
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """Lines of one kind: how they are recognised, what they are, and what replaces them. `files` limits it to names."""
 
     line: str
@@ -36,15 +37,16 @@ class Rule:
     files: str = ""
 
 
-_START = Rule(
-    r"\buwsgi\b(?=.*(?:--gevent|--http-websockets|websocket|ws4redis))",
-    "This starts uWSGI for websockets.",
-    f"Start Daphne instead, which serves pages as well: {DAPHNE}.",
-)
 _NGINX = "nginx sends websockets to a server of their own."
 _TODO_NGINX = (
     "Pass them to Daphne, with the headers of docs/deployment/nginx.conf: Host, Upgrade, Connection, "
     "X-Forwarded-For, X-Forwarded-Proto."
+)
+_PROCESS = "This is the process for websockets.", f"Let it start Daphne: {DAPHNE}."
+_START = Rule(
+    r"\buwsgi\b(?=.*(?:--gevent|--http-websockets|websocket|ws4redis))",
+    "This starts uWSGI for websockets.",
+    f"Start Daphne instead, which serves pages as well: {DAPHNE}.",
 )
 RULES = (
     _START,
@@ -63,12 +65,8 @@ RULES = (
         "uWSGI sends websockets to a server of their own.",
         f"Remove it. Have the proxy in front send websockets to Daphne: {DAPHNE}.",
     ),
-    Rule(
-        r"^\s*\[program:[^\]]*(?:websocket|ws4redis|\bws\b)[^\]]*\]",
-        "This is the process for websockets.",
-        f"Let it start Daphne: {DAPHNE}.",
-    ),
-    Rule(r"^(?:websocket|ws)s?:", "This is the process for websockets.", f"Let it start Daphne: {DAPHNE}.", "Procfile"),
+    Rule(r"^\s*\[program:[^\]]*(?:websocket|ws4redis|\bws\b)[^\]]*\]", *_PROCESS),
+    Rule(r"^(?:websocket|ws)s?:", *_PROCESS, files="Procfile"),
     Rule(
         r"^\s*(?:uwsgi_pass|proxy_pass)\s[^;]*(?:websocket|ws4redis)",
         "nginx passes websockets on to the original's server.",
@@ -80,7 +78,7 @@ RULES = (
         "Name Daphne's address here, as in docs/deployment/apache.conf.",
     ),
     Rule(
-        r"(?:path_beg|\bpath|PathPrefix|\bhandle(?:_path)?|reverse_proxy|HTTP\[.url.\]).{{0,6}}[\s\"'`^(]{url}(?![\w-])",
+        r"(?:path_beg|\bpath|PathPrefix|\bhandle(?:_path)?|reverse_proxy|HTTP\[.url.\]).{0,6}[\s\"'`^(]{url}(?![\w-])",
         "A proxy sends websockets to a server of their own.",
         f"Name Daphne's address where they go: {DAPHNE}.",
     ),
@@ -90,8 +88,6 @@ RULES = (
         "Name ws4channels instead where a package is installed; where a server is started, start Daphne.",
     ),
 )
-
-
 _OF_UWSGI = {rule.what for rule in RULES[1:3]}
 
 
@@ -139,25 +135,22 @@ def is_for_websockets(text: str) -> bool:
 
 def _found_in(file: SourceFile, commands: list[Command], facts: Facts) -> Iterator[Finding]:
     yield from _locations(file, facts)
-    url = "(?:" + "|".join(re.escape(url.rstrip("/")) for url in sorted(facts.websocket_urls)) + ")"
-    rules = [
-        (each, re.compile(each.line.format(url=url) if "{url}" in each.line else each.line, re.I)) for each in RULES
-    ]
+    url = _pattern_of_urls(facts)
+    rules = [(each, re.compile(each.line.replace("{url}", url), re.I)) for each in RULES if each.files in file.name]
     for command in commands:
-        for rule, pattern in rules:
-            if pattern.search(command.text) and rule.files in file.name:
-                yield _finding(file, command, rule, facts)
-                break
+        rule = next((rule for rule, pattern in rules if pattern.search(command.text)), None)
+        if rule is not None:
+            yield _finding(file, command, rule, facts)
+
+
+def _pattern_of_urls(facts: Facts) -> str:
+    return f"(?:{'|'.join(re.escape(url.rstrip('/')) for url in sorted(facts.websocket_urls))})"
 
 
 def _locations(file: SourceFile, facts: Facts) -> Iterator[Finding]:
     locations = list(locations_of(file))
-    urls = [url.rstrip("/") for url in facts.websocket_urls]
-    named = [
-        each
-        for each in locations
-        if "websocket" in each.path.lower() or any(re.match(rf"{re.escape(url)}(?![\w-])", each.path) for url in urls)
-    ]
+    pattern = re.compile(rf"{_pattern_of_urls(facts)}(?![\w-])|(?i:.*websocket)")
+    named = [each for each in locations if pattern.match(each.path)]
     # Others upgrade as well; they are ours only if no location has the URL of the settings.
     for location in named or [each for each in locations if re.search(r"(?i)\bupgrade\b", each.body)]:
         yield Finding(file.path, location.line, _NGINX, _TODO_NGINX, shown=location.text)
@@ -180,24 +173,16 @@ def _names_started(found: list[Finding], facts: Facts) -> set[str]:
         each.path.rpartition("/")[2]
         for each in found
         if (each.what in _OF_UWSGI and each.path.endswith((".ini", ".xml")))
-        or (each.what == _START.what and _SCRIPT.search(each.path) and not is_for_many(each.path))
+        or (each.what == _START.what and _SCRIPT.search(each.path) and not _FOR_MANY.search(each.path))
     }
     modules = (each for each in facts.modules.values() if layout.serves(each) and not each.path.endswith("/wsgi.py"))
     return names | {name for each in modules for name in (each.name, each.path) if name not in ("wsgi", "wsgi.py")}
 
 
-def is_for_many(path: str) -> bool:
-    """Tell whether a file names several processes, so that to start it is to start more than websockets."""
-    return re.search(r"(?i)(?:procfile|dockerfile|makefile|crontab|nginx|apache|sites-)", path) is not None
-
-
 def _starts_any(text: str, names: set[str]) -> bool:
     if _COPIES.search(text):
         return False
-    for name in names:
-        if name.endswith((".ini", ".xml")) and re.search(r"\bemperor[\s=]", text):
-            return True
-        is_script = _SCRIPT.search(name) is not None
-        if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text) and (is_script or _STARTS.search(text)):
-            return True
-    return False
+    if re.search(r"\bemperor[\s=]", text) and any(name.endswith((".ini", ".xml")) for name in names):
+        return True
+    named = [name for name in names if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text)]
+    return any(_SCRIPT.search(name) or _STARTS.search(text) for name in named)

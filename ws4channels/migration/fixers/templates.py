@@ -35,7 +35,8 @@ class TemplatesFixer(Fixer):
             return Fixed(file.text, list(_other_old_libraries(file)))
         text = _LOAD.sub(_load_new_library, file.text)
         rewritten = _CLIENT.sub(_static_tag, text)
-        if rewritten != text and not _loads_static(rewritten):
+        loaded = [_FROM.fullmatch(found["libraries"]) or found for found in _LOAD.finditer(rewritten)]
+        if rewritten != text and not any("static" in found[1].split() for found in loaded):
             rewritten = _with_load(rewritten, file.newline)
         return Fixed(rewritten, list(_quoted_heartbeats(file)))
 
@@ -58,15 +59,6 @@ def _static_tag(found: re.Match[str]) -> str:
     return f"{found['quote']}{{% static {inner}{found['path']}{inner} %}}"
 
 
-def _loads_static(text: str) -> bool:
-    for found in _LOAD.finditer(text):
-        selected = _FROM.fullmatch(found["libraries"])
-        names = selected["names"] if selected else found["libraries"]
-        if "static" in names.split():
-            return True
-    return False
-
-
 def _with_load(text: str, newline: str) -> str:
     extends = _EXTENDS.search(text)
     if extends is None:
@@ -76,22 +68,16 @@ def _with_load(text: str, newline: str) -> str:
 
 
 def _quoted_heartbeats(file: SourceFile) -> Iterator[Finding]:
+    what = "WS4REDIS_HEARTBEAT brings its own quotes, or is null: in quotes it is another text than the server's."
+    todo = "It works as before. Write {{ WS4REDIS_HEARTBEAT }} without quotes and the client's heartbeats count."
     for found in _QUOTED_HEARTBEAT.finditer(file.text):
-        yield Finding(
-            file.path,
-            file.line_of(found.start()),
-            "WS4REDIS_HEARTBEAT brings its own quotes, or is null: in quotes it is another text than the server's.",
-            "It works as before. Write {{ WS4REDIS_HEARTBEAT }} without quotes and the client's heartbeats count.",
-            Severity.NOTE,
-        )
+        yield Finding(file.path, file.line_of(found.start()), what, todo, Severity.NOTE)
 
 
 def _other_old_libraries(file: SourceFile) -> Iterator[Finding]:
     for found in _LOAD.finditer(file.text):
-        if _load_new_library(found) != found[0]:
-            yield Finding(
-                file.path,
-                file.line_of(found.start()),
-                f"Django 3.0 and newer have no such tag library: {found[0]}",
-                f"Write {_load_new_library(found)}. It was left, for this template has nothing to do with websockets.",
-            )
+        new = _load_new_library(found)
+        if new != found[0]:
+            what = f"Django 3.0 and newer have no such tag library: {found[0]}"
+            todo = f"Write {new}. It was left, for this template has nothing to do with websockets."
+            yield Finding(file.path, file.line_of(found.start()), what, todo)

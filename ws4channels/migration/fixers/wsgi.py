@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import libcst as cst
@@ -20,8 +20,16 @@ from ws4channels.migration.original import is_server
 from ws4channels.migration.python_fixer import PythonFixer, Transformer
 from ws4channels.migration.source import SourceFile, line_in
 from ws4channels.migration.syntax import names_lost
-from ws4channels.migration.texts import statements_of, what_is_left, without_dead_branch
-from ws4channels.migration.unused_imports import without_unused_imports
+from ws4channels.migration.texts import (
+    Line,
+    SmallStatement,
+    Statement,
+    imported_by,
+    statements_of,
+    what_is_left,
+    without_dead_branch,
+    without_unused_imports,
+)
 
 _SERVERS = {
     "ws4redis.uwsgi_runserver.uWSGIWebsocketServer",
@@ -38,41 +46,33 @@ _NO_LONGER_NEEDED = {"redis", "redis.connection", "django.conf.settings", "geven
 
 
 class _Wsgi(Transformer):
-    def __init__(self, file: SourceFile, facts: Facts) -> None:
-        super().__init__(file, facts)
-        self._sockets: set[str] = set()
-        self._recognised = False
-        self._has_import = False
-        self._only_websockets = True
-        self._applications = 0
-
     def visit_Module(self, node: cst.Module) -> None:
         """Find the names of the websocket applications, and whether all that is done with them is understood."""
-        self._sockets = {
-            target.target.value
-            for assign in m.findall(node, m.Assign(value=m.Call()))
-            if isinstance(assign, cst.Assign) and self._is_server_call(assign.value)
-            for target in assign.targets
-            if isinstance(target.target, cst.Name)
-        }
-        self._recognised = self._imports_server(node) and all(map(self._is_understood, self._uses(node)))
+        made = m.findall(node, m.Assign(value=m.MatchIfTrue(self._is_server_call)))
+        targets = (each.target for assign in made for each in cst.ensure_type(assign, cst.Assign).targets)
+        self._sockets = {target.value for target in targets if isinstance(target, cst.Name)}
+        imports = m.findall(node, m.MatchIfTrue(self._imports_server))
+        uses = filter(self._is_used, m.findall(node, m.Name() | m.Attribute()))
+        self._recognised = bool(imports) and all(map(self._is_understood, uses))
         scope = self.get_metadata(ScopeProvider, node)
         self._has_import = scope is not None and "get_wsgi_application" in scope
         self._only_websockets = not self._has_import
         self._applications = len(m.findall(node, m.AssignTarget(m.Name("application"))))
 
-    def _imports_server(self, node: cst.Module) -> bool:
-        imports = (each for each in m.findall(node, m.ImportFrom()) if isinstance(each, cst.ImportFrom))
-        return any(_imports_server(self.module_named_by(each), each) for each in imports)
+    def _imports_server(self, node: cst.CSTNode) -> bool:
+        """Tell whether a node is an import of nothing but the server's classes, or modules."""
+        if not isinstance(node, cst.ImportFrom):
+            return False
+        module = self.module_named_by(node)
+        names = {f"{module}.{name}" for name in imported_by(node)}
+        return bool(names) and (names <= _SERVERS or (module == "ws4redis" and all(map(is_server, names))))
 
-    def _uses(self, node: cst.Module) -> Iterator[cst.CSTNode]:
-        """Yield what stands for a server's class or for a websocket application, outside imports."""
-        for each in m.findall(node, m.Name() | m.Attribute()):
-            parent = self.get_metadata(ParentNodeProvider, each)
-            if isinstance(parent, (cst.Attribute, cst.AssignTarget, cst.ImportAlias, cst.ImportFrom)):
-                continue
-            if self.imported_names(each) & _SERVERS or self._is_socket(each):
-                yield each
+    def _is_used(self, node: cst.CSTNode) -> bool:
+        """Tell whether a node stands for a server's class or for a websocket application, outside imports."""
+        parent = self.get_metadata(ParentNodeProvider, node)
+        if isinstance(parent, (cst.Attribute, cst.AssignTarget, cst.ImportAlias, cst.ImportFrom)):
+            return False
+        return bool(self.imported_names(node) & _SERVERS) or self._is_socket(node)
 
     def _is_socket(self, node: cst.CSTNode) -> bool:
         return isinstance(node, cst.Name) and node.value in self._sockets - {"application"}
@@ -90,48 +90,37 @@ class _Wsgi(Transformer):
     def _is_server_call(self, node: cst.CSTNode) -> bool:
         return isinstance(node, cst.Call) and bool(self.imported_names(node.func) & _SERVERS)
 
-    def leave_ImportFrom(
-        self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
-    ) -> cst.BaseSmallStatement | cst.RemovalSentinel:
+    def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> SmallStatement:
         """Import Django's function in place of the server, unless it is imported already."""
-        if not self._recognised or not _imports_server(self.module_named_by(original_node), original_node):
+        if not self._recognised or not self._imports_server(original_node):
             return updated_node
         if self._has_import:
             return cst.RemoveFromParent()
         self._has_import = True
-        return cst.ensure_type(cst.parse_statement(_IMPORT), cst.SimpleStatementLine).body[0]
+        return cst.ensure_type(cst.parse_statement(_IMPORT), Line).body[0]
 
-    def leave_Assign(
-        self, original_node: cst.Assign, updated_node: cst.Assign
-    ) -> cst.BaseSmallStatement | cst.RemovalSentinel:
+    def leave_Assign(self, original_node: cst.Assign, updated_node: cst.Assign) -> SmallStatement:
         """Make the application Django's; drop other websocket applications, and the patch of redis by gevent."""
         target = get_full_name_for_node(original_node.targets[0].target)
-        if self._recognised and _is_patch(target, original_node.value):
-            return cst.RemoveFromParent()
-        if not self._recognised or not self._is_server_call(original_node.value):
+        value = get_full_name_for_node(original_node.value) or ""
+        is_patch = target == "redis.connection.socket" and value.partition(".")[0] == "gevent"
+        if not self._recognised or not (is_patch or self._is_server_call(original_node.value)):
             return updated_node
         if target == "application":
             return updated_node.with_changes(value=cst.parse_expression(_PLAIN))
         return cst.RemoveFromParent()
 
-    def leave_Expr(
-        self, original_node: cst.Expr, updated_node: cst.Expr
-    ) -> cst.BaseSmallStatement | cst.RemovalSentinel:
+    def leave_Expr(self, original_node: cst.Expr, updated_node: cst.Expr) -> SmallStatement:
         """Drop gevent's patches of a process that only served websockets."""
         call = original_node.value
-        patches = isinstance(call, cst.Call) and any(
-            name.startswith("gevent.monkey.patch_") for name in self.imported_names(call.func)
-        )
+        names = self.imported_names(call.func) if isinstance(call, cst.Call) else set()
+        patches = any(name.startswith("gevent.monkey.patch_") for name in names)
         return cst.RemoveFromParent() if patches and self._recognised and self._only_websockets else updated_node
 
-    def leave_SimpleStatementLine(
-        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
-    ) -> cst.BaseStatement | cst.RemovalSentinel:
+    def leave_SimpleStatementLine(self, original_node: Line, updated_node: Line) -> Statement:
         return what_is_left(updated_node)
 
-    def leave_If(
-        self, original_node: cst.If, updated_node: cst.If
-    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel:
+    def leave_If(self, original_node: cst.If, updated_node: cst.If) -> Statement:
         """Keep of a choice what it does for a page, or when websockets are switched off."""
         if not self._recognised:
             return updated_node
@@ -149,43 +138,29 @@ class _Wsgi(Transformer):
     def _makes_server(self, block: cst.BaseSuite) -> bool:
         """Tell whether a block makes an application with a server."""
         makes = m.findall(block, m.AssignTarget(m.Name("application")) | m.FunctionDef(m.Name("application")))
-        return bool(makes) and any(self._is_server_call(call) for call in m.findall(block, m.Call()))
+        return bool(makes) and bool(m.findall(block, m.MatchIfTrue(self._is_server_call)))
 
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.BaseStatement:
         """Replace a function that has nothing left to choose by what it calls."""
-        if not self._recognised or not self._mentions_sockets(original_node):
+        mentions = m.MatchIfTrue(self._is_socket) | m.MatchIfTrue(self._is_server_call)
+        if not self._recognised or not m.findall(original_node, mentions):
             return updated_node
-        body = self._without_socket_answer(original_node, updated_node)
+        body = statements_of(updated_node.body)
+        choice = body[-2] if len(body) > 1 else None
+        if self._answers_websockets(original_node.body) and isinstance(choice, cst.If) and choice.orelse is None:
+            # The last word was for websockets: the choice before it always holds.
+            body = [*body[:-2], *statements_of(choice.body)]
         called = _only_call(body, updated_node.params)
         if called is None:
             return updated_node.with_changes(body=updated_node.body.with_changes(body=body))
-        name = cst.Module([]).code_for_node(called)
-        code = f"{updated_node.name.value} = {_PLAIN if self._is_socket(called) else name}"
-        line = cst.ensure_type(cst.parse_statement(code), cst.SimpleStatementLine)
+        name = _PLAIN if self._is_socket(called) else cst.Module([]).code_for_node(called)
+        line = cst.ensure_type(cst.parse_statement(f"{updated_node.name.value} = {name}"), Line)
         return line.with_changes(leading_lines=updated_node.leading_lines[:1])
-
-    def _without_socket_answer(
-        self, original: cst.FunctionDef, updated: cst.FunctionDef
-    ) -> Sequence[cst.BaseStatement]:
-        """Return the body of a function whose last word was for websockets: then the choice before it always holds."""
-        body = statements_of(updated.body)
-        choice = body[-2] if len(body) > 1 else None
-        if not self._answers_websockets(original.body) or not isinstance(choice, cst.If) or choice.orelse is not None:
-            return body
-        return [*body[:-2], *statements_of(choice.body)]
-
-    def _mentions_sockets(self, node: cst.FunctionDef) -> bool:
-        return any(self._is_socket(name) for name in m.findall(node, m.Name())) or any(
-            self._is_server_call(call) for call in m.findall(node, m.Call())
-        )
 
     def _answers_websockets(self, block: cst.BaseSuite) -> bool:
         """Tell whether a block ends with the answer of a websocket application."""
-        last = block.body[-1]
-        statement = last.body[-1] if isinstance(last, cst.SimpleStatementLine) else last
-        if not (isinstance(statement, cst.Return) and isinstance(statement.value, cst.Call)):
-            return False
-        return self._is_socket(statement.value.func) or self._is_server_call(statement.value.func)
+        call = _returned_call(block.body[-1])
+        return call is not None and (self._is_socket(call.func) or self._is_server_call(call.func))
 
 
 class WsgiFixer(PythonFixer):
@@ -209,16 +184,14 @@ class WsgiFixer(PythonFixer):
         if lost:
             what = f"The original's server is used in a way that is not understood: {', '.join(sorted(lost))}."
             return Fixed(file.text, [Finding(file.path, 0, what, _TODO_PLAIN, Severity.MUST)])
-        return Fixed(code, list(self._about(file, code, facts)))
-
-    def _about(self, file: SourceFile, code: str, facts: Facts) -> Iterator[Finding]:
-        for each in gevent_patches(file.path, ast.parse(code)):
-            yield replace(each, line=line_in(each.line, code, file.text))
+        patches = gevent_patches(file.path, ast.parse(code))
+        findings = [replace(each, line=line_in(each.line, code, file.text)) for each in patches]
         wsgi = layout.wsgi_of(facts, file.path)
         if wsgi not in (None, file.path):
             todo = f"Delete it when no uWSGI for websockets runs any more; {wsgi} is the one for pages."
             what = "This file was for the original's server only; it is plain Django now."
-            yield Finding(file.path, 0, what, todo, step=Step.CLEAN_UP)
+            findings.append(Finding(file.path, 0, what, todo, step=Step.CLEAN_UP))
+        return Fixed(code, findings)
 
 
 def _with_direct_application(code: str) -> str:
@@ -229,27 +202,19 @@ def _with_direct_application(code: str) -> str:
     return _NAMED_APPLICATION.sub(rf"\g<between>application = {_PLAIN}", code)
 
 
-def _imports_server(module: str, node: cst.ImportFrom) -> bool:
-    """Tell whether an import is of nothing but the server's classes, or modules."""
-    if isinstance(node.names, cst.ImportStar):
-        return False
-    names = {f"{module}.{alias.evaluated_name}" for alias in node.names}
-    return names <= _SERVERS or (module == "ws4redis" and all(map(is_server, names)))
-
-
-def _is_patch(target: str | None, value: cst.BaseExpression) -> bool:
-    """Tell whether an assignment makes redis-py use gevent's sockets."""
-    source = get_full_name_for_node(value) or ""
-    return target == "redis.connection.socket" and source.partition(".")[0] == "gevent"
+def _returned_call(last: cst.CSTNode) -> cst.Call | None:
+    """Return the call whose result a line returns, if it ends so."""
+    statement = last.body[-1] if isinstance(last, Line) else last
+    call = statement.value if isinstance(statement, cst.Return) else None
+    return call if isinstance(call, cst.Call) else None
 
 
 def _only_call(body: Sequence[cst.BaseStatement], parameters: cst.Parameters) -> cst.BaseExpression | None:
     """Return what is called by a function that only passes its parameters on; None if it does more."""
-    if len(body) != 1 or not isinstance(body[0], cst.SimpleStatementLine):
+    is_alone = len(body) == 1 and m.matches(body[0], m.SimpleStatementLine([m.Return()]))
+    call = _returned_call(body[0]) if is_alone else None
+    if call is None:
         return None
-    statement = body[0].body[0]
-    if not (isinstance(statement, cst.Return) and isinstance(statement.value, cst.Call)):
-        return None
-    given = [get_full_name_for_node(arg.value) for arg in statement.value.args if arg.keyword is None and not arg.star]
+    given = [get_full_name_for_node(arg.value) for arg in call.args if arg.keyword is None and not arg.star]
     taken = [parameter.name.value for parameter in parameters.params]
-    return statement.value.func if given == taken and len(given) == len(statement.value.args) else None
+    return call.func if given == taken and len(given) == len(call.args) else None
