@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from tests.layers import CORE, IN_MEMORY, one_layer
 from tests.waiting import TIMEOUT, eventually
 from ws4channels.counters import counts
-from ws4channels.transports import message_loss
 from ws4channels.transports.configured import get_transport
-from ws4channels.transports.message_loss import Gaps, Numbers
+from ws4channels.transports.message_loss import Gaps, NumberedReceiver, Numbers
 from ws4channels.transports.messages import Publication
 
 KEY = "broadcast:f"
@@ -33,11 +32,10 @@ def test_events_of_a_key_are_numbered() -> None:
     assert event == {"type": "x", "key": "a"}
 
 
-def test_numbers_begin_anew_under_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a fork, and when there are too many keys, nobody takes the new numbers for the old ones'."""
-    numbers = Numbers()
+def test_numbers_begin_again_under_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a fork, and when there are too many keys, the new numbers are not taken for the old ones."""
+    numbers = Numbers(max_keys=1)
     sources = [numbers.number("a", {})["source"]]
-    monkeypatch.setattr(message_loss, "_MAX_KEYS", 1)
     sources.append(numbers.number("a", {})["source"])
     monkeypatch.setattr(os, "getpid", lambda: 1)
     sources.append(numbers.number("a", {})["source"])
@@ -63,10 +61,11 @@ async def test_dropped_messages_are_counted_and_logged(
     settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, backend: str
 ) -> None:
     """What was more than the layer's capacity shows with the next message: in a counter, in one line, to the hub."""
-    monkeypatch.setattr(message_loss, "_GRACE", 0.05)
     settings.CHANNEL_LAYERS = one_layer(backend, capacity=10)
     transport = get_transport()
     receiver = await transport.open_receiver()
+    assert isinstance(receiver, NumberedReceiver)
+    receiver.grace = 0.05
     losses: list[str] = []
     receiver.on_loss = losses.append
     await receiver.join([KEY])
@@ -97,10 +96,11 @@ async def test_dropped_messages_are_counted_and_logged(
 
 async def test_nothing_is_missed_of_keys_that_were_left(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is published while nobody here wants a key is not lost."""
-    monkeypatch.setattr(message_loss, "_GRACE", 0.05)
     settings.CHANNEL_LAYERS = one_layer(IN_MEMORY)
     transport = get_transport()
     receiver = await transport.open_receiver()
+    assert isinstance(receiver, NumberedReceiver)
+    receiver.grace = 0.05
     before = counts["messages_lost"]
     for _ in range(2):
         await receiver.join([KEY])

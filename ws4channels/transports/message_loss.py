@@ -22,19 +22,19 @@ logger = logging.getLogger(__name__)
 
 _MAX_KEYS = 10_000  # numbered by one publisher; beyond that, numbers begin again
 _MAX_SOURCES = 100  # remembered for one key; processes that publish once leave one each
-_GRACE = 2.0  # seconds in which a number may still come that was overtaken by others
 
 
 class Numbers:
     """Numbers the events that one process publishes, each key's from 0 on."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_keys: int = _MAX_KEYS) -> None:
+        self._max_keys = max_keys
         self._owner = os.getpid()
         self._counters: dict[str, tuple[str, itertools.count[int]]] = {}
 
     def number(self, key: str, event: dict[str, Any]) -> dict[str, Any]:
         """Return the event with its number, and the name of what gave it: never the same in two processes."""
-        if self._owner != os.getpid() or len(self._counters) >= _MAX_KEYS:
+        if self._owner != os.getpid() or len(self._counters) >= self._max_keys:
             self._owner = os.getpid()
             self._counters = {}
         counter = self._counters.get(key)
@@ -77,6 +77,9 @@ class NumberedReceiver(LayerReceiver):
 
     It reports each loss, so that the hub sends the kept messages that it has missed.
     """
+
+    grace = 2.0
+    """Seconds in which a number may still arrive that others have overtaken."""
 
     def __init__(self, layer: Any, channel_name: str) -> None:
         super().__init__(layer, channel_name)
@@ -123,7 +126,7 @@ class NumberedReceiver(LayerReceiver):
             sources[source] = Gaps(number)
         elif gaps.add(number, asyncio.get_running_loop().time()):
             self._gaps[key, source] = gaps
-            self._look_later(_GRACE)
+            self._look_later(self.grace)
 
     def _look_later(self, delay: float) -> None:
         if self._timer is None:
@@ -132,14 +135,14 @@ class NumberedReceiver(LayerReceiver):
     def _look(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
-        lost = sum(gaps.take_lost(now - _GRACE) for gaps in self._gaps.values())
+        lost = sum(gaps.take_lost(now - self.grace) for gaps in self._gaps.values())
         self._gaps = {which: gaps for which, gaps in self._gaps.items() if gaps}
         if lost:
             counts["messages_lost"] += lost
             self._log(lost)
             self.on_loss("messages are missing")
         if self._gaps:
-            self._look_later(_GRACE)
+            self._look_later(self.grace)
 
     def _log(self, lost: int) -> None:
         if not self._throttle.is_first():
