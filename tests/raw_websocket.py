@@ -116,8 +116,13 @@ class RawWebsocket:
         return take_frame(self.read)
 
     def read_message(self) -> str | bytes:
-        """Return the payload of the next frame, which must be a whole message: text or bytes."""
+        """Return the payload of the next frame but pings, which must be a whole message: text or bytes.
+
+        uvicorn sends a ping every 20 seconds.
+        """
         frame = self.read_frame()
+        while frame.opcode == PING:
+            frame = self.read_frame()
         assert frame.is_final, f"{frame.header!r} is no whole message."
         assert frame.opcode in (TEXT, BINARY), f"{frame.header!r} {frame.payload[:50]!r} is no message."
         return frame.payload.decode("utf-8") if frame.opcode == TEXT else frame.payload

@@ -254,7 +254,7 @@ def test_make_demo_says_in_one_line_that_it_could_not_install(tmp_path):
     done = subprocess.run(
         ["make", "demo", f"VENV={tmp_path / 'venv'}", f"PYTHON={sys.executable}"],
         cwd=ROOT,
-        env=environment(DEMO_DIR=str(tmp_path), **unreachable),
+        env=environment(DEMO_DIR=str(tmp_path), MAKEFLAGS="", MAKELEVEL="0", **unreachable),
         capture_output=True,
         text=True,
         timeout=120 * SCALE,
