@@ -803,10 +803,23 @@ async def test_everything_is_given_back_when_sockets_close(
     assert redis_client.pubsub_channels("*:f*") == []
 
 
-def what_is_left() -> list[object]:
-    """Return the consumers and outboxes that something still holds on to."""
+earlier: list[Any] = []
+"""Consumers and outboxes that tests of other files have left in this process."""
+
+
+@pytest.fixture(autouse=True)
+def _note_what_is_there() -> Iterator[None]:
+    earlier.extend(what_is_left())
+    yield
+    earlier.clear()
+
+
+def what_is_left() -> list[Any]:
+    """Return the consumers and outboxes that there are and were not there before the test."""
     gc.collect()
-    return [each for each in gc.get_objects() if isinstance(each, (FacilityConsumer, Outbox))]
+    known = set(map(id, earlier))
+    found = [each for each in gc.get_objects() if isinstance(each, (FacilityConsumer, Outbox))]
+    return [each for each in found if id(each) not in known]
 
 
 def joined_groups(client: redis.Redis) -> set[str]:
