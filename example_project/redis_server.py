@@ -30,7 +30,7 @@ MAX_SOCKET_PATH = 103
 
 
 class RedisServerError(RuntimeError):
-    """The Redis server was not found, or did not start. The message is for whoever started it."""
+    """The Redis server was not found, or did not start. The message is for the caller."""
 
 
 class AddressTakenError(RedisServerError):

@@ -1,4 +1,4 @@
-"""Tests of wheel and sdist: whoever installs one of them has all that the package needs."""
+"""Tests of wheel and sdist: each installs all that the package needs."""
 
 from __future__ import annotations
 

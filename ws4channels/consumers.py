@@ -62,6 +62,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     _outbox: Outbox | None = None
     _rate: MessageRate | None = None
     _is_counted = False
+    _own_copies = 0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -166,6 +167,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _join(self, hub: Hub, agreement: Agreement) -> tuple[Outbox, list[Delivery]]:
         outbox = make_outbox(self.base_send, echo=agreement.echo, on_overflow=self._close_slow_client)
         self._outbox = outbox
+        self._own_copies = custom_subscribers.count_own_copies(agreement)
         kept = await hub.join(outbox, agreement.subscribe_keys)
         return outbox, await custom_subscribers.send_kept(hub, agreement, kept)
 
@@ -206,7 +208,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 outbox.own.forget_last()
             return
         if outbox.own is not None:
-            outbox.own.add(payload, custom_subscribers.count_own_copies(agreement))
+            outbox.own.add(payload, self._own_copies)
         try:
             await custom_subscribers.publish(hub, agreement, raw)
         except RedisRefusal as error:

@@ -24,7 +24,7 @@ def test_message_comes_back_once_per_key() -> None:
 
 
 def test_message_that_equals_the_last_one_is_withheld() -> None:
-    """Whoever sent it, as in the original, until the client sends something else."""
+    """Also if somebody else sent it, as in the original, until the client sends something else."""
     own = OwnMessages()
     own.add("mine", 0)
     assert [own.take("mine"), own.take("mine"), own.take("other")] == [True, True, False]

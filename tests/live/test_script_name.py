@@ -50,7 +50,7 @@ def behind_nginx(surroundings: Surroundings, backend: RunningSite, uri: str) -> 
 
 @pytest.fixture(scope="module", params=[f"{server} {told}" for server in SERVERS for told in TOLD])
 def backend(request, surroundings) -> Iterator[RunningSite]:
-    """A server that is told of the script name in one way or the other."""
+    """A server that gets the script name in one way or the other."""
     server, told = request.param.split()
     options, settings = TOLD[told]
     with SERVERS[server](surroundings, *options, settings=settings) as site:

@@ -15,7 +15,7 @@ _EXPIRY = 30.0  # seconds; a message that has not come back by then was lost
 class OwnMessages:
     """The messages that one client sent and that have not come back yet, by a hash of their payload.
 
-    As in the original, a message that equals the client's last one counts as its own as well, whoever sent it.
+    As in the original, a message that equals the client's last one counts as its own as well, even from another client.
     """
 
     __slots__ = ("_clock", "_last", "_pending", "is_used")
