@@ -493,7 +493,8 @@ def test_make_targets_exist(page: Path) -> None:
 
 def make(*arguments: str) -> str:
     """Return what make prints. The make that runs the tests passes its own options on in the environment."""
-    alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    passed_on = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTEST_ARGS", "PYTEST_OPTIONS")
+    alone = {name: value for name, value in os.environ.items() if name not in passed_on}
     return subprocess.run(["make", *arguments], cwd=ROOT, env=alone, capture_output=True, text=True, check=True).stdout
 
 

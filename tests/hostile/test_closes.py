@@ -47,7 +47,8 @@ def facility(request: pytest.FixtureRequest) -> str:
 def close(client: RawWebsocket, how: str) -> None:
     """Bring about that the server closes the websocket."""
     if how == "1008":
-        client.connection.sendall(FLOODS["one-byte-messages"][1] * 1100)
+        # Many more than the limit: a slow server may take a hundred of them a second for ever.
+        client.connection.sendall(FLOODS["one-byte-messages"][1] * 10_000)
     elif how == "1009":
         client.send("x" * 1001)
     else:
@@ -86,6 +87,24 @@ def test_client_that_closes_and_reads_nothing_is_cut_off(servers: Servers, facil
         client.send_close()
         wait_until(lambda: is_cut_off(server, client), "the server hangs up")
         server.wait_for(facility, "its consumer ends", has_ended=True, outboxes=[])
+
+
+@pytest.mark.parametrize("kind", ["daphne", "daphne-tls"])
+def test_deadline_does_nothing_once_the_client_is_gone(servers: Servers, facility: str, kind: str) -> None:
+    """A client that hangs up before its deadline leaves no traceback when that passes."""
+    server = servers.get(kind)
+    for _ in range(2):
+        with server.open_narrow(facility) as client:
+            command(client, "burst", 300, 10_000)
+            server.wait_until_paused(facility)
+            close(client, "consumer")
+            server.wait_for(facility, "the server begins to close it", closing=1)
+    with server.open_narrow(facility) as client:
+        command(client, "burst", 300, 10_000)
+        server.wait_until_paused(facility)
+        close(client, "consumer")
+        wait_until(lambda: is_cut_off(server, client), "the deadline of a later client has passed")
+    assert "Traceback" not in server.process.output()
 
 
 @pytest.mark.parametrize("how", ["1008", "1009", "consumer"])

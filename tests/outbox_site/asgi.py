@@ -101,6 +101,7 @@ def _state(query: dict[str, list[str]], send: Any) -> dict[str, Any]:
         "all_outboxes": len(alive[Outbox]),
         "outboxes": [type(each._outbox).__name__ for each in consumers],
         "waiting": sum(len(each._outbox._queue) for each in consumers if each._outbox is not None),
+        "closing": sum(each._outbox.is_closed for each in consumers if each._outbox is not None),
         "producers": _producers(send),
         "has_ended": facility in ended,
     }

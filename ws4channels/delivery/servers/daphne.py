@@ -249,7 +249,7 @@ async def _cancel(tasks: Collection[asyncio.Task[Any]], timeout: float) -> None:
 
 def _drop(reference: weakref.ref[Any]) -> None:
     protocol = reference()
-    if protocol is not None:
+    if protocol is not None and protocol.transport.connected:
         # Under TLS, Twisted 26.10 alone aborts without telling autobahn while a paused producer is registered.
         protocol.dropConnection(abort=True)
         protocol.transport.abortConnection()
