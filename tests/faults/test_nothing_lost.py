@@ -119,10 +119,14 @@ def test_clients_of_a_killed_server_miss_nothing(surroundings: Surroundings, tra
 
 
 def killing(client: redis.Redis) -> None:
-    client.client_kill_filter(_type="pubsub")
+    """Break what receives, and again each time that it has reconnected, for a second."""
+    for _ in range(40):
+        client.client_kill_filter(_type="pubsub")
+        time.sleep(0.025)
 
 
 def pausing(client: redis.Redis) -> None:
+    """Have Redis answer nobody for a while."""
     client.client_pause(1500)
 
 

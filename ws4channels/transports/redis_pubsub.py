@@ -157,7 +157,8 @@ class RedisReceiver:
     async def _subscribe(self, keys: Iterable[str]) -> None:
         channels, notes = self._channels.add(keys)
         self._strays.difference_update(channels, notes)
-        await asyncio.gather(self._confirm("SUBSCRIBE", *channels), self._subscribe_to_notes(notes))
+        # First the notes: a message without its note would be taken for one without a number.
+        await asyncio.gather(self._subscribe_to_notes(notes), self._confirm("SUBSCRIBE", *channels))
 
     async def _subscribe_to_notes(self, notes: Iterable[bytes]) -> None:
         if not self._has_notes:
@@ -248,7 +249,7 @@ class RedisReceiver:
     async def _resubscribe(self) -> None:
         self._resubscribing = b"again %d" % next(self._numbers)
         channels, notes = self._channels.all
-        wanted = (channels, notes) if self._has_notes else (channels,)
+        wanted = (notes, channels) if self._has_notes else (channels,)
         subscribe = [("SUBSCRIBE", *each) for each in wanted if each]
         await self._send(*subscribe, ("PING", self._resubscribing))
 
