@@ -37,7 +37,7 @@ async def test_long_url_means_414(caplog: pytest.LogCaptureFixture) -> None:
     assert not is_let_through
     assert [event.get("status") for event in sent] == [414, None]
     assert counts["refused"] == before + 1
-    assert caplog.messages == ["Refused a websocket to /ws/f: its URL has 4097 bytes; 4096 are allowed."]
+    assert caplog.messages == ["Refused a websocket to /ws/f: its URL has 7169 bytes; 7168 are allowed."]
 
 
 async def test_path_counts_as_the_client_wrote_it() -> None:

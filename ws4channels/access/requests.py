@@ -12,8 +12,12 @@ from django.core.handlers.asgi import ASGIRequest
 
 from ws4channels import settings
 
+TICKET_SUBPROTOCOL = "ticket."
+"""What precedes a ticket that a client presents as a subprotocol."""
+
 _UNQUOTED = re.compile(rb"[\x80-\xff]")
 _WORDS = {"binary", "echo", "resume"}
+_COUNT = re.compile(r"[0-9]{1,9}")
 _SCHEMES = {"ws": "http", "wss": "https"}
 
 
@@ -85,7 +89,21 @@ def asked_start(request: Any) -> tuple[int, str | None]:
     for parameter, values in request.GET.lists():
         name = parameter.strip().lower()
         if name == "history":
-            history = max((int(value) for value in values if value.isascii() and value.isdigit()), default=0)
+            history = max((int(value) for value in values if _COUNT.fullmatch(value)), default=0)
         elif name == "resume":
             positions = ",".join(filter(None, values))
     return history, positions
+
+
+def offered_subprotocols(scope: Mapping[str, Any]) -> list[str]:
+    """Return the subprotocols that a client offers, in its order."""
+    # uvicorn before 0.43 passes several as one.
+    names = ",".join(scope.get("subprotocols") or ()).split(",")
+    return [name.strip() for name in names if name.strip()]
+
+
+def chosen_subprotocol(scope: Mapping[str, Any]) -> str | None:
+    """Return the first subprotocol that is no ticket; a ticket where there is no other: browsers insist on one."""
+    offered = offered_subprotocols(scope)
+    others = (name for name in offered if not name.startswith(TICKET_SUBPROTOCOL))
+    return next(others, next(iter(offered), None))

@@ -89,7 +89,8 @@ class KeptMessages:
 
     async def _state(self, key: str, record: Record, want: Wanted) -> State:
         is_behind = want.after is not None and want.after != record.number
-        if not record.number or not history_of(key) or not (is_behind or want.newest > 1):
+        most = min(want.newest, history_of(key))
+        if not record.number or not history_of(key) or not (is_behind or most > 1):
             return State(record)
         after = want.after if is_behind else None
-        return State(record, await self._logs.read(self._publishing.client, key, record.number, after, want.newest))
+        return State(record, await self._logs.read(self._publishing.client, key, record.number, after, most))
