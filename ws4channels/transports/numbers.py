@@ -117,6 +117,11 @@ class Record(NamedTuple):
         return cls(number, previous, Delivery(to_payload(raw), key, *numbers))
 
 
+def bytes_logged(record: bytes) -> int:
+    """Return how many bytes the log of a key holds, from the value of its record; 0 where it has none."""
+    return int(record[2 * DIGITS + _DIGEST_SIZE :] or 0)
+
+
 def read_entry(key: str, entry: bytes) -> Delivery:
     """Build the delivery of an entry of the log; that of a message past its deadline has no payload."""
     number, previous = split_numbers(entry[: 2 * DIGITS])
