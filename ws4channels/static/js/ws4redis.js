@@ -21,7 +21,8 @@
     const STABLE_AFTER = 5000;  // a connection that ends sooner counts as one more failed attempt
     const QUEUE_SIZE = 100;  // messages
     const BINARY_TYPES = ['blob', 'arraybuffer'];
-    const LONGEST_RESUME = 4000;  // characters; servers and proxies limit the length of a URL
+    const LONGEST_ADDRESS = 4000;  // characters, with positions; the server refuses URLs above 4 KiB
+    const ESCAPED = '%E2%82%AC';  // as long as what a URL has in place of one character, at most
     const POSITION = /^([\w-]+)\.(\d{16})$/;  // numbers of one length, which compare as text
     const HEAD = /^(?:([\w-]+)\.(\d{16}))?\n/;  // before a payload; a message may have no number
     const LONGEST_HEAD = 64;  // bytes
@@ -46,7 +47,7 @@
         let missed_heartbeats = 0;
         let is_over = false;  // close() was called
         let is_numbered = null;  // with `resume`: this connection's frames have positions; null: not known yet
-        let is_unsure = false;  // messages came without positions: what is missed after them can't be known
+        let is_unsure = false;  // not all positions are known to the server: what was missed can't be known
 
         function schedule(action, delay) {
             clearTimeout(timer);
@@ -119,17 +120,20 @@
 
         /** The options that the server has to know are parameters of the URL. */
         function address(uri) {
-            const parameters = [];
-            if (settings.history) {
-                parameters.push(['history', settings.history]);
-            }
+            let result = settings.history ? with_parameter(uri, 'history', `history=${settings.history}`) : uri;
             if (settings.binary) {
-                parameters.push(['binary']);
+                result = with_parameter(result, 'binary', 'binary');
             }
-            if (settings.resume) {
-                parameters.push(positions.size > 0 ? ['resume', cut(get_position())] : ['resume']);
-            }
-            return parameters.length > 0 ? with_parameters(String(uri), parameters) : uri;
+            return settings.resume ? resuming_address(with_parameter(result, 'resume', 'resume')) : result;
+        }
+
+        /** The newest positions, as many as there is room for. */
+        function resuming_address(uri) {
+            const room = LONGEST_ADDRESS - uri.replace(/[^!-~]/g, ESCAPED).length - 1;
+            const all = get_position();
+            const list = all.length > room ? all.slice(0, Math.max(0, all.lastIndexOf(',', room))) : all;
+            is_unsure = is_unsure || list !== all;
+            return list ? with_parameter(uri, 'resume', `resume=${list}`) : uri;
         }
 
         /** Ends an attempt that has made no socket. */
@@ -234,7 +238,7 @@
         function obey(control) {
             if ('recovered' in control) {
                 const was_asked = control.recovered !== null || is_unsure;
-                const is_complete = control.recovered === true && get_position().length <= LONGEST_RESUME;
+                const is_complete = control.recovered === true && !is_unsure;
                 is_unsure = false;
                 positions.clear();
                 note(control.positions);
@@ -410,21 +414,15 @@
         }
     }
 
-    /** The address with these parameters in place of those of the same names; all else in it stays as it is. */
-    function with_parameters(uri, parameters) {
+    /** The address with this parameter in place of those of the same name; all else in it stays as it is. */
+    function with_parameter(uri, name, parameter) {
         const [, path, query, fragment = ''] = /^([^?#]*)\??([^#]*)(#[^]*)?$/.exec(uri);
-        const names = parameters.map(([name]) => name);
-        const others = query.split('&').filter(part => part && !names.includes(part.split('=')[0].toLowerCase()));
-        return `${path}?${[...others, ...parameters.map(parameter => parameter.join('='))].join('&')}${fragment}`;
+        const others = query.split('&').filter(each => each && each.split('=')[0].toLowerCase() !== name);
+        return `${path}?${[...others, parameter].join('&')}${fragment}`;
     }
 
     function positions_in(text) {
         return new Map(text.split(',').filter(each => POSITION.test(each)).map(each => each.split('.')));
-    }
-
-    /** The newest positions, as many as a URL takes. */
-    function cut(list) {
-        return list.length > LONGEST_RESUME ? list.slice(0, list.lastIndexOf(',', LONGEST_RESUME)) : list;
     }
 
     /** The JSON object of a control frame; null for other frames. */
