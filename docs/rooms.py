@@ -13,7 +13,7 @@ PICTURE = ROOT / "docs" / "_static" / "rooms.svg"
 FLOORS = (
     ("management status compat", "testing metrics"),
     ("apps models context_processors checks",),
-    ("asgi routing origins",),
+    ("asgi routing origins", "tickets"),
     ("consumers",),
     ("access",),
     ("delivery",),

@@ -278,6 +278,21 @@ async def test_page_of_rules_shows_rooms_that_can_be_entered(
                 pass
 
 
+async def test_page_of_tickets_shows_a_view_and_a_test(run_page: Callable[[str], Page], mary: User) -> None:
+    """Who presents the view's ticket is the user, and anonymous users get none; the page's own test passes."""
+    page = run_page("docs/tickets.md")
+    request = await sync_to_async(request_of)("mary")
+    request.user = mary
+    view = sync_to_async(page.modules["views"].ticket)  # type: ignore[attr-defined]
+    ticket = (await view(request)).content.decode()
+    async with FacilityCommunicator("news", "subscribe-user", f"ticket={ticket}") as client:
+        await RedisPublisher(facility="news", users=[mary]).apublish_message("hello", expire=0)
+        assert await client.receive_from(TIMEOUT) == "hello"
+    with pytest.raises(PermissionDenied):
+        await view(await sync_to_async(request_of)())
+    await page.names["test_mary_comes_with_a_ticket"](mary)
+
+
 class Answers:
     """Stands for Django's test client and a site that publishes what is posted to it."""
 

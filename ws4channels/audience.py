@@ -26,6 +26,7 @@ AUDIENCES = (*NAMED_AUDIENCES, BROADCAST)
 GROUP_PREFIX = "ws4channels."
 
 _CLOSE_COMMANDS = "ws4channels:close"
+_TICKETS = "ws4channels:ticket"
 
 # A colon, or what encoding a colon any number of times gives. Encoding the second kind as well is what keeps
 # two different names apart: without it "a:b" and "a%3Ab" would share a key.
@@ -74,6 +75,11 @@ def close_commands_key(prefix: str | None) -> str:
     It begins with the name of no audience, so `build_key` never gives it.
     """
     return f"{prefix}:{_CLOSE_COMMANDS}" if prefix else _CLOSE_COMMANDS
+
+
+def ticket_key(prefix: str | None, number: str) -> str:
+    """Return the key by which a used ticket is remembered. As that of close commands, it is no audience's."""
+    return f"{prefix}:{_TICKETS}:{number}" if prefix else f"{_TICKETS}:{number}"
 
 
 def group_of(key: str) -> str:

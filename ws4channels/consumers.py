@@ -25,6 +25,7 @@ from ws4channels.access import custom_subscribers, handshake_size, refusals
 from ws4channels.access.failures import answer_with_500
 from ws4channels.access.handshake import Agreement, negotiate
 from ws4channels.access.limits import MessageRate
+from ws4channels.access.requests import chosen_subprotocol
 from ws4channels.audience import close_commands_key
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
@@ -282,9 +283,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.close(refusals.CLOSE_UNREACHABLE)
 
     async def _accept_offered(self) -> None:
-        # uvicorn before 0.43 passes several as one.
-        offered = ",".join(self.scope.get("subprotocols") or ())
-        await self.accept(offered.split(",")[0].strip() or None)
+        await self.accept(chosen_subprotocol(self.scope))
 
     def _close_slow_client(self, dropped: int) -> None:
         refusals.note_slow(dropped)

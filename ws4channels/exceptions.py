@@ -22,6 +22,8 @@ __all__ = [
     "HandshakeError",
     "MessageTypeError",
     "MessageValueError",
+    "TicketTypeError",
+    "TicketValueError",
     "TooManyKeys",
     "TooManySockets",
     "UpgradeRequiredError",
@@ -60,6 +62,14 @@ class ClosingTypeError(Ws4ChannelsError, TypeError):
 
 class ClosingValueError(Ws4ChannelsError, ValueError):
     """A close code is none that a server may send."""
+
+
+class TicketTypeError(Ws4ChannelsError, TypeError):
+    """An argument of `create_ticket` has the wrong type, as an anonymous user has."""
+
+
+class TicketValueError(Ws4ChannelsError, ValueError):
+    """An argument of `create_ticket` has the right type and a value that cannot be meant."""
 
 
 class RedisRefusal(Ws4ChannelsError, ResponseError):

@@ -1,9 +1,14 @@
-"""Scopes of websockets, as servers make them."""
+"""Scopes of websockets, as servers make them, and what is agreed with them."""
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from http.cookies import SimpleCookie
 from typing import Any
+
+from tests.waiting import TIMEOUT
+from ws4channels.access.handshake import Agreement, negotiate
 
 
 def a_scope(
@@ -26,3 +31,9 @@ def a_scope(
         "subprotocols": [],
         **extra,
     }
+
+
+async def agree(scope: dict[str, Any], load_user: bool = False) -> tuple[Agreement, Any]:
+    """Run one handshake."""
+    with ThreadPoolExecutor(1) as threads:
+        return await asyncio.wait_for(negotiate(scope, threads, load_user), TIMEOUT)

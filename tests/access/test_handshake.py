@@ -14,7 +14,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.cache import SessionStore
 from django.core.exceptions import PermissionDenied, TooManyFieldsSent
 
-from tests.access.scopes import a_scope
+from tests.access.scopes import a_scope, agree
 from tests.legacy_subscribers import Releasing
 from tests.visitors import Person, signed_in
 from tests.waiting import TIMEOUT
@@ -30,12 +30,6 @@ from ws4channels.exceptions import ConfigurationError
 from ws4channels.publisher import RedisPublisher
 from ws4channels.subscriber import RedisSubscriber
 from ws4channels.testing import FacilityCommunicator
-
-
-async def agree(scope: dict[str, Any], load_user: bool = False) -> tuple[Agreement, Any]:
-    """Run one handshake."""
-    with ThreadPoolExecutor(1) as threads:
-        return await asyncio.wait_for(negotiate(scope, threads, load_user), TIMEOUT)
 
 
 async def test_query_with_too_many_parameters_is_refused(settings: Any) -> None:

@@ -10,6 +10,8 @@ from tests.access.scopes import a_scope
 from ws4channels.access.requests import (
     asked_channels,
     build_request,
+    chosen_subprotocol,
+    offered_subprotocols,
     path_below_script_name,
     wants_heartbeats,
     with_actual_root_path,
@@ -144,3 +146,23 @@ def test_channels_are_read_from_the_query(query: str, channels: list[str], echo:
 def test_heartbeats_are_turned_off_by_zero_alone(query: str, wants: bool) -> None:
     """Old URLs mean what they meant."""
     assert wants_heartbeats(build_request(a_scope(query))) is wants
+
+
+@pytest.mark.parametrize(
+    ("subprotocols", "offered", "chosen"),
+    [
+        ([], [], None),
+        (["chat"], ["chat"], "chat"),
+        (["chat.v2", "chat.v1"], ["chat.v2", "chat.v1"], "chat.v2"),
+        (["chat.v2, chat.v1"], ["chat.v2", "chat.v1"], "chat.v2"),
+        (["ticket.abc", "chat"], ["ticket.abc", "chat"], "chat"),
+        (["ticket.abc"], ["ticket.abc"], "ticket.abc"),
+    ],
+)
+def test_first_subprotocol_that_is_no_ticket_is_chosen(
+    subprotocols: list[str], offered: list[str], chosen: str | None
+) -> None:
+    """A browser that offers some refuses a server that chooses none, so a ticket is chosen where there is no other."""
+    scope = a_scope(subprotocols=subprotocols)
+    assert offered_subprotocols(scope) == offered
+    assert chosen_subprotocol(scope) == chosen

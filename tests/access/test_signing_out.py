@@ -61,8 +61,14 @@ def engine(request: pytest.FixtureRequest, settings: Any) -> Iterator[Any]:
 def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The keys of the sessions of which the servers are told that they are over, in order."""
     keys: list[str] = []
-    monkeypatch.setattr(signing_out, "build_session_end", lambda key: CloseCommand(session=key))
-    monkeypatch.setattr(signing_out.closing_thread, "send", lambda command: keys.append(command.session))
+
+    def note(command: CloseCommand) -> None:
+        # Others close the websockets of the user's tickets, and end no session.
+        if command.is_final:
+            keys.append(str(command.session))
+
+    monkeypatch.setattr(signing_out, "build_session_end", lambda key: CloseCommand(session=key, is_final=True))
+    monkeypatch.setattr(signing_out.closing_thread, "send", note)
     return keys
 
 

@@ -29,6 +29,7 @@ from ws4channels.access.groups import current_groups
 from ws4channels.access.limits import check_keys
 from ws4channels.access.requests import asked_channels, build_request, wants_heartbeats
 from ws4channels.access.threads import run_in_thread
+from ws4channels.access.tickets import Ticket, given_ticket, limited, redeem, withheld
 from ws4channels.audience import close_commands_key, is_authenticated, user_of
 from ws4channels.closing import session_mark
 from ws4channels.exceptions import ConfigurationError
@@ -48,7 +49,7 @@ class Agreement:
     subscriber: RedisSubscriber | None
     """The site's own subscriber, or None where ``WS4REDIS_SUBSCRIBER`` is the class RedisSubscriber itself."""
     session: str | None = None
-    """The `session_mark` of the client's session."""
+    """The `session_mark` of the client's session, or the mark of its ticket."""
     user: str | None = None
     """The signed-in user's name, if anything in the handshake asked who that is."""
     dropped: Mapping[str, str] = field(default_factory=dict)
@@ -118,6 +119,8 @@ class _Negotiation:
         self._is_abandoned = False
         self._subscriber: RedisSubscriber | None = None
         self.request: Any = build_request(scope)
+        self.ticket_text = given_ticket(self.request)
+        self.ticket: Ticket | None = None
         self.process_request = load_hook("WS4REDIS_PROCESS_REQUEST")
         self.allow_channels = load_hook("WS4REDIS_ALLOWED_CHANNELS")
         self.subscriber_class = load_subscriber_class()
@@ -128,6 +131,8 @@ class _Negotiation:
     def needs_thread(self) -> bool:
         """Tell whether the site's code is to run, or something is to be looked up."""
         if self.process_request or self.allow_channels or self.subscriber_class is not RedisSubscriber:
+            return True
+        if self.ticket_text is not None:
             return True
         is_somebody = "session" in self.scope or "user" in self.scope or self._session_key() is not None
         return is_somebody and (self.load_user or any(not name.endswith("-broadcast") for name in self.asked))
@@ -148,7 +153,7 @@ class _Negotiation:
             check_keys(subscribe_keys, publish_keys)
             _check_names(subscribe_keys, publish_keys)
             keys = {"subscribe": subscribe_keys, "publish": publish_keys}
-            dropped = dropped_channels(self.request, self.asked, allowed, keys)
+            dropped = dropped_channels(self.request, self.asked, allowed, keys) | withheld(self.ticket, self.asked)
         except BaseException:
             subscriber.release()
             raise
@@ -160,7 +165,7 @@ class _Negotiation:
             echo=self.echo,
             heartbeat=settings.WS4REDIS_HEARTBEAT if wants_heartbeats(self.request) else None,
             subscriber=subscriber if custom else None,
-            session=_session_of(self.request),
+            session=_session_of(self.request) or (None if self.ticket is None else self.ticket.mark),
             user=_known_user_of(self.request),
             dropped=dropped,
         )
@@ -183,6 +188,8 @@ class _Negotiation:
     def _identify(self) -> None:
         """Give the request its session and user."""
         self._use_scope_or_cookie()
+        if self.ticket_text is not None:
+            self.ticket = redeem(self.request, self.ticket_text)
         if self.process_request is not None:
             _call(self.process_request, self.request)
         if self.request.session and any(name.endswith("-session") for name in self.asked):
@@ -206,15 +213,17 @@ class _Negotiation:
         return key
 
     def _allowed(self) -> list[str]:
+        asked = limited(self.ticket, self.asked)
         if self.allow_channels is None:
-            return self.asked
-        allowed = _call(self.allow_channels, self.request, list(self.asked))
+            return asked
+        allowed = _call(self.allow_channels, self.request, asked)
         if isinstance(allowed, (str, bytes)) or not isinstance(allowed, Iterable):
             raise ConfigurationError(
                 f"WS4REDIS_ALLOWED_CHANNELS returned {allowed!r}; it must return a list or set of channels such as "
                 "'subscribe-broadcast'."
             )
-        return list(allowed)
+        # A rule may allow what was not asked, but nothing that a ticket withholds.
+        return limited(self.ticket, allowed)
 
 
 def _as_texts(names: Iterable[Any]) -> tuple[str, ...]:

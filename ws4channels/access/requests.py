@@ -13,6 +13,8 @@ from django.core.handlers.asgi import ASGIRequest
 from ws4channels import settings
 
 _UNQUOTED = re.compile(rb"[\x80-\xff]")
+TICKET_SUBPROTOCOL = "ticket."
+"""What precedes a ticket that a client presents as a subprotocol."""
 _SCHEMES = {"ws": "http", "wss": "https"}
 
 
@@ -73,3 +75,17 @@ def wants_heartbeats(request: Any) -> bool:
         parameter.strip().lower() == "heartbeat" and "0" in (value.strip() for value in values)
         for parameter, values in request.GET.lists()
     )
+
+
+def offered_subprotocols(scope: Mapping[str, Any]) -> list[str]:
+    """Return the subprotocols that a client offers, in its order."""
+    # uvicorn before 0.43 passes several as one.
+    names = ",".join(scope.get("subprotocols") or ()).split(",")
+    return [name.strip() for name in names if name.strip()]
+
+
+def chosen_subprotocol(scope: Mapping[str, Any]) -> str | None:
+    """Return the first subprotocol that is no ticket; a ticket where there is no other: browsers insist on one."""
+    offered = offered_subprotocols(scope)
+    others = (name for name in offered if not name.startswith(TICKET_SUBPROTOCOL))
+    return next(others, next(iter(offered), None))

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from ws4channels import settings
 from ws4channels.access.closing_thread import closing_thread
+from ws4channels.access.tickets import primary_key_of, tickets_mark
 from ws4channels.closing import CloseCommand, build_session_end
 
 
@@ -44,9 +45,11 @@ def _session_model() -> Any:
         return None
 
 
-def _on_sign_out(sender: Any, request: Any, **kwargs: Any) -> None:
+def _on_sign_out(sender: Any, request: Any, user: Any = None, **kwargs: Any) -> None:
     # Django sends this before it deletes the session. Who comes back with it in between is turned away as well.
     _end(getattr(getattr(request, "session", None), "session_key", None), DEFAULT_DB_ALIAS)
+    if settings.WS4CHANNELS_CLOSE_ON_SIGN_OUT and isinstance(user, get_user_model()):
+        _send_on_commit(CloseCommand(session=tickets_mark(primary_key_of(user))), DEFAULT_DB_ALIAS)
 
 
 def _on_sign_in(sender: Any, request: Any, **kwargs: Any) -> None:

@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.page),
     path("login/", LoginView.as_view(template_name="live/login.html")),
     path("sign-out/", views.sign_out),
+    path("ticket/", views.ticket),
     path("publish/", views.publish),
     path("publish-async/", views.publish_async),
 ]

@@ -1,4 +1,4 @@
-"""A page, a way to sign out, and two views that publish what the query says.
+"""A page, a way to sign out, tickets, and two views that publish what the query says.
 
 To ``facility`` they send ``text`` and a number, ``count`` times, each filled up to ``size`` characters.
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from ws4channels.publisher import RedisPublisher
+from ws4channels.tickets import create_ticket
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -23,6 +25,12 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     """End the session."""
     logout(request)
     return HttpResponse("signed out")
+
+
+@login_required
+def ticket(request: HttpRequest) -> HttpResponse:
+    """Give a ticket for the facility that the query names."""
+    return HttpResponse(create_ticket(request.user, request.GET["facility"], session=request.session))
 
 
 def _publisher_and_texts(request: HttpRequest) -> tuple[RedisPublisher, list[str]]:
