@@ -147,7 +147,7 @@ class Outbox:
             self.flush()
 
     def open(self, first: Iterable[Delivery] = (), seen: Mapping[str, int] = _NOTHING_SEEN) -> None:
-        """Begin to send `first`, whatever its size, then what came since the keys were joined: see `without_repeats`."""
+        """Begin to send `first`, whatever its size, then what came since joining, each once; see `without_repeats`."""
         self._state = max(self._state, State.OPEN)
         if self._dropped:
             self._on_overflow(self._dropped)
