@@ -11,6 +11,7 @@ class Inbox:
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
         self.heartbeats: list[Delivery] = []
+        self.gaps: list[str] = []
         self.unsent = 0
 
     def put(self, delivery: Delivery) -> None:
@@ -20,6 +21,9 @@ class Inbox:
     def put_own(self, delivery: Delivery) -> None:
         self.heartbeats.append(delivery)
         self.unsent += 1
+
+    def put_gap(self, key: str, number: int) -> None:
+        self.gaps.append(key)
 
     def flush(self) -> None:
         self.unsent = 0

@@ -20,6 +20,7 @@ from ws4channels import checks
 from ws4channels.asgi import get_asgi_application
 from ws4channels.checks import current_messages
 from ws4channels.checks.application import check_application
+from ws4channels.checks.history import check_history
 from ws4channels.checks.layer import check_layer
 from ws4channels.checks.servers import check_servers
 from ws4channels.checks.site import check_site
@@ -986,3 +987,56 @@ def test_every_id_is_documented() -> None:
     """For each id, and no other, there is a paragraph in docs/checks.md."""
     page = (Path(__file__).parent.parent / "docs" / "checks.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\*\*ws4channels\.([EW]\d+)\*\* ", page, re.M)) == ids_in_the_package()
+
+
+# --- history ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("history", [0, {}, {"chat-*": 0}, 100, {"chat-*": 100, "*": 0}])
+def test_history_that_works_is_fine(settings: Any, history: Any) -> None:
+    """With a connection and an expiry, or without a history, nothing is said."""
+    settings.WS4CHANNELS_HISTORY = history
+    assert check_history() == []
+
+
+@pytest.mark.parametrize("history", [0, {"chat-*": 0}])
+@pytest.mark.parametrize("expire", [0, None, -1])
+def test_expiry_matters_to_a_history_only(settings: Any, history: Any, expire: Any) -> None:
+    """Without a history, messages need not be kept."""
+    settings.WS4CHANNELS_HISTORY, settings.WS4REDIS_EXPIRE = history, expire
+    assert check_history() == []
+
+
+@pytest.mark.parametrize("expire", [0, None, -1])
+def test_history_without_an_expiry_is_w016(settings: Any, expire: Any) -> None:
+    """Messages that are not kept are not logged either."""
+    settings.WS4CHANNELS_HISTORY, settings.WS4REDIS_EXPIRE = {"chat-*": 100}, expire
+    assert check_history() == [
+        Warning(
+            f"WS4CHANNELS_HISTORY is set, and WS4REDIS_EXPIRE is {expire!r}: a message is logged for as long as it is "
+            "kept, so nothing is logged that is published without expire=….",
+            hint="Set WS4REDIS_EXPIRE to the seconds for which clients may ask for a message, such as 86400.",
+            id="ws4channels.W016",
+        )
+    ]
+
+
+def test_history_without_a_connection_is_w017(settings: Any) -> None:
+    """Who sets CHANNEL_LAYERS alone has the history in the Redis of this machine."""
+    del settings.WS4REDIS_CONNECTION
+    settings.WS4CHANNELS_HISTORY = 100
+    assert check_history() == [
+        Warning(
+            "WS4CHANNELS_HISTORY is set, and WS4REDIS_CONNECTION is not: messages are logged in the Redis at "
+            "localhost:6379, whatever CHANNEL_LAYERS says.",
+            hint="Set WS4REDIS_CONNECTION to the Redis that is to hold the messages, such as {'url': "
+            "'redis://localhost:6379/0'}.",
+            id="ws4channels.W017",
+        )
+    ]
+
+
+def test_history_that_cannot_be_is_left_to_the_check_of_settings(settings: Any) -> None:
+    """One mistake is reported once."""
+    settings.WS4CHANNELS_HISTORY = "many"
+    assert check_history() == []

@@ -241,11 +241,19 @@ def test_status_shows_who_listens(settings: Any) -> None:
     assert "\n        1  broadcast:news\n" in said
 
 
+def test_status_shows_how_much_is_logged(settings: Any) -> None:
+    """Behind each key stands what its history holds."""
+    settings.WS4CHANNELS_HISTORY = 2
+    for text in ("one", "two", "three"):
+        RedisPublisher(facility="news", broadcast=True).publish_message(text, expire=60)
+    assert "       60          5  broadcast:news (log: 2 messages, 104 bytes)\n" in run("ws4channels_status", "--keys")
+
+
 def test_status_is_to_be_had_as_json() -> None:
     """``--json`` gives everything in one object, for programs."""
     RedisPublisher(facility="news", broadcast=True).publish_message("hello", expire=60)
     status = json.loads(run("ws4channels_status", "--json", "--keys"))
-    assert status["kept_keys"] == [{"key": "broadcast:news", "seconds": 60, "size": 5}]
+    assert status["kept_keys"] == [{"key": "broadcast:news", "seconds": 60, "size": 5, "logged": 0, "logged_size": 0}]
     assert (status["exit_status"], status["failures"], status["warnings"]) == (0, [], [])
     assert status["server"]["latency"]["times"] == 10
     assert status["listening"] == {"processes": 0, "keys": {}, "unnamed": 0, "is_known": True}

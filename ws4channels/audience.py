@@ -56,6 +56,14 @@ def build_key(prefix: str | None, audience: str, name: object, facility: str) ->
     return f"{lead}{audience}:{encode_name(name_of(audience, name))}:{facility}"
 
 
+def facility_in(prefix: str | None, key: str) -> str:
+    """Return the facility in a key; empty for a key that `build_key` did not make."""
+    audience, _, rest = key.removeprefix(f"{prefix}:" if prefix else "").partition(":")
+    if audience == BROADCAST:
+        return rest
+    return rest.partition(":")[2] if audience in NAMED_AUDIENCES else ""
+
+
 def name_of(audience: str, member: object) -> str:
     """Return the name of a user, group or session: of a user object its ``get_username()``, of a session its key.
 

@@ -30,10 +30,13 @@ from ws4channels.audience import close_commands_key
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
 from ws4channels.delivery.close_frames import CLOSE_ERROR, CLOSE_RESTART
+from ws4channels.delivery.forms import FormedSubscriber
 from ws4channels.delivery.hub import Hub, get_hub
 from ws4channels.delivery.open_sockets import OpenSocket
 from ws4channels.delivery.outbox import Outbox
 from ws4channels.delivery.servers import Inlet, make_inlet, make_outbox, with_whole_path
+from ws4channels.delivery.subscriber_map import Subscriber
+from ws4channels.delivery.welcome import Welcome, note_recovery
 from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports.configured import get_transport
 from ws4channels.transports.messages import Delivery, Payload, to_payload
@@ -61,6 +64,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     _commanded_code: int | None = None
     _inlet: Inlet | None = None
     _outbox: Outbox | None = None
+    _subscriber: Subscriber | None = None
     _rate: MessageRate | None = None
     _is_counted = False
     _own_copies = 0
@@ -143,7 +147,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             self._hub = hub = get_hub(get_transport())
             agreement = await self._agree(hub)
-            outbox, kept = await self._join(hub, agreement)
+            outbox, welcome = await self._join(hub, agreement)
         except UNREACHABLE as error:
             await self._turn_away_unserved(hub, error)
         except Exception as error:
@@ -152,7 +156,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.agreement = agreement
             await self._accept_offered()
             refusals.note_dropped(self.scope, agreement.dropped)
-            self._begin(hub, agreement, outbox, kept)
+            self._begin(hub, agreement, outbox, welcome)
 
     async def _agree(self, hub: Hub) -> Agreement:
         self._socket = socket = hub.sockets.enter(self._close_by_command, self.scope.get("client"))
@@ -165,22 +169,25 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.scope = {**self.scope, "session": request.session, "user": request.user}
         return agreement
 
-    async def _join(self, hub: Hub, agreement: Agreement) -> tuple[Outbox, list[Delivery]]:
+    async def _join(self, hub: Hub, agreement: Agreement) -> tuple[Outbox, Welcome]:
         outbox = make_outbox(self.base_send, echo=agreement.echo, on_overflow=self._close_slow_client)
         self._outbox = outbox
+        self._subscriber = outbox if agreement.form.is_plain else FormedSubscriber(outbox, agreement.form)
         self._own_copies = custom_subscribers.count_own_copies(agreement)
-        kept = await hub.join(outbox, agreement.subscribe_keys)
-        return outbox, await custom_subscribers.send_kept(hub, agreement, kept)
+        welcome = await hub.join(self._subscriber, agreement.subscribe_keys, agreement.start)
+        await custom_subscribers.send_kept(hub, agreement, welcome)
+        return outbox, welcome
 
-    def _begin(self, hub: Hub, agreement: Agreement, outbox: Outbox, kept: list[Delivery]) -> None:
+    def _begin(self, hub: Hub, agreement: Agreement, outbox: Outbox, welcome: Welcome) -> None:
         counts["sockets_opened"] += 1
         self._is_counted = True
         if self._commanded_code is not None:
             outbox.close_now(self._commanded_code)
             return
-        outbox.open(kept)
-        if agreement.heartbeat is not None:
-            hub.add_heartbeat(outbox, agreement.heartbeat)
+        note_recovery(welcome)
+        outbox.open(agreement.form.first(welcome, agreement.dropped), welcome.seen)
+        if agreement.heartbeat is not None and self._subscriber is not None:
+            hub.add_heartbeat(self._subscriber, agreement.heartbeat)
 
     def _close_by_command(self, code: int) -> None:
         """Close at once, or at the end of the handshake."""
@@ -245,7 +252,8 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         payload = text_data if text_data is not None else bytes_data
         if payload is None:
             raise ValueError("You must pass one of bytes_data or text_data")
-        await self._outbox.put_waiting(Delivery(payload))
+        delivery = Delivery(payload)
+        await self._outbox.put_waiting(self._negotiated.form.of(delivery) if self._negotiated else delivery)
         if close:
             await self.close(close)
 
@@ -303,8 +311,8 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             counts["sockets_closed"] += self._is_counted
         if agreement is None:
             return
-        if outbox is not None:
-            await hub.leave(outbox, agreement.subscribe_keys)
+        if self._subscriber is not None:
+            await hub.leave(self._subscriber, agreement.subscribe_keys)
         await custom_subscribers.release(hub, agreement)
 
 

@@ -16,7 +16,6 @@ MEANINGS = {
     "refused": "Handshakes refused: by origin, by path, or by the site's rules.",
     "slow_clients_closed": "Websockets closed because their clients did not keep up.",
     "messages_dropped": "Messages that waited for slow clients when they were closed.",
-    "messages_lost": "Messages that the channel layer dropped on their way here, as later ones showed.",
     "too_large": "Websockets closed because of a message above WS4CHANNELS_MAX_MESSAGE_SIZE.",
     "too_many_messages": "Websockets closed because of more messages than WS4CHANNELS_MAX_MESSAGES_PER_SECOND.",
     "too_many_keys": "Handshakes refused because of WS4CHANNELS_MAX_KEYS; they are among the refused.",
@@ -27,7 +26,13 @@ MEANINGS = {
     "messages_refused": "Messages of clients that Redis refused to keep or to send.",
     "gaps": "How often messages may have been lost on their way here.",
     "reconnects": "How often the connection that receives was replaced.",
-    "resent": "Kept messages sent again after a gap.",
+    "resent": "Messages read and sent after an outage, because they had not arrived.",
+    "messages_recovered": "Messages lost on their way here that were read from Redis and delivered in their place.",
+    "gaps_unfilled": "How often messages of a key were lost and could not be read from Redis.",
+    "messages_unnumbered": "How often Redis refused the numbers of a message that was published.",
+    "resumes": "Websockets of clients that came back and asked for what they had missed.",
+    "resumes_complete": "Those of them that were sent all they had missed.",
+    "resumes_incomplete": "Those of them that were told that messages may be missing.",
 }
 """The names there are, with what each counts."""
 

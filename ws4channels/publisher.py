@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -12,6 +13,9 @@ from ws4channels.audience import AUDIENCES, build_key, groups_of, session_of, us
 from ws4channels.exceptions import AudienceValueError
 from ws4channels.redis_store import RedisStore
 from ws4channels.transports import publishing_loop
+from ws4channels.transports.history import anewest_in_log, newest_in_log
+from ws4channels.transports.messages import Delivery, to_raw
+from ws4channels.transports.numbers import history_of
 from ws4channels.transports.publishing_loop import PublishingLoop
 
 __all__ = ["RedisPublisher"]
@@ -66,6 +70,57 @@ class RedisPublisher(RedisStore):
                 return _first(await publishing.client.mget(keys))
 
         return await publishing_loop.run(on_publishing_loop)
+
+    @async_unsafe(
+        "fetch_messages() waits for Redis and must not be called in a thread that runs an event loop: "
+        "await afetch_messages() instead."
+    )
+    def fetch_messages(self, request: Any, facility: Any, audience: str, count: int) -> list[bytes]:
+        """Return the last `count` messages, oldest first, that a facility has for the client of `request`.
+
+        `audience` is one of ``session``, ``user``, ``group`` and ``broadcast``; of several groups, the messages are put
+        together by time. More than the kept message there is only with ``WS4CHANNELS_HISTORY``.
+        """
+        keys = _keys_of_one(request, facility, audience, count)
+        with connections.one_kind_of_failure():
+            client = self._connection
+            kept = client.mget(keys) if keys else []
+            logs = [newest_in_log(client, key, count) if history_of(key) else [] for key in keys]
+        return _newest(kept, logs, count)
+
+    async def afetch_messages(self, request: Any, facility: Any, audience: str, count: int) -> list[bytes]:
+        """Do as `fetch_messages`, from async code. Sessions and users are looked up in a thread."""
+        if self._own_connection is not None:
+            return await sync_to_async(self.fetch_messages)(request, facility, audience, count)
+        keys = await sync_to_async(_keys_of_one)(request, facility, audience, count)
+
+        async def on_publishing_loop(publishing: PublishingLoop) -> list[bytes]:
+            with connections.one_kind_of_failure():
+                kept = await publishing.client.mget(keys) if keys else []
+                logs = [await anewest_in_log(publishing.client, key, count) if history_of(key) else [] for key in keys]
+            return _newest(kept, logs, count)
+
+        return await publishing_loop.run(on_publishing_loop)
+
+
+def _keys_of_one(request: Any, facility: Any, audience: str, count: int) -> list[str]:
+    if audience not in AUDIENCES:
+        valid = ", ".join(map(repr, AUDIENCES))
+        raise AudienceValueError(f"audience is {audience!r}; it must be one of {valid}.")
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise AudienceValueError(f"count is {count!r}; it must be a whole number above 0.")
+    return _keys_for(request, facility, audience)
+
+
+def _newest(kept: Sequence[Any], logs: Sequence[Sequence[Delivery]], count: int) -> list[bytes]:
+    """Return the newest messages in the order of their numbers; of keys without a log, the kept ones, last."""
+    logged = sorted((each for log in logs for each in log if each.payload), key=lambda each: each.number)
+    messages = [to_raw(each.payload) for each in logged]
+    for raw, log in zip(kept, logs, strict=True):
+        # What another program wrote to the key is in no log.
+        if raw and (not log or to_raw(log[-1].payload) != raw):
+            messages.append(raw)
+    return messages[-count:]
 
 
 def _keys_for(request: Any, facility: Any, audience: str) -> list[str]:

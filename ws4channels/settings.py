@@ -8,12 +8,13 @@ written for the original's module expects, until the attribute is deleted again.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.shown import without_secrets
@@ -41,6 +42,11 @@ def _is(
 
 def _above_0(value: float) -> bool:
     return value > 0
+
+
+def _is_history(value: object) -> bool:
+    counts = value.values() if isinstance(value, Mapping) else [value]
+    return all(isinstance(each, int) and not isinstance(each, bool) and each >= 0 for each in counts)
 
 
 def _is_dotted_path(value: object) -> bool:
@@ -111,6 +117,32 @@ _ALL = [
         "How long a message is kept for clients that connect later; 0, negative or None: not kept.",
         "a whole number of seconds or None",
         _is(int, or_none=True),
+    ),
+    Setting(
+        "WS4CHANNELS_HISTORY",
+        0,
+        "messages",
+        "How many messages of a key are logged in Redis while they are kept: a number, or a dict of numbers by "
+        "patterns of facilities, of which the first that matches counts. 0: none.",
+        "a whole number of at least 0, or a dict of such by patterns, such as {'chat-*': 500, '*': 0}",
+        _is_history,
+    ),
+    Setting(
+        "WS4CHANNELS_HISTORY_BYTES",
+        MEBIBYTE,
+        "bytes",
+        "How much the log of one key may hold; the newest message is logged whatever its size.",
+        "a whole number of bytes above 0",
+        _is(int, where=_above_0),
+    ),
+    Setting(
+        "WS4CHANNELS_POSITION_EXPIRE",
+        7 * 24 * 3600,
+        "seconds",
+        "How long the number of a key's newest message is remembered: after so long without a connection or a message, "
+        "a client that comes back is told that messages may be missing.",
+        "a whole number of seconds above 0",
+        _is(int, where=_above_0),
     ),
     Setting(
         "WS4REDIS_HEARTBEAT",
@@ -326,14 +358,23 @@ __all__ = [*SETTINGS]
 def __getattr__(name: str) -> Any:
     if name not in SETTINGS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return SETTINGS[name].read()
+    # Python asks here only for what the module has not: from now on, reading the setting costs no more than a global.
+    globals()[name] = value = SETTINGS[name].read()
+    return value
+
+
+@receiver(setting_changed)
+def _forget(*, setting: str, **_: object) -> None:
+    """Read a setting again that ``override_settings`` changed."""
+    if setting in SETTINGS:
+        globals().pop(setting, None)
 
 
 def read_all() -> Iterable[tuple[Setting, ConfigurationError | None]]:
     """Yield each setting with the error that reading it raises, or None; for system checks."""
     for setting in SETTINGS.values():
         try:
-            getattr(sys.modules[__name__], setting.name)
+            setting.read()
         except ConfigurationError as error:
             yield setting, error
         else:

@@ -225,8 +225,8 @@ async def test_kept_messages_are_found(connection: dict[str, Any], rf: Any) -> N
     assert await asyncio.to_thread(fetcher.fetch_message, request, "news", "broadcast") == b"kept"
     assert await fetcher.afetch_message(request, "news", "broadcast") == b"kept"
     inbox = Inbox()
-    kept = await Hub(get_transport()).join(inbox, ("broadcast:news", "user:mary:news", "user:bob:news"))
-    assert [each.payload for each in kept] == ["kept", "kept"]
+    welcome = await Hub(get_transport()).join(inbox, ("broadcast:news", "user:mary:news", "user:bob:news"))
+    assert [each.payload for each in welcome.deliveries] == ["kept", "kept"]
     collector, subscriber = KeptMessageCollector(), RedisSubscriber()
     subscriber.set_pubsub_channels(request, ["subscribe-broadcast"])
     await asyncio.to_thread(subscriber.send_persisted_messages, collector)

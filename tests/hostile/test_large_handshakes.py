@@ -24,7 +24,7 @@ STATUS = {
     ("uvicorn", "headers"): b" 431 ",
 }
 LARGE = {
-    "query": ("&".join(f"x{number}" for number in range(1000)), []),
+    "query": ("&".join(f"x{number}" for number in range(1450)), []),
     "cookie": ("", ["Cookie: a=" + "x" * 8000, "X-Other: " + "x" * 8000, "X-More: " + "x" * 1000]),
     "headers": ("", [f"X-{number}: " + "y" * 200 for number in range(90)]),
 }

@@ -74,7 +74,7 @@ async def test_layer_that_has_stopped_receiving_is_started_again(settings: Any) 
             await receiver.confirm(0.2)
         await receiver.restore()
         await receiver.confirm(TIMEOUT)
-        await transport.apublish(Publication(("broadcast:a",), b"x", 0))
+        await transport.apublish(Publication(("broadcast:a",), b"x", 0), [""])
         await eventually(lambda: events, "the message arrives")
 
 
@@ -102,7 +102,7 @@ async def test_each_of_several_hosts_is_confirmed(settings: Any, redis_server: R
         async with receiving(receiver) as events:
             keys = tuple(f"broadcast:{number}" for number in range(20))
             await receiver.join(keys)
-            await transport.apublish(Publication(keys, b"x", 0))
+            await transport.apublish(Publication(keys, b"x", 0), [""] * len(keys))
             await receiver.confirm(TIMEOUT)
             await eventually(lambda: len(events) == len(keys), "all arrive")
             await receiver.confirm(TIMEOUT)

@@ -99,8 +99,8 @@ async def test_raw_publish_arrives_as_event(listener: Listener, redis_client: re
     redis_client.publish(KEY, b"\xff\x00\r\n")
     await eventually(lambda: len(listener.events) == 2, "both arrive")
     assert listener.events == [
-        {"type": "ws4channels.message", "key": KEY, "text": "grüß Gott", "kept": None},
-        {"type": "ws4channels.message", "key": KEY, "bytes": b"\xff\x00\r\n", "kept": None},
+        {"type": "ws4channels.message", "key": KEY, "text": "grüß Gott"},
+        {"type": "ws4channels.message", "key": KEY, "bytes": b"\xff\x00\r\n"},
     ]
 
 

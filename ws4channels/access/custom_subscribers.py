@@ -8,24 +8,27 @@ from __future__ import annotations
 from ws4channels.access.handshake import Agreement
 from ws4channels.access.threads import run_in_thread
 from ws4channels.delivery.hub import Hub
+from ws4channels.delivery.welcome import Welcome
 from ws4channels.redis_store import RedisMessage, expire_in_seconds, is_heartbeat
 from ws4channels.subscriber import KeptMessageCollector, overridden
-from ws4channels.transports.messages import Delivery, Publication
+from ws4channels.transports.messages import Publication
 from ws4channels.transports.publishing import apublish
 
 
-async def send_kept(hub: Hub, agreement: Agreement, kept: list[Delivery]) -> list[Delivery]:
-    """Return what the subscriber sends at connect, or `kept` if it does not override that."""
+async def send_kept(hub: Hub, agreement: Agreement, welcome: Welcome) -> None:
+    """Put what the subscriber sends at connect into `welcome`, if it overrides that."""
     subscriber = agreement.subscriber
     if subscriber is None:
-        return kept
+        return
     send = overridden(subscriber, "send_persisted_messages") or overridden(subscriber, "send_persited_messages")
     if send is None:
-        return kept
+        return
     collector = KeptMessageCollector()
     await run_in_thread(hub.threads, send, collector)
     await hub.catch_up()
-    return collector.deliveries
+    welcome.deliveries = collector.deliveries
+    # What came meanwhile may be something else than what it sent.
+    welcome.seen = {}
 
 
 async def publish(hub: Hub, agreement: Agreement, raw: bytes) -> None:

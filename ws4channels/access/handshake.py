@@ -27,13 +27,18 @@ from ws4channels import connections, settings
 from ws4channels.access.dropped import dropped_channels
 from ws4channels.access.groups import current_groups
 from ws4channels.access.limits import check_keys
-from ws4channels.access.requests import asked_channels, build_request, wants_heartbeats
+from ws4channels.access.requests import asked_channels, asked_start, build_request, wants_heartbeats
 from ws4channels.access.threads import run_in_thread
 from ws4channels.access.tickets import Ticket, given_ticket, limited, redeem, withheld
 from ws4channels.audience import close_commands_key, is_authenticated, user_of
 from ws4channels.closing import session_mark
+from ws4channels.delivery.forms import Form, read_positions
+from ws4channels.delivery.welcome import Start
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.subscriber import RedisSubscriber, SubscribingConnection, check_subscriber_class, facility_of
+
+_AT_KEPT = Start()
+_PLAIN = Form()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,10 @@ class Agreement:
     """The signed-in user's name, if anything in the handshake asked who that is."""
     dropped: Mapping[str, str] = field(default_factory=dict)
     """The channels that the client asked for and does not get, each with the reason."""
+    start: Start = _AT_KEPT
+    """What the client wants to be sent first."""
+    form: Form = _PLAIN
+    """What its frames look like."""
 
 
 class Absent(SimpleLazyObject):  # type: ignore[type-arg]
@@ -124,7 +133,7 @@ class _Negotiation:
         self.process_request = load_hook("WS4REDIS_PROCESS_REQUEST")
         self.allow_channels = load_hook("WS4REDIS_ALLOWED_CHANNELS")
         self.subscriber_class = load_subscriber_class()
-        self.asked, self.echo = asked_channels(
+        self.asked, self.words = asked_channels(
             self.request, [*self.subscriber_class.subscription_channels, *self.subscriber_class.publish_channels]
         )
 
@@ -162,13 +171,20 @@ class _Negotiation:
             facility=facility,
             publish_keys=publish_keys,
             subscribe_keys=subscribe_keys,
-            echo=self.echo,
+            echo="echo" in self.words,
             heartbeat=settings.WS4REDIS_HEARTBEAT if wants_heartbeats(self.request) else None,
             subscriber=subscriber if custom else None,
             session=_session_of(self.request) or (None if self.ticket is None else self.ticket.mark),
             user=_known_user_of(self.request),
             dropped=dropped,
+            start=self._start(subscribe_keys),
+            form=Form("resume" in self.words, "binary" in self.words),
         )
+
+    def _start(self, keys: tuple[str, ...]) -> Start:
+        history, positions = asked_start(self.request)
+        known = read_positions(positions, keys) if positions else None
+        return Start(history, "resume" in self.words, known)
 
     def abandon(self, threads: ThreadPoolExecutor) -> None:
         """Have the subscriber released, now or when `run` has made it: the client is gone, the thread goes on."""

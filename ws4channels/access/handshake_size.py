@@ -11,7 +11,7 @@ from typing import Any
 from ws4channels.access import refusals
 from ws4channels.delivery.outbox import Send
 
-MAX_URL = 4 * 1024
+MAX_URL = 7 * 1024
 """The largest path with its query, in bytes. Less than the servers' limits, of which uvicorn 0.54 does not tell."""
 
 MAX_HEADERS = 16 * 1024

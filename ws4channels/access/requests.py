@@ -12,9 +12,12 @@ from django.core.handlers.asgi import ASGIRequest
 
 from ws4channels import settings
 
-_UNQUOTED = re.compile(rb"[\x80-\xff]")
 TICKET_SUBPROTOCOL = "ticket."
 """What precedes a ticket that a client presents as a subprotocol."""
+
+_UNQUOTED = re.compile(rb"[\x80-\xff]")
+_WORDS = {"binary", "echo", "resume"}
+_COUNT = re.compile(r"[0-9]{1,9}")
 _SCHEMES = {"ws": "http", "wss": "https"}
 
 
@@ -56,8 +59,8 @@ def with_actual_root_path(scope: Mapping[str, Any]) -> Mapping[str, Any]:
     return scope if root_path == scope.get("root_path", "") else {**scope, "root_path": root_path}
 
 
-def asked_channels(request: Any, possible: Iterable[str]) -> tuple[list[str], bool]:
-    """Return the channels named in the URL's query, each once and in order, and whether it says ``echo``.
+def asked_channels(request: Any, possible: Iterable[str]) -> tuple[list[str], set[str]]:
+    """Return the channels named in the URL's query, each once and in order, and which of the other words it has.
 
     ``?subscribe-broadcast`` and ``?subscribe=broadcast`` mean the same; unknown names are ignored.
     """
@@ -66,7 +69,7 @@ def asked_channels(request: Any, possible: Iterable[str]) -> tuple[list[str], bo
     for parameter, values in request.GET.lists():
         name = parameter.strip().lower()
         names.update(dict.fromkeys([name, *(f"{name}-{value.strip().lower()}" for value in values)]))
-    return [name for name in names if name in possible], "echo" in names
+    return [name for name in names if name in possible], _WORDS.intersection(names)
 
 
 def wants_heartbeats(request: Any) -> bool:
@@ -75,6 +78,21 @@ def wants_heartbeats(request: Any) -> bool:
         parameter.strip().lower() == "heartbeat" and "0" in (value.strip() for value in values)
         for parameter, values in request.GET.lists()
     )
+
+
+def asked_start(request: Any) -> tuple[int, str | None]:
+    """Return how many messages ``history=N`` asks for, and the positions of ``resume``; None where that is not said.
+
+    What is no number asks for nothing, as unknown words do.
+    """
+    history, positions = 0, None
+    for parameter, values in request.GET.lists():
+        name = parameter.strip().lower()
+        if name == "history":
+            history = max((int(value) for value in values if _COUNT.fullmatch(value)), default=0)
+        elif name == "resume":
+            positions = ",".join(filter(None, values))
+    return history, positions
 
 
 def offered_subprotocols(scope: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from django.core import checks
 from django.core.checks import CheckMessage
 
 from ws4channels.checks.application import check_application
+from ws4channels.checks.history import check_history
 from ws4channels.checks.layer import check_layer
 from ws4channels.checks.servers import check_servers
 from ws4channels.checks.site import check_site
@@ -23,7 +24,15 @@ TAG = "ws4channels"
 
 def register() -> None:
     """Have Django run all checks of this package."""
-    for check in (check_settings, check_layer, check_servers, check_site, check_application, check_templates):
+    for check in (
+        check_settings,
+        check_layer,
+        check_servers,
+        check_history,
+        check_site,
+        check_application,
+        check_templates,
+    ):
         checks.register(check, TAG)
 
 

@@ -21,28 +21,31 @@ _NEEDS_NAME = (
 _FOR_GET_CONNECTION = ("MULTI",) if _NEEDS_NAME else ()
 
 
-def execute(client: Any, commands: Sequence[Command], transaction: bool) -> None:
-    """Have Redis execute `commands`, from a thread without an event loop; raise the first error among the answers.
+def execute(client: Any, commands: Sequence[Command], transaction: bool) -> list[Any]:
+    """Have Redis execute `commands`, from a thread without an event loop; return the answers, or raise the first error.
 
     A cluster executes each by itself.
     """
     if not commands:
-        return
+        return []
     if _is_plain(client):
-        _execute_at_once(client.connection_pool, commands, transaction)
-        return
+        return _execute_at_once(client.connection_pool, commands, transaction)
     with client.pipeline(transaction=_may_be_transaction(client, transaction)) as pipeline:
         for command in commands:
             pipeline.execute_command(*command)
-        pipeline.execute()
+        answers: list[Any] = pipeline.execute()
+    return answers
 
 
-async def aexecute(client: Any, commands: Sequence[Command], transaction: bool) -> None:
+async def aexecute(client: Any, commands: Sequence[Command], transaction: bool) -> list[Any]:
     """Do as `execute` with an async client."""
+    if not commands:
+        return []
     async with client.pipeline(transaction=_may_be_transaction(client, transaction)) as pipeline:
         for command in commands:
             pipeline.execute_command(*command)
-        await pipeline.execute()
+        answers: list[Any] = await pipeline.execute()
+    return answers
 
 
 def _may_be_transaction(client: Any, transaction: bool) -> bool:
@@ -63,7 +66,7 @@ def _is_class_of_redis_py(connection_class: type) -> bool:
     return connection_class.__module__.partition(".")[0] == "redis"
 
 
-def _execute_at_once(pool: Any, commands: Sequence[Command], transaction: bool) -> None:
+def _execute_at_once(pool: Any, commands: Sequence[Command], transaction: bool) -> list[Any]:
     """Do as redis-py's pipeline in about 70 % of its time, which saves a fifth to a quarter of a publish."""
     if transaction and len(commands) > 1:
         commands = [("MULTI",), *commands, ("EXEC",)]
@@ -78,6 +81,7 @@ def _execute_at_once(pool: Any, commands: Sequence[Command], transaction: bool) 
     finally:
         pool.release(connection)
     _raise_first_error(answers)
+    return answers[-1] if transaction and len(answers) > 1 else answers
 
 
 def _read_answer(connection: Any) -> Any:

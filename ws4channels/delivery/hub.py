@@ -19,15 +19,14 @@ from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisErro
 from ws4channels.connections.log_throttle import LogThrottle
 from ws4channels.counters import counts
 from ws4channels.delivery.heartbeats import HeartbeatClock
-from ws4channels.delivery.kept_messages import KeptMessages, LatestMessages
-from ws4channels.delivery.membership import Membership
 from ws4channels.delivery.open_sockets import OpenSockets
+from ws4channels.delivery.serving import Serving
 from ws4channels.delivery.subscriber_map import Subscriber, SubscriberMap, flush_each
-from ws4channels.delivery.watch import Watch
+from ws4channels.delivery.welcome import Start, Welcome, make_welcome
 from ws4channels.exceptions import RedisRefusal
 from ws4channels.shown import error_on_one_line
 from ws4channels.transports import publishing_loop
-from ws4channels.transports.contract import Receiver, Transport, UnreadableEvent
+from ws4channels.transports.contract import Transport, UnreadableEvent
 from ws4channels.transports.messages import Delivery, ForeignEvent, Payload
 from ws4channels.transports.publishing_loop import PublishingLoop
 
@@ -40,7 +39,7 @@ _DELIVERIES_PER_TURN = 5000
 _BYTES_PER_TURN = 512 * 1024
 _CANCEL_INTERVAL = 1.0
 _RETRY_DELAY = 0.5
-_ROUNDS = 3
+_AT_KEPT = Start()
 
 
 class Hub:
@@ -51,14 +50,14 @@ class Hub:
         self._starting = asyncio.Lock()
         self._wanted = SubscriberMap()
         self._listening = SubscriberMap()
-        self._latest = LatestMessages()
+        self._ahead: dict[str, dict[Subscriber, int]] = {}
+        """Sockets that were sent messages when they connected which have not arrived here: up to which number."""
         self._touched: dict[Subscriber, None] = {}
         self._handlers: dict[str, Callable[[Payload], None]] = {}
         self._heartbeats = HeartbeatClock()
         self._foreign_events = LogThrottle()
         self.sockets = OpenSockets()
-        self._membership: Membership | None = None
-        self._kept: KeptMessages | None = None
+        self._serving: Serving | None = None
         self._receiving: asyncio.Task[None] | None = None
         # Threads are kept: starting one per handshake would cost more.
         self.threads = ThreadPoolExecutor(settings.WS4CHANNELS_HANDSHAKE_THREADS, "ws4channels-handshake")
@@ -74,31 +73,35 @@ class Hub:
         """How many keys websockets want."""
         return len(self._wanted)
 
-    async def join(self, subscriber: Subscriber, keys: tuple[str, ...]) -> list[Delivery]:
-        """Deliver to `subscriber` what is published to `keys` from now on, and return their kept messages.
+    async def join(self, subscriber: Subscriber, keys: tuple[str, ...], start: Start = _AT_KEPT) -> Welcome:
+        """Deliver to `subscriber` what is published to `keys` from now on, and return what it is to be sent first.
 
-        By the time this returns, everything published before the kept messages has been delivered. Undo it with
-        `leave`, also after an error.
+        By the time this returns, everything published before that has been delivered. Undo it with `leave`, also after
+        an error.
         """
         for key in keys:
             self._wanted.add(key, subscriber)
         with _as_known_failure(keys):
-            membership, kept = await self._start()
-            await membership.settle(keys)
+            serving = await self._start()
+            await serving.membership.settle(keys)
         # Only after joining: late messages of a previous membership must not reach the new socket.
         for key in keys:
             self._listening.add(key, subscriber)
         with _as_known_failure(keys):
-            found = await kept.read(keys) if keys else []
-        counts["deliveries"] += len(found)
-        counts["bytes_delivered"] += sum(each.size for each in found)
-        self._latest.note_first(subscriber, found)
-        return found
+            states = await serving.read(keys, start)
+        for key, state in states.items():
+            serving.gaps.begin(key, state)
+            if state.newest > serving.gaps.last[key]:
+                self._ahead.setdefault(key, {})[subscriber] = state.newest
+        welcome = make_welcome(states, start)
+        counts["deliveries"] += len(welcome.deliveries)
+        counts["bytes_delivered"] += sum(each.size for each in welcome.deliveries)
+        return welcome
 
     async def catch_up(self) -> None:
         """Return when everything that was published before this call has been delivered."""
-        if self._kept is not None:
-            await self._kept.catch_up()
+        if self._serving is not None:
+            await self._serving.kept.catch_up()
 
     async def handle(self, key: str, handler: Callable[[Payload], None]) -> None:
         """Call `handler` with the payload of each message that is published to `key`, until the hub ends.
@@ -107,8 +110,8 @@ class Hub:
         """
         self._handlers[key] = handler
         with _as_known_failure((key,)):
-            membership, _ = await self._start()
-            await membership.settle((key,))
+            serving = await self._start()
+            await serving.membership.settle((key,))
 
     async def leave(self, subscriber: Subscriber, keys: tuple[str, ...]) -> None:
         """Deliver nothing more to `subscriber`. A transport that fails meanwhile is logged."""
@@ -116,13 +119,15 @@ class Hub:
         for key in keys:
             self._listening.remove(key, subscriber)
             self._wanted.remove(key, subscriber)
-            self._latest.forget_subscriber(key, subscriber)
+            self._ahead.get(key, {}).pop(subscriber, None)
             if key not in self._wanted:
-                self._latest.forget_key(key)
-        if self._membership is None:
+                self._ahead.pop(key, None)
+                if self._serving is not None:
+                    self._serving.gaps.forget(key)
+        if self._serving is None:
             return
         try:
-            await self._membership.settle(keys)
+            await self._serving.membership.settle(keys)
         except (*UNREACHABLE, RedisError) as error:
             # The outage is logged once, by Watch; do not log it per websocket.
             logger.debug("Could not leave keys that nobody wants any more at %s: %s", self.server, str(error))
@@ -140,79 +145,53 @@ class Hub:
             self._receiving.cancel()
             await asyncio.wait([self._receiving], timeout=_CANCEL_INTERVAL)
 
-    async def _start(self) -> tuple[Membership, KeptMessages]:
+    async def _start(self) -> Serving:
         async with self._starting:
-            if self._membership is None or self._kept is None:
+            if self._serving is None:
                 receiver = await self._transport.open_receiver()
                 publishing = PublishingLoop(asyncio.get_running_loop())
-                self._membership = Membership(self._is_wanted, receiver)
-                self._kept = KeptMessages(publishing, receiver)
+                self._serving = serving = Serving(receiver, publishing, self)
                 # In a new context: that of the first socket would keep its request alive.
-                self._receiving = contextvars.Context().run(asyncio.create_task, self._run(receiver, publishing))
-            return self._membership, self._kept
+                self._receiving = contextvars.Context().run(asyncio.create_task, self._run(serving))
+            return self._serving
 
-    def _is_wanted(self, key: str) -> bool:
+    @property
+    def listening(self) -> tuple[str, ...]:
+        """The keys of which sockets are sent what comes."""
+        return tuple(self._listening)
+
+    def is_wanted(self, key: str) -> bool:
+        """Tell whether a key is to be joined."""
         return key in self._wanted or key in self._handlers
 
-    async def _run(self, receiver: Receiver, publishing: PublishingLoop) -> None:
+    async def _run(self, serving: Serving) -> None:
+        publishing, watch = serving.publishing, serving.watch
         publishing_loop.attach(publishing)
-        watch = Watch(receiver, self.server, self._recover)
         watching = asyncio.create_task(watch.run())
         try:
             while True:
                 try:
-                    await self._receive(receiver)
+                    await self._receive(serving)
                 except Exception as error:
                     watch.report(f"receiving failed ({error_on_one_line(error)})", error)
                     await asyncio.sleep(_RETRY_DELAY)
         finally:
             # Cancelled: the event loop ends, and nothing may keep it alive.
             watching.cancel()
+            serving.gaps.stop()
             publishing_loop.detach(publishing)
             _hubs.pop(publishing.loop, None)
             self._heartbeats.stop()
             self.threads.shutdown(wait=False)
             await publishing.aclose()
             # Websockets leave their keys themselves if there is time; handlers do not.
-            await receiver.aclose((*self._wanted, *self._handlers))
+            await serving.receiver.aclose((*self._wanted, *self._handlers))
 
-    async def _recover(self) -> int:
-        """Join all keys again and send kept messages that have changed; return how many."""
-        assert self._membership is not None
-        await self._membership.renew()
-        keys = tuple(self._listening)
-        sent = 0
-        for _ in range(_ROUNDS):
-            keys, count = await self._send_changed(keys)
-            sent += count
-        counts["resent"] += sent
-        return sent
-
-    async def _send_changed(self, keys: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
-        """Return the keys that have to be looked at again, and how many messages were sent.
-
-        What has come while we read may be newer than what we read, or be a message that is not kept.
-        """
-        if not keys or self._kept is None:
-            return (), 0
-        self._latest.begin()
-        changed = [kept for kept in await self._kept.read(keys) if self._latest.has_changed(kept)]
-        overtaken = tuple(kept.key for kept in changed if self._latest.is_overtaken(kept))
-        count = 0
-        for kept in changed:
-            if kept.key not in overtaken:
-                informed = self._latest.has_already(kept)
-                listening = self._listening.wanting(kept.key)
-                self._hand_out(kept, {each: None for each in listening if each not in informed})
-                self._latest.note(kept)
-                count += 1
-        return overtaken, count
-
-    async def _receive(self, receiver: Receiver) -> None:
+    async def _receive(self, serving: Serving) -> None:
         events = deliveries = size = 0
         while True:
             try:
-                delivery, wanting = self._deliver(await receiver.receive())
+                delivery, wanting = self._deliver(serving, await serving.receiver.receive())
             except (UnreadableEvent, ForeignEvent) as error:
                 self._ignore(error)
                 continue
@@ -232,27 +211,54 @@ class Hub:
                 error,
             )
 
-    def _deliver(self, event: dict[str, Any]) -> tuple[Delivery, int]:
+    def _deliver(self, serving: Serving, event: dict[str, Any]) -> tuple[Delivery, int]:
         """Put one event into the outbox of each socket that wants it; return the delivery and how many do."""
-        delivery = Delivery.from_event(event)
+        delivery = Delivery.from_event(event, serving.database)
         wanting = self._listening.wanting(delivery.key)
         if wanting:
-            self._hand_out(delivery, wanting)
-            if delivery.is_kept is not False:
-                self._latest.note(delivery)
+            for each in serving.gaps.take(delivery):
+                self.hand_out(each)
         elif delivery.key in self._handlers:
             self._handlers[delivery.key](delivery.payload)
         return delivery, len(wanting)
 
-    def _hand_out(self, delivery: Delivery, wanting: Mapping[Subscriber, None]) -> None:
+    def hand_out(self, delivery: Delivery) -> None:
+        """Put a message into the outbox of each socket that wants it and was not sent it yet."""
+        wanting = self._listening.wanting(delivery.key)
+        if delivery.key in self._ahead:
+            wanting = self._without_ahead(delivery, wanting)
+        if not delivery.payload:
+            return  # past its deadline
         counts["deliveries"] += len(wanting)
         counts["bytes_delivered"] += len(wanting) * delivery.size
         for subscriber in wanting:
             subscriber.put(delivery)
+        self._flush_soon(wanting)
+
+    def _without_ahead(self, delivery: Delivery, wanting: Mapping[Subscriber, None]) -> Mapping[Subscriber, None]:
+        """Return those of `wanting` that were not sent a message when they connected."""
+        ahead = self._ahead[delivery.key]
+        if not delivery.number:
+            return wanting
+        for subscriber, number in list(ahead.items()):
+            if number < delivery.number:
+                del ahead[subscriber]
+        if not ahead:
+            del self._ahead[delivery.key]
+        return {each: None for each in wanting if each not in ahead}
+
+    def tell_gap(self, key: str, number: int) -> None:
+        """Tell sockets that messages of `key` after `number` are lost."""
+        wanting = self._listening.wanting(key)
+        for subscriber in wanting:
+            subscriber.put_gap(key, number)
+        self._flush_soon(wanting)
+
+    def _flush_soon(self, subscribers: Mapping[Subscriber, None]) -> None:
         if not self._touched:
             # Runs when there is no event left or this turn ends, so that a socket's messages are sent together.
             asyncio.get_running_loop().call_soon(self._flush)
-        self._touched.update(wanting)
+        self._touched.update(subscribers)
 
     def _flush(self) -> None:
         touched, self._touched = self._touched, {}

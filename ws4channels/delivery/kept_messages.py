@@ -1,116 +1,96 @@
-"""Read kept messages, and remember which ones the sockets of each key have been sent."""
+"""Read what Redis keeps of keys, in one round trip for all websockets that connect at the same time."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
+from ws4channels import settings
 from ws4channels.delivery.batches import Batches
-from ws4channels.delivery.subscriber_map import Subscriber
-from ws4channels.exceptions import RedisRefusal
+from ws4channels.delivery.sequences import State
 from ws4channels.transports.contract import Receiver
-from ws4channels.transports.messages import Delivery, to_payload
+from ws4channels.transports.history import Logs, read_records
+from ws4channels.transports.numbers import Record, extras_of, history_of
 from ws4channels.transports.publishing_loop import PublishingLoop
+from ws4channels.transports.scripts import BEGIN
 
-_NOBODY: Mapping[Subscriber, int] = {}
 _KEYS_PER_READ = 1000
 _CONFIRM_TIMEOUT = 5.0
-_REMEMBERED = 16
-"""How many messages of a key are remembered, where the latest of them may not be the one that is kept."""
 
 
-class LatestMessages:
-    """Hash of the last kept message sent per key, to skip resending it after an outage."""
+class Wanted(NamedTuple):
+    """What is wanted of a key beside its kept message."""
 
-    def __init__(self) -> None:
-        self._latest: dict[str, int] = {}
-        self._before: dict[str, deque[int]] = {}
-        self._received: set[str] = set()
-        self._ahead: dict[str, dict[Subscriber, int]] = {}
+    after: int | None = None
+    """The messages after this number."""
+    newest: int = 0
+    """So many of the newest messages."""
 
-    def note(self, delivery: Delivery) -> None:
-        """Note that a message which is kept, or may be, was delivered to the sockets of its key."""
-        if delivery.is_kept is None:
-            # If it is not, the kept message is still one of those before.
-            if delivery.key in self._latest:
-                self._before.setdefault(delivery.key, deque(maxlen=_REMEMBERED)).append(self._latest[delivery.key])
-        elif delivery.key in self._before:
-            del self._before[delivery.key]
-        self._latest[delivery.key] = hash(delivery.payload)
-        self._received.add(delivery.key)
-
-    def note_first(self, subscriber: Subscriber, kept: Iterable[Delivery]) -> None:
-        """Note the kept messages that one socket was sent when it connected; the others may have missed them."""
-        for delivery in kept:
-            digest = hash(delivery.payload)
-            if self._latest.setdefault(delivery.key, digest) != digest:
-                self._ahead.setdefault(delivery.key, {})[subscriber] = digest
-
-    def forget_subscriber(self, key: str, subscriber: Subscriber) -> None:
-        """Note that a socket does not want a key any more."""
-        if key in self._ahead:
-            self._ahead[key].pop(subscriber, None)
-            if not self._ahead[key]:
-                del self._ahead[key]
-
-    def forget_key(self, key: str) -> None:
-        """Note that nobody wants a key any more."""
-        self._latest.pop(key, None)
-        self._before.pop(key, None)
-        self._received.discard(key)
-        self._ahead.pop(key, None)
-
-    def begin(self) -> None:
-        """Begin to note which keys receive messages; call it before kept messages are read."""
-        self._received.clear()
-
-    def has_changed(self, kept: Delivery) -> bool:
-        """Tell whether a kept message differs from what its sockets were sent."""
-        digest = hash(kept.payload)
-        return self._latest.get(kept.key) != digest and digest not in self._before.get(kept.key, ())
-
-    def is_overtaken(self, kept: Delivery) -> bool:
-        """Tell whether the key received a message since `begin`: then it is unknown which of the two is newer."""
-        return kept.key in self._received
-
-    def has_already(self, kept: Delivery) -> Mapping[Subscriber, int]:
-        """Return the sockets that were sent this kept message when they connected, as the keys of a mapping."""
-        ahead = self._ahead.get(kept.key, _NOBODY)
-        digest = hash(kept.payload)
-        return {subscriber: given for subscriber, given in ahead.items() if given == digest}
+    def merged(self, other: Wanted) -> Wanted:
+        """Return what serves both."""
+        afters = [each for each in (self.after, other.after) if each is not None]
+        return Wanted(min(afters, default=None), max(self.newest, other.newest))
 
 
 class KeptMessages:
-    """Reads kept messages, in one round trip for all sockets that connect at the same time."""
+    """Reads kept messages, their numbers and logs."""
 
     def __init__(self, publishing: PublishingLoop, receiver: Receiver) -> None:
         self._publishing = publishing
         self._receiver = receiver
+        self._logs = Logs()
         self._batches = Batches(self._read)
 
-    async def read(self, keys: tuple[str, ...]) -> list[Delivery]:
-        """Return the kept messages of `keys`, when all that was published before them has been delivered."""
-        return await self._batches.submit(keys)
+    async def read(self, wanted: Mapping[str, Wanted]) -> dict[str, State]:
+        """Return the state of keys, when all that was published before it has been received."""
+        return await self._batches.submit(wanted)
 
     async def catch_up(self) -> None:
-        """Return when all that was published before this call has been delivered."""
+        """Return when all that was published before this call has been received."""
         await self._receiver.confirm(_CONFIRM_TIMEOUT)
 
-    async def _read(self, batch: list[tuple[str, ...]]) -> list[list[Delivery]]:
-        wanted = list(dict.fromkeys(key for keys in batch for key in keys))
-        values: list[Any] = []
-        for start in range(0, len(wanted), _KEYS_PER_READ):
-            values += await self._mget(wanted[start : start + _KEYS_PER_READ])
-        await self._receiver.confirm(_CONFIRM_TIMEOUT)
-        kept = {key: Delivery(to_payload(raw), key) for key, raw in zip(wanted, values, strict=True) if raw}
-        return [[kept[key] for key in keys if key in kept] for keys in batch]
+    async def begin(self, keys: tuple[str, ...]) -> dict[str, int]:
+        """Give each of `keys` a number that its next message follows; return these, as far as Redis allows it."""
+        numbers = {}
+        for key in keys:
+            extras = extras_of(key)
+            names = [extras.record, extras.log] if history_of(key) else [extras.record]
+            try:
+                number = await self._publishing.client.eval(
+                    BEGIN, len(names), *names, settings.WS4CHANNELS_POSITION_EXPIRE
+                )
+            except ResponseError:
+                continue  # Publishing reports that Redis refuses numbers.
+            numbers[key] = int(number)
+        return numbers
 
-    async def _mget(self, keys: list[str]) -> list[Any]:
-        try:
-            values: list[Any] = await self._publishing.client.mget(keys)
-        except ResponseError as error:
-            raise RedisRefusal.of("MGET", keys, error) from error
-        return values
+    async def remember(self, keys: tuple[str, ...]) -> None:
+        """Keep the records of `keys` for as long again, if that is longer."""
+        async with self._publishing.client.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                # A message that is kept for longer has a record that lives longer, and is young.
+                pipeline.expire(extras_of(key).record, settings.WS4CHANNELS_POSITION_EXPIRE)
+            await pipeline.execute(raise_on_error=False)
+
+    async def _read(self, batch: list[Mapping[str, Wanted]]) -> list[dict[str, State]]:
+        wanted: dict[str, Wanted] = {}
+        for each in batch:
+            for key, want in each.items():
+                wanted[key] = want.merged(wanted[key]) if key in wanted else want
+        records: dict[str, Record] = {}
+        keys = list(wanted)
+        for start in range(0, len(keys), _KEYS_PER_READ):
+            records |= await read_records(self._publishing.client, keys[start : start + _KEYS_PER_READ])
+        states = {key: await self._state(key, records[key], wanted[key]) for key in keys}
+        await self._receiver.confirm(_CONFIRM_TIMEOUT)
+        return [{key: states[key] for key in each} for each in batch]
+
+    async def _state(self, key: str, record: Record, want: Wanted) -> State:
+        is_behind = want.after is not None and want.after != record.number
+        most = min(want.newest, history_of(key))
+        if not record.number or not history_of(key) or not (is_behind or most > 1):
+            return State(record)
+        after = want.after if is_behind else None
+        return State(record, await self._logs.read(self._publishing.client, key, record.number, after, most))

@@ -12,7 +12,7 @@ import contextvars
 import logging
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import IntEnum
 from typing import Any
 
@@ -20,13 +20,14 @@ from ws4channels import settings
 from ws4channels.delivery.close_frames import CLOSE_ERROR, CLOSE_RESTART, shortened
 from ws4channels.delivery.own_messages import OwnMessages
 from ws4channels.shown import error_on_one_line
-from ws4channels.transports.messages import Delivery
+from ws4channels.transports.messages import Delivery, without_repeats
 
 logger = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _FIRST_PRIVATE_CODE = 3000
+_NOTHING_SEEN: Mapping[str, int] = {}
 
 
 class State(IntEnum):
@@ -119,6 +120,9 @@ class Outbox:
         self._queue.append(delivery)
         self._bytes += delivery.size
 
+    def put_gap(self, key: str, number: int) -> None:
+        """Do nothing: plain frames cannot tell the client of it."""
+
     def flush(self) -> None:
         """Begin to send what has been put in."""
         if self._wakeup is not None:
@@ -142,21 +146,17 @@ class Outbox:
             self._queue.append(closing)
             self.flush()
 
-    def open(self, kept: Iterable[Delivery] = ()) -> None:
-        """Begin to send: the kept messages, then what has been published since the keys were joined.
-
-        A kept message that has been published since then as well is sent once, in its place among the others.
-        """
+    def open(self, first: Iterable[Delivery] = (), seen: Mapping[str, int] = _NOTHING_SEEN) -> None:
+        """Begin to send `first`, whatever its size, then what came since joining, each once; see `without_repeats`."""
         self._state = max(self._state, State.OPEN)
         if self._dropped:
             self._on_overflow(self._dropped)
             return
-        held = {(delivery.key, delivery.payload) for delivery in self._queue}
-        # What a site's own subscriber sends has no key, so only the payload can be compared.
-        held.update(("", delivery.payload) for delivery in self._queue)
-        first = [delivery for delivery in kept if (delivery.key, delivery.payload) not in held]
-        self._queue.extendleft(reversed(first))
-        self._bytes += sum(delivery.size for delivery in first)
+        before, later = without_repeats(first, self._queue, seen)
+        self._queue = deque(before + later)
+        self._bytes = sum(each.size for each in self._queue)
+        # A long history does not mean that the client reads slowly.
+        self._max_messages, self._max_bytes = self._max_messages + len(before), self._max_bytes + self._bytes
         self._start()
 
     def close_now(self, code: int, reason: str | None = None) -> None:

@@ -22,6 +22,9 @@ class Subscriber(Protocol):
     def put_own(self, delivery: Delivery) -> None:
         """Take a heartbeat."""
 
+    def put_gap(self, key: str, number: int) -> None:
+        """Take note that messages of `key` after `number` may have been lost."""
+
     def flush(self) -> None:
         """Send what has been taken."""
 

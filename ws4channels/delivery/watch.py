@@ -24,6 +24,8 @@ _RETRY_TIMEOUT = 1.0
 class Watch:
     """Watches one receiver: sends a probe every few seconds, and is told by the receiver and the hub of failures.
 
+    `compare` is awaited every ``comparison_interval`` of the receiver.
+
     After a failure, `recover` is awaited until it succeeds; it returns how many messages it sent. An outage is logged
     when it begins and when it ends. `retry_delay` is in seconds; after `reconnect_after` seconds without an answer the
     receiver's connections are replaced (half-open TCP connection).
@@ -34,16 +36,20 @@ class Watch:
         receiver: Receiver,
         server: str,
         recover: Callable[[], Awaitable[int]],
+        compare: Callable[[], Awaitable[None]],
         retry_delay: float = 0.5,
         reconnect_after: float = 12.0,
     ) -> None:
         self._receiver = receiver
         self._server = server
         self._recover = recover
+        self._compare = compare
         self._retry_delay = retry_delay
         self._reconnect_after = reconnect_after
         self._interval: float = settings.WS4CHANNELS_PROBE_INTERVAL
-        self._renewed_at = 0.0
+        self._renewed_at = self._compared_at = 0.0
+        self.is_interrupted = False
+        """Whether messages may have been lost that were not looked for yet."""
         self._failure: BaseException | None = None
         self._trouble: str | None = None
         self._reported = asyncio.Event()
@@ -52,11 +58,12 @@ class Watch:
     def report(self, trouble: str, failure: BaseException | None = None) -> None:
         """Note that messages may have been lost; `failure` is an error of receiving."""
         self._trouble, self._failure = trouble, failure
+        self.is_interrupted = True
         self._reported.set()
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        self._renewed_at = asyncio.get_running_loop().time()
+        self._renewed_at = self._compared_at = asyncio.get_running_loop().time()
         while True:
             with suppress(asyncio.TimeoutError):
                 await within(self._interval, self._reported.wait())
@@ -67,17 +74,19 @@ class Watch:
     async def _probe(self) -> str | None:
         """Return what is wrong, or None."""
         try:
-            if self._is_renewal_due():
+            now = asyncio.get_running_loop().time()
+            interval = self._receiver.renewal_interval
+            if interval is not None and now - self._renewed_at >= interval:
                 await self._renew()
+            elif now - self._compared_at >= self._receiver.comparison_interval:
+                self._compared_at = now
+                await self._compare()
             else:
                 await self._receiver.confirm(_PROBE_TIMEOUT)
         except Exception as error:
+            self.is_interrupted = True
             return f"a probe did not come back ({error_on_one_line(error)})"
         return None
-
-    def _is_renewal_due(self) -> bool:
-        interval = self._receiver.renewal_interval
-        return interval is not None and asyncio.get_running_loop().time() - self._renewed_at >= interval
 
     async def _renew(self) -> None:
         self._renewed_at = asyncio.get_running_loop().time()
@@ -92,7 +101,7 @@ class Watch:
         began = asyncio.get_running_loop().time()
         sent = await self._recover_until_done()
         logger.warning(
-            "Receiving from %s again after %.1f s; %s kept messages had changed and were sent.",
+            "Receiving from %s again after %.1f s; %s messages that were missing were read and sent.",
             self._server,
             asyncio.get_running_loop().time() - began,
             sent,
@@ -111,7 +120,10 @@ class Watch:
                 # Recovering makes up for what was reported until now; what comes later is the next outage.
                 self._trouble = self._failure = None
                 self._reported.clear()
-                return await self._recover()
+                sent = await self._recover()
             except Exception as error:
                 logger.debug("Not yet: %s", error_on_one_line(error))
                 await asyncio.sleep(self._retry_delay * random.uniform(0.5, 1))
+            else:
+                self.is_interrupted = self._reported.is_set()
+                return sent

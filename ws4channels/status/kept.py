@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ws4channels.audience import BROADCAST, NAMED_AUDIENCES
+from ws4channels.transports.numbers import bytes_logged, extras_of
 
 _BATCH = 1000
 _GLOB = re.compile(r"([\\*?\[\]])")
@@ -22,6 +23,10 @@ class Kept:
     key: str
     seconds: int | None = None
     size: int | None = None
+    logged: int = 0
+    """How many messages its log holds."""
+    logged_size: int = 0
+    """Bytes of the log."""
 
 
 def escape_glob(text: str) -> str:
@@ -69,9 +74,17 @@ def measure(client: Any, keys: list[str]) -> list[Kept]:
             for key in some:
                 pipeline.ttl(key)
                 pipeline.strlen(key)
+                pipeline.llen(extras_of(key).log)
+                pipeline.get(extras_of(key).record)
             answers = pipeline.execute(raise_on_error=False)
-        kept += [Kept(key, *_measures(*answers[2 * i : 2 * i + 2])) for i, key in enumerate(some)]
+        for key, each in zip(some, zip(*[iter(answers)] * 4, strict=True), strict=True):
+            kept.append(Kept(key, *_measures(*each[:2]), *_log_measures(*each[2:])))
     return kept
+
+
+def _log_measures(length: Any, record: Any) -> tuple[int, int]:
+    size = bytes_logged(record) if isinstance(record, bytes) else 0
+    return (length, size) if isinstance(length, int) and length else (0, 0)
 
 
 def _measures(seconds: Any, size: Any) -> tuple[int | None, int | None]:

@@ -114,8 +114,9 @@ def _memory_warnings(info: Mapping[str, Any], configuration: Mapping[str, str]) 
     if policy != "noeviction":
         # channels_redis.core keeps the members of groups in keys.
         yield (
-            f"When its {most // _MEBIBYTE} MiB are full it removes keys (maxmemory-policy {policy}): kept messages go "
-            "early, and with channels_redis.core the members of groups: their websockets receive nothing."
+            f"When its {most // _MEBIBYTE} MiB are full it removes keys (maxmemory-policy {policy}): kept messages and "
+            "histories go early, so that clients cannot resume, and with channels_redis.core the members of groups: "
+            "their websockets receive nothing."
         )
     elif int(info.get("used_memory", 0)) > _NEARLY * most:
         yield f"Its {most // _MEBIBYTE} MiB are nearly full (maxmemory): then keeping and publishing messages fails."

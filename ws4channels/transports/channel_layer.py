@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from asgiref.sync import async_to_sync
 
 from ws4channels.audience import group_of
 from ws4channels.transports import publishing_loop
+from ws4channels.transports.contract import Outgoing
 from ws4channels.transports.layer_hosts import describe
 from ws4channels.transports.layer_receiver import LayerReceiver
-from ws4channels.transports.message_loss import NumberedReceiver, Numbers
 from ws4channels.transports.messages import Publication
 
 
 class ChannelLayerTransport:
     """Publishes through any channel layer: one ``group_send`` per key, on the process's publishing loop."""
 
-    receiver_class: type[LayerReceiver] = NumberedReceiver
+    receiver_class: type[LayerReceiver] = LayerReceiver
 
     def __init__(self, layer: Any) -> None:
         self._layer = layer
-        self._numbers = Numbers()
         self._carries_bytes = _carries_bytes(layer)
 
     @property
@@ -35,26 +34,21 @@ class ChannelLayerTransport:
     async def open_receiver(self) -> LayerReceiver:
         return await self.receiver_class.open(self._layer)
 
-    def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]] | None:
+    def outgoing(self, pool: Any, publication: Publication) -> list[Outgoing] | None:
         return None
 
     def check_publish(self) -> None:
         publishing_loop.check_run_from_thread()
 
-    def publish(self, publication: Publication) -> None:
-        publishing_loop.run_from_thread(lambda _: self._send(publication))
+    def publish(self, publication: Publication, numbers: Sequence[str]) -> None:
+        publishing_loop.run_from_thread(lambda _: self._send(publication, numbers))
 
-    async def apublish(self, publication: Publication) -> None:
-        await publishing_loop.run(lambda _: self._send(publication))
+    async def apublish(self, publication: Publication, numbers: Sequence[str]) -> None:
+        await publishing_loop.run(lambda _: self._send(publication, numbers))
 
-    async def _send(self, publication: Publication) -> None:
-        for key, event in self._events(publication):
+    async def _send(self, publication: Publication, numbers: Sequence[str]) -> None:
+        for key, event in publication.events(numbers, self._carries_bytes):
             await self._layer.group_send(group_of(key), event)
-
-    def _events(self, publication: Publication) -> Iterator[tuple[str, dict[str, Any]]]:
-        is_numbered = issubclass(self.receiver_class, NumberedReceiver)
-        for key, event in publication.events(self._carries_bytes):
-            yield key, self._numbers.number(key, event) if is_numbered else event
 
 
 def _carries_bytes(layer: Any) -> bool:
@@ -79,14 +73,14 @@ class InMemoryTransport(ChannelLayerTransport):
         if publishing_loop.is_attached():
             super().check_publish()
 
-    def publish(self, publication: Publication) -> None:
+    def publish(self, publication: Publication, numbers: Sequence[str]) -> None:
         if publishing_loop.is_attached():
-            super().publish(publication)
+            super().publish(publication, numbers)
         else:
-            async_to_sync(self._send)(publication)
+            async_to_sync(self._send)(publication, numbers)
 
-    async def apublish(self, publication: Publication) -> None:
+    async def apublish(self, publication: Publication, numbers: Sequence[str]) -> None:
         if publishing_loop.is_attached():
-            await super().apublish(publication)
+            await super().apublish(publication, numbers)
         else:
-            await self._send(publication)
+            await self._send(publication, numbers)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from ws4channels.transports.messages import Publication
+
+Outgoing = tuple[str, bytes, bytes]
+"""One PUBLISH of a message: the channel, and what stands before and after the numbers in the body.
+
+Where nothing stands after them, the body is the message itself, and the second is the channel of a note with its
+numbers, or empty.
+"""
+
+
+RARELY = 43_200.0
+"""The `Receiver.comparison_interval`, in seconds, where what gets lost is noticed at once."""
 
 
 class UnreadableEvent(Exception):
@@ -21,6 +32,10 @@ class Receiver(Protocol):
     @property
     def renewal_interval(self) -> float | None:
         """Seconds after which `join` has to be repeated; None if never."""
+
+    @property
+    def comparison_interval(self) -> float:
+        """Seconds after which to compare what was received with what Redis has: few if messages get lost silently."""
 
     async def join(self, keys: Iterable[str]) -> None:
         """Subscribe to `keys`. What is published after this has returned is received."""
@@ -62,8 +77,8 @@ class Transport(Protocol):
     async def open_receiver(self) -> Receiver:
         """Open the receiver of a hub on the running event loop."""
 
-    def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]] | None:
-        """Return channel and body of each PUBLISH that publishes `publication` at the Redis of `pool`, one per key.
+    def outgoing(self, pool: Any, publication: Publication) -> list[Outgoing] | None:
+        """Return what publishes `publication` at the Redis of `pool`, one for each key.
 
         `pool` is None for a cluster. Only a LayerTransport returns None: then its `publish` or `apublish` is needed.
         """
@@ -75,10 +90,10 @@ class LayerTransport(Transport, Protocol):
     def check_publish(self) -> None:
         """Raise if `publish` cannot work in this thread, before anything is written."""
 
-    def publish(self, publication: Publication) -> None:
-        """Publish from a thread that runs no event loop."""
+    def publish(self, publication: Publication, numbers: Sequence[str]) -> None:
+        """Publish from a thread that runs no event loop; `numbers` are those of each key, or empty."""
 
-    async def apublish(self, publication: Publication) -> None:
+    async def apublish(self, publication: Publication, numbers: Sequence[str]) -> None:
         """Publish from any event loop."""
 
 

@@ -7,7 +7,7 @@ there a running loop makes every use of Django's ORM fail.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from ws4channels import connections
@@ -33,8 +33,8 @@ class CoreLayerTransport(ChannelLayerTransport):
     def check_publish(self) -> None:
         """Raise nothing: no event loop is needed."""
 
-    def publish(self, publication: Publication) -> None:
-        for key, event in self._events(publication):
+    def publish(self, publication: Publication, numbers: Sequence[str]) -> None:
+        for key, event in publication.events(numbers, self._carries_bytes):
             _run_without_loop(self._blocking_layer.group_send(group_of(key), event))
 
 

@@ -59,6 +59,11 @@ class LayerReceiver:
         expiry = getattr(self.layer, "group_expiry", None)
         return expiry / 2 if expiry else None
 
+    @property
+    def comparison_interval(self) -> float:
+        """Most layers drop what is over a capacity, and tell nobody."""
+        return 30.0
+
     @classmethod
     async def open(cls, layer: Any) -> LayerReceiver:
         """Open a channel in `layer`."""

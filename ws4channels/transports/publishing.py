@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, cast
+from typing import Any
 
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from ws4channels import connections
-from ws4channels.connections.pipelines import Command, aexecute, execute
+from ws4channels.connections.log_throttle import LogThrottle
+from ws4channels.connections.pipelines import aexecute, execute
+from ws4channels.counters import counts
 from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports import configured, publishing_loop
-from ws4channels.transports.contract import LayerTransport, Transport
-from ws4channels.transports.messages import Publication
+from ws4channels.transports.messages import NO_NUMBERS, Publication
+from ws4channels.transports.plans import Plan
 from ws4channels.transports.publishing_loop import PublishingLoop
 
-# For many keys, one script instead of two commands a key: redis-py needs some 10 µs for each command of a pipeline,
-# Redis about 1. In pieces, because Redis serves nobody else while a script runs. Arguments: the message, its expiry,
-# the number of channels, the channels, their bodies; an empty body stands for the message itself.
-_MANY_KEYS = 16
-_KEYS_PER_SCRIPT = 500
-_KEEP_AND_PUBLISH = """
-local raw, expire, count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local refusal = false
-if expire > 0 then
-    for _, key in ipairs(KEYS) do
-        local answer = redis.pcall('SET', key, raw, 'EX', expire)
-        if answer.err then refusal = answer end
-    end
-end
-for i = 4, 3 + count do
-    local body = ARGV[count + i]
-    redis.call('PUBLISH', ARGV[i], body == '' and raw or body)
-end
-return refusal
-"""
-
-Outgoing = list[list[tuple[str, bytes]]]
-"""For each transport that publishes by PUBLISH: channel and body of each key, in the order of the keys."""
+logger = logging.getLogger(__name__)
 
 recorders: list[list[Publication]] = []
 """While this is not empty, messages are recorded in its lists instead of published; see ``ws4channels.testing``."""
+
+_refused_numbers = LogThrottle(quiet=60.0)
 
 
 def publish(publication: Publication, connection: Any, transaction: bool = True) -> None:
@@ -54,18 +37,22 @@ def publish(publication: Publication, connection: Any, transaction: bool = True)
         return
     publishing_to = configured.get_publishing_transports()
     with connections.one_kind_of_failure(), _naming_refusals(publication):
-        plan = _make_plan(connections.pool_of(connection), publication, publishing_to)
+        plan = Plan(connection, publication, publishing_to, _has_our_records(connection))
         for transport in plan.elsewhere:
             transport.check_publish()
-        refusal = None
+        outcome = _Outcome(publication, plan)
         try:
-            execute(connection, plan.commands, transaction)
+            outcome.read(execute(connection, plan.scripts(), False))
         except ResponseError as error:
-            refusal = error
-            execute(connection, plan.live if transaction else [], False)
+            outcome.check_plain(error)
+            try:
+                execute(connection, plan.plain(), transaction)
+            except ResponseError as refusal:
+                outcome.refusal = str(refusal)
+                execute(connection, plan.live() if transaction else [], False)
         for transport in plan.elsewhere:
-            transport.publish(publication)
-        _raise(refusal, publication)
+            transport.publish(publication, outcome.numbers)
+        outcome.raise_refusal()
 
 
 async def apublish(publication: Publication, transaction: bool = True) -> None:
@@ -75,23 +62,88 @@ async def apublish(publication: Publication, transaction: bool = True) -> None:
         return
     publishing_to = configured.get_publishing_transports()
 
-    async def on_publishing_loop(publishing: PublishingLoop) -> tuple[list[LayerTransport], ResponseError | None]:
+    async def on_publishing_loop(publishing: PublishingLoop) -> _Outcome:
         client = publishing.client
         with connections.one_kind_of_failure():
-            plan = _make_plan(connections.pool_of(client), publication, publishing_to)
+            plan = Plan(client, publication, publishing_to, is_numbered=True)
+            outcome = _Outcome(publication, plan)
             try:
-                await aexecute(client, plan.commands, transaction)
+                outcome.read(await aexecute(client, plan.scripts(), False))
             except ResponseError as error:
-                await aexecute(client, plan.live if transaction else [], False)
-                return plan.elsewhere, error
-        return plan.elsewhere, None
+                outcome.check_plain(error)
+                try:
+                    await aexecute(client, plan.plain(), transaction)
+                except ResponseError as refusal:
+                    outcome.refusal = str(refusal)
+                    await aexecute(client, plan.live() if transaction else [], False)
+        return outcome
 
     with _naming_refusals(publication):
-        elsewhere, refusal = await publishing_loop.run(on_publishing_loop)
-        for transport in elsewhere:
+        outcome = await publishing_loop.run(on_publishing_loop)
+        for transport in outcome.plan.elsewhere:
             with connections.one_kind_of_failure():
-                await transport.apublish(publication)
-        _raise(refusal, publication)
+                await transport.apublish(publication, outcome.numbers)
+        outcome.raise_refusal()
+
+
+def _has_our_records(connection: Any) -> bool:
+    """Tell whether a client writes to the Redis at which hubs look for numbers; a site may have given another."""
+    own = connections.sync_client()
+    if connection is own:
+        return True
+    pool, own_pool = connections.pool_of(connection), connections.pool_of(own)
+    if pool is None or own_pool is None:
+        return False
+    return connections.server_of(pool) == connections.server_of(own_pool)
+
+
+class _Outcome:
+    """What became of one message."""
+
+    def __init__(self, publication: Publication, plan: Plan) -> None:
+        self._publication = publication
+        self.plan = plan
+        self.refusal = ""
+        """What Redis said when it refused to keep the message, which was sent all the same."""
+        self.numbers = [""] * len(publication.keys)
+        """Those of each key, as ``build_event`` takes them."""
+
+    def read(self, answers: Sequence[Any]) -> None:
+        """Take the answers of the scripts."""
+        numbers: list[str] = []
+        for refusal, refused_extras, *some in answers:
+            self.refusal = self.refusal or _as_text(refusal)
+            if refused_extras:
+                _note_refused_numbers(_as_text(refused_extras))
+            numbers += map(_as_text, some)
+        if numbers:
+            self.numbers = ["" if each == NO_NUMBERS else f"{each}:{self.plan.database}" for each in numbers]
+
+    def check_plain(self, error: ResponseError) -> None:
+        """Raise an error of the scripts unless plain commands may be allowed where these are not."""
+        if not isinstance(error, NoPermissionError) and "unknown command" not in str(error).lower():
+            raise error
+        _note_refused_numbers(str(error))
+
+    def raise_refusal(self) -> None:
+        """Raise if the message was sent and is not kept."""
+        if self.refusal:
+            error = ResponseError(self.refusal)
+            raise RedisRefusal.of("SET", self._publication.keys, error, is_delivered=True) from error
+
+
+def _as_text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _note_refused_numbers(refusal: str) -> None:
+    counts["messages_unnumbered"] += 1
+    if _refused_numbers.is_first():
+        logger.warning(
+            "Messages go out without numbers, so that what is lost cannot be noticed or read again: Redis refuses "
+            "them (%s).",
+            refusal,
+        )
 
 
 @contextmanager
@@ -103,60 +155,6 @@ def _naming_refusals(publication: Publication) -> Iterator[None]:
         raise
     except ResponseError as error:
         raise RedisRefusal.of("PUBLISH", publication.keys, error) from error
-
-
-def _raise(refusal: ResponseError | None, publication: Publication) -> None:
-    """Raise a refusal to keep a message that was sent."""
-    if refusal is not None:
-        raise RedisRefusal.of("SET", publication.keys, refusal, is_delivered=True) from refusal
-
-
-class _Plan(NamedTuple):
-    """What publishes one message."""
-
-    commands: list[Command]
-    """Keep the message and send it, at the Redis of the keys."""
-    live: list[Command]
-    """Send it where that Redis refuses to keep it; none where `commands` do."""
-    elsewhere: list[LayerTransport]
-    """Send it through another server."""
-
-
-def _make_plan(pool: Any, publication: Publication, publishing_to: Iterable[Transport]) -> _Plan:
-    """Return what publishes `publication`, with the Redis of `pool`, which is None for a cluster."""
-    outgoing: Outgoing = []
-    elsewhere: list[LayerTransport] = []
-    for transport in publishing_to:
-        publishes = transport.outgoing(pool, publication)
-        if publishes is None:
-            elsewhere.append(cast(LayerTransport, transport))
-        else:
-            outgoing.append(publishes)
-    if pool is None:
-        # Keys of a cluster are on several nodes, and redis-py's pipelines for it take no PUBLISH.
-        return _Plan(list(_scripts(publication, outgoing, 1)), [], elsewhere)
-    if outgoing and len(publication.keys) >= _MANY_KEYS:
-        return _Plan(list(_scripts(publication, outgoing, _KEYS_PER_SCRIPT)), [], elsewhere)
-    live: list[Command] = [("PUBLISH", channel, body) for publishes in outgoing for channel, body in publishes]
-    return _Plan([*_keep_commands(publication), *live], live, elsewhere)
-
-
-def _keep_commands(publication: Publication) -> Iterator[Command]:
-    if publication.expire > 0:
-        for key in publication.keys:
-            yield "SET", key, publication.raw, "EX", publication.expire
-
-
-def _scripts(publication: Publication, outgoing: Outgoing, size: int) -> Iterator[Command]:
-    """Yield scripts for so many keys each."""
-    keys, raw = publication.keys, publication.raw
-    for start in range(0, len(keys), size):
-        some = keys[start : start + size]
-        publishes = [each for of_transport in outgoing for each in of_transport[start : start + size]]
-        channels = [channel for channel, _ in publishes]
-        bodies = [b"" if body is raw else body for _, body in publishes]
-        numbers = publication.expire, len(publishes)
-        yield "EVAL", _KEEP_AND_PUBLISH, len(some), *some, raw, *numbers, *channels, *bodies
 
 
 def _record(publication: Publication) -> None:

@@ -21,8 +21,10 @@ from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisErro
 from ws4channels.connections.deadlines import within
 from ws4channels.counters import counts
 from ws4channels.exceptions import RedisRefusal
-from ws4channels.transports.contract import ignore_loss
+from ws4channels.transports.contract import RARELY, Outgoing, ignore_loss
 from ws4channels.transports.messages import Publication, build_event, to_payload
+from ws4channels.transports.notes import Channels
+from ws4channels.transports.numbers import extras_of
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class RedisReceiver:
     """
 
     renewal_interval = None
+    comparison_interval = RARELY
 
     def __init__(self, connect: Callable[[], Awaitable[Any]], timing: Timing = _TIMING) -> None:
         self._timing = timing
@@ -61,7 +64,8 @@ class RedisReceiver:
         self._connect = connect
         self._connection: Any = None
         self._ready = asyncio.Event()
-        self._keys: dict[bytes, str] = {}
+        self._channels = Channels()
+        self._has_notes = True
         self._strays: set[bytes] = set()
         """Channels that Redis may still have us subscribed to, and that nobody wants."""
         self._heartbeat: bytes | None = None
@@ -87,23 +91,23 @@ class RedisReceiver:
 
     async def join(self, keys: Iterable[str]) -> None:
         """Subscribe to `keys` and wait until Redis has done it. What is published from then on is received."""
-        channels = {key.encode("utf-8"): key for key in keys}
+        keys = list(keys)
         await self._wait_for_connection()
         # As in the original, the heartbeat's text that other programs publish is not delivered.
         heartbeat = settings.WS4REDIS_HEARTBEAT
         self._heartbeat = None if heartbeat is None else heartbeat.encode("utf-8")
         try:
-            await within(self._timing.confirm, self._subscribe(channels))
+            await within(self._timing.confirm, self._subscribe(keys))
         except ResponseError as error:
-            self._forget(channels)
-            raise RedisRefusal.of("SUBSCRIBE", list(channels.values()), error) from error
+            self._forget(keys)
+            raise RedisRefusal.of("SUBSCRIBE", keys, error) from error
         except BaseException:
-            self._forget(channels)
+            self._forget(keys)
             raise
 
     async def leave(self, key: str) -> None:
         """Unsubscribe from `key`."""
-        self._forget([key.encode("utf-8")])
+        self._forget([key])
         if self._connection is not None:
             await within(self._timing.confirm, self._send())
 
@@ -141,26 +145,33 @@ class RedisReceiver:
             # The answer to PING where no channel is subscribed to.
             self._confirmed(reply)
         elif reply[0] == b"message":
-            key, raw = self._keys.get(reply[1]), reply[2]
-            # A message of a key that was left may still arrive.
-            if key is not None and raw and raw != self._heartbeat:
-                return build_event(key, to_payload(raw), is_kept=None)
+            message = self._channels.take(reply[1], reply[2])
+            if message is not None and message.raw and message.raw != self._heartbeat:
+                return build_event(message.key, to_payload(message.raw), message.numbers)
         elif reply[0] == b"pong":
             self._confirmed(reply[1])
         return None
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
-    async def _subscribe(self, channels: dict[bytes, str]) -> None:
-        self._keys.update(channels)
-        self._strays.difference_update(channels)
-        await self._confirm("SUBSCRIBE", *channels)
+    async def _subscribe(self, keys: Iterable[str]) -> None:
+        channels, notes = self._channels.add(keys)
+        self._strays.difference_update(channels, notes)
+        # First the notes: a message without its note would be taken for one without a number.
+        await asyncio.gather(self._subscribe_to_notes(notes), self._confirm("SUBSCRIBE", *channels))
 
-    def _forget(self, channels: Iterable[bytes]) -> None:
-        for channel in channels:
-            self._keys.pop(channel, None)
-            # Unsubscribed with the next command: this must not await.
-            self._strays.add(channel)
+    async def _subscribe_to_notes(self, notes: Iterable[bytes]) -> None:
+        if not self._has_notes:
+            return
+        try:
+            await self._confirm("SUBSCRIBE", *notes)
+        except ResponseError as error:
+            self._has_notes = False
+            logger.warning("Messages have no numbers here: Redis refuses to subscribe to them (%s).", str(error))
+
+    def _forget(self, keys: Iterable[str]) -> None:
+        # Unsubscribed with the next command: this must not await.
+        self._strays.update(self._channels.remove(keys))
 
     async def _confirm(self, *command: Any) -> None:
         """Send a command and return when Redis has executed it, and all that came before its answer is received."""
@@ -219,6 +230,7 @@ class RedisReceiver:
         self.on_loss(f"the connection to Redis was lost: {error}")
         self._connection = None
         self._ready.clear()
+        self._channels.forget_note()
         # A new connection is subscribed to nothing.
         self._strays.clear()
         self._fail_confirmations(f"The connection that receives messages was lost: {error}")
@@ -236,7 +248,9 @@ class RedisReceiver:
 
     async def _resubscribe(self) -> None:
         self._resubscribing = b"again %d" % next(self._numbers)
-        subscribe = [("SUBSCRIBE", *self._keys)] if self._keys else []
+        channels, notes = self._channels.all
+        wanted = (notes, channels) if self._has_notes else (channels,)
+        subscribe = [("SUBSCRIBE", *each) for each in wanted if each]
         await self._send(*subscribe, ("PING", self._resubscribing))
 
     def _note_resubscribed(self) -> None:
@@ -248,9 +262,9 @@ class RedisReceiver:
 
 
 class RedisTransport:
-    """Publishes to Redis channels named as the keys, byte for byte, as the original does.
+    """Publishes to Redis channels named as the keys, byte for byte, as the original does, and to those of the notes.
 
-    The PUBLISH commands travel in the pipeline that keeps the message, to whatever Redis that goes.
+    The PUBLISH commands are part of the script that keeps the message, at whatever Redis that is.
     """
 
     receiver_class = RedisReceiver
@@ -265,6 +279,8 @@ class RedisTransport:
     async def open_receiver(self) -> RedisReceiver:
         return await self.receiver_class.open(self._connector.connect)
 
-    def outgoing(self, pool: Any, publication: Publication) -> list[tuple[str, bytes]]:
-        raw = publication.raw
-        return [(key, raw) for key in publication.keys]
+    def outgoing(self, pool: Any, publication: Publication) -> list[Outgoing]:
+        if pool is None and publication.expire > 0:
+            return [(extras_of(key).note, b"", b":0\n" + publication.raw) for key in publication.keys]
+        notes = [extras_of(key).note.encode("utf-8") if publication.expire > 0 else b"" for key in publication.keys]
+        return [(key, note, b"") for key, note in zip(publication.keys, notes, strict=True)]

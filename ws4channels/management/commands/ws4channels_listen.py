@@ -19,7 +19,7 @@ from ws4channels.management.terminal import FAILURE, add_audience_arguments, err
 from ws4channels.shown import on_one_line
 from ws4channels.transports.channel_layer import InMemoryTransport
 from ws4channels.transports.configured import get_transport
-from ws4channels.transports.messages import Delivery
+from ws4channels.transports.messages import Delivery, without_repeats
 
 
 class Command(BaseCommand):
@@ -61,11 +61,11 @@ class Command(BaseCommand):
         _cancel_on_signals()
         hub, listener = get_hub(get_transport()), Listener()
         try:
-            kept = await hub.join(listener, keys)
+            welcome = await hub.join(listener, keys)
             # As it is: Django shows what is written to stderr in red.
             self.stderr.write(f"Listening to {', '.join(map(on_one_line, keys))}. Ctrl-C ends it.", style_func=str)
             self.stderr.flush()
-            listener.open([] if options["no_kept"] else kept)
+            listener.open([] if options["no_kept"] else welcome.deliveries, welcome.seen)
             if options["timeout"] is not None:
                 asyncio.get_running_loop().call_later(options["timeout"], listener.close)
             await self._print(listener, options)
@@ -109,17 +109,19 @@ class Listener:
     def put_own(self, delivery: Delivery) -> None:
         """Take a heartbeat: none is asked for here."""
 
+    def put_gap(self, key: str, number: int) -> None:
+        """Do nothing: the hub logs it."""
+
     def flush(self) -> None:
         """Do nothing: `put` has woken `next` already."""
 
-    def open(self, kept: list[Delivery]) -> None:
-        """Return the kept messages first, then those that came since; one that is among both is returned once."""
+    def open(self, kept: list[Delivery], seen: dict[str, int]) -> None:
+        """Return the kept messages first, then those that came since; for `seen`, see `without_repeats`."""
         held, self._held = self._held or [], None
-        came = {(delivery.key, delivery.payload) for delivery in held}
-        for delivery in kept:
-            if (delivery.key, delivery.payload) not in came:
-                self._queue.put_nowait((delivery, True))
-        for delivery in held:
+        first, later = without_repeats(kept, held, seen)
+        for delivery in first:
+            self._queue.put_nowait((delivery, True))
+        for delivery in later:
             self.put(delivery)
 
     def close(self) -> None:

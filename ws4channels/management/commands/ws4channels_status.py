@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ws4channels.management.terminal import FAILURE, add_audience_arguments, counted, errors_in_words, keys_of
 from ws4channels.shown import on_one_line
 from ws4channels.status import DEFAULT_LIMIT, Status, look
+from ws4channels.status.kept import Kept
 from ws4channels.status.listening import Listening
 from ws4channels.status.server import Latency
 
@@ -113,10 +114,14 @@ def _listening_lines(listening: Listening | None, asked: list[str]) -> Iterator[
 def _kept_lines(status: Status) -> Iterator[str]:
     rows = [
         f"{'for ever' if each.seconds is None else each.seconds:>9}  "
-        f"{'?' if each.size is None else each.size:>9}  {on_one_line(each.key)}"
+        f"{'?' if each.size is None else each.size:>9}  {on_one_line(each.key)}{_log_of(each)}"
         for each in status.kept_keys
     ]
     yield from _section("  Seconds      Bytes  Kept", rows)
+
+
+def _log_of(kept: Kept) -> str:
+    return f" (log: {counted(kept.logged, 'message')}, {counted(kept.logged_size, 'byte')})" if kept.logged else ""
 
 
 def _section(title: str, lines: list[str]) -> Iterator[str]:

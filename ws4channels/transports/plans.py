@@ -1,0 +1,108 @@
+"""The Redis commands that keep, number, log and send one message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any, cast
+
+from ws4channels import connections, settings
+from ws4channels.connections.pipelines import Command
+from ws4channels.transports.contract import LayerTransport, Outgoing, Transport
+from ws4channels.transports.messages import NO_NUMBERS, Publication
+from ws4channels.transports.numbers import database_of, digest_of, extras_of, history_of
+from ws4channels.transports.scripts import PUBLISH, PUBLISH_AND_LOG
+
+# Redis serves nobody else while a script runs.
+_KEYS_PER_SCRIPT = 500
+
+
+class Plan:
+    """What publishes one message through `client`; `is_numbered` says whether the keys' numbers are at its Redis."""
+
+    def __init__(
+        self, client: Any, publication: Publication, publishing_to: Iterable[Transport], is_numbered: bool
+    ) -> None:
+        self._pool = pool = connections.pool_of(client)
+        self._publication = publication
+        self._is_numbered = is_numbered and publication.expire > 0
+        self.database = database_of(pool)
+        outgoing: list[list[Outgoing]] = []
+        self.elsewhere: list[LayerTransport] = []
+        """These send it through another server, when it is kept, with its numbers."""
+        for transport in publishing_to:
+            publishes = transport.outgoing(pool, publication)
+            if publishes is None:
+                self.elsewhere.append(cast(LayerTransport, transport))
+            else:
+                outgoing.append(publishes)
+        self._by_key: list[tuple[Outgoing, ...]] = list(zip(*outgoing, strict=True))
+        self._count = len(outgoing)
+
+    def scripts(self) -> list[Command]:
+        """Keep, number, log and send it, at the Redis of the keys."""
+        keys = self._publication.keys
+        if not self._is_numbered:
+            is_needed = self._count or self._publication.expire > 0
+            return list(self._scripts(keys, 0, 0, b"")) if is_needed else []
+        digest = digest_of(self._publication.raw)
+        if len(keys) == 1:
+            return list(self._scripts(keys, 0, history_of(keys[0]), digest))
+        commands: list[Command] = []
+        start = 0
+        for most, some in groupby(keys, history_of):
+            group = tuple(some)
+            commands += self._scripts(group, start, most, digest)
+            start += len(group)
+        return commands
+
+    def plain(self) -> list[Command]:
+        """Keep and send it without numbers, where Redis refuses the scripts."""
+        if self._pool is None:
+            # redis-py's pipelines for a cluster take no PUBLISH.
+            return list(self._scripts(self._publication.keys, 0, 0, b""))
+        raw, expire = self._publication.raw, self._publication.expire
+        keeps: list[Command] = [("SET", key, raw, "EX", expire) for key in self._publication.keys if expire > 0]
+        return keeps + self.live()
+
+    def live(self) -> list[Command]:
+        """Send it without keeping it."""
+        if self._pool is None:
+            return []
+        raw, numbers = self._publication.raw, NO_NUMBERS.encode()
+        return [
+            ("PUBLISH", channel, before + numbers + after if after else raw)
+            for publishes in self._by_key
+            for channel, before, after in publishes
+        ]
+
+    def _scripts(self, keys: tuple[str, ...], start: int, most: int, digest: bytes) -> Iterator[Command]:
+        """Yield scripts for `keys`, those of the publication from `start` on; without a digest, without numbers."""
+        arguments = self._arguments(most, digest)
+        # Keys of a cluster are on several nodes.
+        size = 1 if self._pool is None else _KEYS_PER_SCRIPT
+        for first in range(0, len(keys), size):
+            some = keys[first : first + size]
+            names: tuple[str, ...] = some
+            if digest:
+                extras = [extras_of(key) for key in some]
+                names += tuple(each.record for each in extras)
+                if most:
+                    names += tuple(each.log for each in extras)
+            at = start + first
+            publishes = [value for each in self._by_key[at : at + size] for parts in each for value in parts]
+            yield "EVAL", PUBLISH_AND_LOG if most else PUBLISH, len(names), *names, *arguments, *publishes
+
+    def _arguments(self, most: int, digest: bytes) -> tuple[Any, ...]:
+        expire = self._publication.expire
+        return (
+            self._publication.raw,
+            expire,
+            digest,
+            max(expire, settings.WS4CHANNELS_POSITION_EXPIRE),
+            most,
+            settings.WS4CHANNELS_HISTORY_BYTES,
+            self._count,
+            f":{self.database}:",
+            1 if self.elsewhere else 0,
+        )
