@@ -132,7 +132,7 @@ form.addEventListener('submit', (event) => {
     input.focus();
 });
 
-// Whoever signs out here leaves the page: no need to say that they did.
+// Signing out here leaves the page: no need to say that they did.
 document.querySelector('.account form')?.addEventListener('submit', end);
 
 form.hidden = false; // without this script it would do nothing
