@@ -127,7 +127,7 @@ class Delivery:
                 numbers, _, of_database = event.get("numbers", "").partition(":")
                 is_numbered = numbers and int(of_database) == database
                 return cls(payload, event["key"], *(split_numbers(numbers) if is_numbered else (0, 0)))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ForeignEvent(f"type {event.get('type')!r}") from error
         raise ForeignEvent(f"type {event.get('type')!r}")
 
