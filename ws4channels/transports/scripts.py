@@ -28,10 +28,10 @@ end
 local records, now, deadline
 if is_numbered then
     records = redis.pcall('MGET', unpack(KEYS, count + 1, 2 * count))
-    if records.err then
-        refused_extras, is_numbered = records.err, false
+    local time = redis.pcall('TIME')
+    if records.err or time.err then
+        refused_extras, is_numbered = records.err or time.err, false
     else
-        local time = redis.call('TIME')
         local micros = string.sub('00000' .. time[2], -6)
         local last_digit = tonumber(string.sub(micros, 6))
         now = time[1] .. string.sub(micros, 1, 5) .. (last_digit - last_digit % 2)
@@ -49,7 +49,8 @@ local function append(log, entry, size)
     size = size or size_of(log)
     local length = redis.pcall('RPUSH', log, entry)
     if type(length) == 'table' then return nil, length.err end
-    size = size + #entry
+    -- The old log may have gone, and its size is still in the record.
+    size = length == 1 and #entry or size + #entry
     while length > 1 and (length > most or size > most_bytes) do
         size, length = size - #redis.call('LPOP', log), length - 1
     end
@@ -61,6 +62,7 @@ local function number(i)
     local record, log, last, size = records[i], logs_at and KEYS[logs_at + i], nil, nil
     if record then
         last, size = string.sub(record, 1, 16), tonumber(string.sub(record, 41))
+        if not tonumber(last) then last = nil end
     elseif log then
         local newest = redis.pcall('LINDEX', log, -1)
         last = type(newest) == 'string' and string.sub(newest, 1, 16)
@@ -71,7 +73,9 @@ local function number(i)
     end
     local numbers, err = own .. (last or '0000000000000000'), nil
     if log then
-        size, err = append(log, numbers .. deadline .. raw, size)
+        local is_done
+        is_done, size, err = pcall(append, log, numbers .. deadline .. raw, size)
+        if not is_done then size, err = nil, type(size) == 'table' and size.err or tostring(size) end
         if err then refused_extras = err end
     end
     local set = redis.pcall('SET', KEYS[count + i], numbers .. digest .. (log and size or ''), 'EX', record_ttl)
