@@ -18,46 +18,38 @@ HEARTBEAT = "--heartbeat--"
 _PAUSE = 0.05  # seconds between two attempts
 
 
-class ResumingClient:
-    """Connects to the address that `uri` returns, again and again, until it is left. A context manager.
+class Resumption:
+    """What a client knows of its positions, and what it was told."""
 
-    It runs in a thread of its own, so that blocking tests can use it.
-    """
-
-    def __init__(self, uri: Callable[[], str]) -> None:
-        self._uri = uri
+    def __init__(self) -> None:
         self.positions: dict[str, str] = {}
-        self.payloads: list[str] = []
         self.recoveries: list[bool | None] = []
         """What each connection said first."""
         self.gaps = 0
         self.dropped: dict[str, str] = {}
-        self.codes: list[int] = []
-        """With which each connection was closed."""
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="resuming client")
 
-    def take(self, frame: str | bytes) -> None:
-        """Take a frame that the server sent."""
+    @property
+    def query(self) -> str:
+        """What the address says."""
+        return f"resume={','.join(self.positions.values())}" if self.positions else "resume"
+
+    @property
+    def times_told(self) -> int:
+        """How often the server said that messages may be missing."""
+        return self.gaps + self.recoveries.count(False)
+
+    def take(self, frame: str | bytes) -> str | None:
+        """Return the payload of a frame, if it has one."""
         assert isinstance(frame, str)
         if frame == HEARTBEAT:
-            return
+            return None
         if frame.startswith("!"):
             self._take_control(frame[1:])
-            return
+            return None
         position, _, payload = frame.partition("\n")
         if position:
             self._note(position)
-        if payload:
-            self.payloads.append(payload)
-
-    def wait_for(self, count: int, what: str, timeout: float = TIMEOUT) -> None:
-        """Return when so many messages have come."""
-        wait_until(lambda: len(self.payloads) >= count, what, timeout)
-
-    def wait_until_connected(self, times: int = 1) -> None:
-        """Return when the server has accepted so many connections."""
-        wait_until(lambda: len(self.recoveries) >= times, "the client is connected")
+        return payload or None
 
     def _take_control(self, text: str) -> None:
         content = json.loads(text)
@@ -74,17 +66,42 @@ class ResumingClient:
         assert position.isascii()
         self.positions[position.partition(".")[0]] = position
 
+
+class ResumingClient(Resumption):
+    """Connects to the address that `uri` returns, again and again, until it is left. A context manager.
+
+    It runs in a thread of its own, so that blocking tests can use it.
+    """
+
+    def __init__(self, uri: Callable[[], str]) -> None:
+        super().__init__()
+        self._uri = uri
+        self.payloads: list[str] = []
+        self.codes: list[int] = []
+        """With which each connection was closed."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="resuming client")
+
+    def wait_for(self, count: int, what: str, timeout: float = TIMEOUT) -> None:
+        """Return when so many messages have come."""
+        wait_until(lambda: len(self.payloads) >= count, what, timeout)
+
+    def wait_until_connected(self, times: int = 1) -> None:
+        """Return when the server has accepted so many connections."""
+        wait_until(lambda: len(self.recoveries) >= times, "the client is connected")
+
     def _run(self) -> None:
         with suppress(asyncio.CancelledError):
             self._loop.run_until_complete(self._connect_again_and_again())
 
     async def _connect_again_and_again(self) -> None:
         while True:
-            resume = f"resume={','.join(self.positions.values())}" if self.positions else "resume"
             try:
-                async with connect(f"{self._uri()}&{resume}", compression=None, proxy=None) as connection:
+                async with connect(f"{self._uri()}&{self.query}", compression=None, proxy=None) as connection:
                     async for frame in connection:
-                        self.take(frame)
+                        payload = self.take(frame)
+                        if payload is not None:
+                            self.payloads.append(payload)
                     self.codes.append(connection.close_code or 0)
             except (OSError, TimeoutError, InvalidHandshake, WebSocketException):
                 await asyncio.sleep(_PAUSE)

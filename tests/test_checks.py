@@ -1008,7 +1008,7 @@ def test_expiry_matters_to_a_history_only(settings: Any, history: Any, expire: A
 
 
 @pytest.mark.parametrize("expire", [0, None, -1])
-def test_history_without_an_expiry_is_warned_of(settings: Any, expire: Any) -> None:
+def test_history_without_an_expiry_is_w016(settings: Any, expire: Any) -> None:
     """Messages that are not kept are not logged either."""
     settings.WS4CHANNELS_HISTORY, settings.WS4REDIS_EXPIRE = {"chat-*": 100}, expire
     assert check_history() == [
@@ -1021,7 +1021,7 @@ def test_history_without_an_expiry_is_warned_of(settings: Any, expire: Any) -> N
     ]
 
 
-def test_history_without_a_connection_is_warned_of(settings: Any) -> None:
+def test_history_without_a_connection_is_w017(settings: Any) -> None:
     """Who sets CHANNEL_LAYERS alone has the history in the Redis of this machine."""
     del settings.WS4REDIS_CONNECTION
     settings.WS4CHANNELS_HISTORY = 100

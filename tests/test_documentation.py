@@ -417,7 +417,14 @@ def test_asgi_module_needs_no_environment(tmp_path: Path, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["docs/install.md", "docs/subscribing.md", "docs/settings.md", "docs/migrating.md", "docs/migrating-diffs.md"],
+    [
+        "docs/install.md",
+        "docs/subscribing.md",
+        "docs/settings.md",
+        "docs/migrating.md",
+        "docs/migrating-diffs.md",
+        "docs/history.md",
+    ],
 )
 def test_other_pages_show_python(path: str) -> None:
     """What is shown as Python on pages that show pieces of files is Python, as far as it goes."""

@@ -30,7 +30,7 @@ from ws4channels.audience import close_commands_key
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
 from ws4channels.delivery.close_frames import CLOSE_ERROR, CLOSE_RESTART
-from ws4channels.delivery.forms import Form, FormedSubscriber
+from ws4channels.delivery.forms import FormedSubscriber
 from ws4channels.delivery.hub import Hub, get_hub
 from ws4channels.delivery.open_sockets import OpenSocket
 from ws4channels.delivery.outbox import Outbox
@@ -42,8 +42,6 @@ from ws4channels.transports.configured import get_transport
 from ws4channels.transports.messages import Delivery, Payload, to_payload
 
 __all__ = ["FacilityConsumer"]
-
-_PLAIN = Form()
 
 
 class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -254,8 +252,8 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         payload = text_data if text_data is not None else bytes_data
         if payload is None:
             raise ValueError("You must pass one of bytes_data or text_data")
-        form = self._negotiated.form if self._negotiated is not None else _PLAIN
-        await self._outbox.put_waiting(form.of(Delivery(payload)))
+        delivery = Delivery(payload)
+        await self._outbox.put_waiting(self._negotiated.form.of(delivery) if self._negotiated else delivery)
         if close:
             await self.close(close)
 

@@ -267,7 +267,7 @@ def _publish_to_each(keys: list[str]) -> list[str]:
 
 
 async def test_cluster_that_cannot_be_reached_is_a_connection_error() -> None:
-    """Where no node answers, sites see what they catch, whoever asks."""
+    """Where no node answers, every caller gets an exception that sites catch."""
     with RedisServer() as server:
         connection = {"cluster": True, "url": server.url}
     client, async_client = build_sync_client(connection), build_async_client(connection)

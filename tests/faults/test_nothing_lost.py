@@ -21,7 +21,7 @@ from tests.live.servers import RunningSite, Surroundings
 from tests.resuming import ResumingClient
 from tests.waiting import TIMEOUT, wait_until
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("nothing_lost")]
+pytestmark = pytest.mark.live
 
 CYCLES = int(os.environ.get("WS4CHANNELS_TEST_CUTS", "3"))
 """How often the clients are cut off in one test; `make soak` has them cut off for a minute."""
@@ -184,7 +184,7 @@ def test_messages_beyond_the_layers_capacity_are_read_from_the_log(surroundings:
 
 @pytest.mark.parametrize("loss", ["flushed", "trimmed", "record gone"])
 def test_incomplete_recovery_is_told(surroundings: Surroundings, facility: str, loss: str) -> None:
-    """Where Redis has not all that a client missed, it is sent the newest message, and told that others may be missing."""
+    """Where Redis has not all that a client missed, it is sent the newest message, and told that some are missing."""
     with RedisServer() as own, own.client() as client, ExitStack() as stack:
         settings = settings_for("pubsub", own.url, WS4CHANNELS_HISTORY=5)
         site = stack.enter_context(run_site(surroundings, "daphne", **settings))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
 
+from ws4channels.migration.cli import run
 from ws4channels.migration.engine import Report, examine
 from ws4channels.migration.facts import Facts, collect_facts
 from ws4channels.migration.fixer import Finding, Fixed, Fixer, ProjectFixer
@@ -66,3 +68,10 @@ def write_site(folder: Path, texts: Mapping[str, str]) -> Path:
 def examine_site(folder: Path, texts: Mapping[str, str]) -> Report:
     """Write files below a folder and return the engine's report of them."""
     return examine(write_site(folder, texts))
+
+
+def command(directory: Path, *, write: bool, check: bool = False) -> tuple[int, str]:
+    """Run the command on a directory; return its exit code and what it printed."""
+    output = io.StringIO()
+    code = run(directory, write=write, check=check, json=False, html=None, stdout=output)
+    return code, output.getvalue()

@@ -222,6 +222,10 @@ class _Audit:
         if not session.reads and session.close_code in CLOSED_FOR_SLOWNESS and is_tail:
             return "client did not read"
         outage = next((each for each in self.ledger.outages if each.loses_messages and each.covers(publication)), None)
+        if session.told is not None:
+            # A client that resumes has everything, or was told that it has not.
+            is_told = outage is not None and any(outage.began <= each for each in session.told)
+            return f"{outage.kind}: told" if is_told and outage is not None else None
         if outage is not None:
             return outage.kind
         if session.close_code is not None and is_tail and publication.ended > session.closed - self.ledger.margin:

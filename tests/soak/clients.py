@@ -16,6 +16,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from tests.resuming import Resumption
 from tests.soak.keys import KEYS, Key
 from tests.soak.ledger import Ledger, Publication, Session, read, write
 from tests.waiting import SCALE
@@ -50,8 +51,9 @@ class Crowd:
     async def run(self) -> None:
         """Keep all clients busy until `ending` is set, and return when the last has left."""
         kinds = [kind(self, key) for key in KEYS.values() for kind in self._kinds(key)]
+        resumers = [Resumer(self, key) for key in KEYS.values()]
         visitors = [Visitor(self, KEYS[name]) for name in ("news", "mixed", "quiet")[: self.visitors]]
-        await asyncio.gather(*(client.run() for client in [*kinds, *visitors]))
+        await asyncio.gather(*(client.run() for client in [*kinds, *resumers, *visitors]))
 
     def _kinds(self, key: Key) -> Iterator[type[Client]]:
         numbers = {Client: key.listeners, Talker: key.talkers, Dawdler: key.dawdlers, Staller: key.stallers}
@@ -69,7 +71,7 @@ class Crowd:
     async def pause(self, seconds: float) -> None:
         """Return after so long, or when all is to end."""
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.ending.wait(), seconds)
+            await asyncio.wait_for(self.ending.wait(), None if seconds == inf else seconds)
 
 
 class Client:
@@ -112,14 +114,17 @@ class Client:
             max_size=None,
             max_queue=None if self.reads else 1,
         )
-        number = self.crowd.next_number()
-        name = f"{type(self).__name__.lower()} {number}"
-        session = Session(name, self.key.name, began, time.monotonic(), self.publishes, self.reads, self.is_prompt)
-        self.crowd.ledger.sessions.append(session)
+        session = self._begin(began)
         try:
             yield connection, session
         finally:
             await connection.close()
+
+    def _begin(self, began: float) -> Session:
+        name = f"{type(self).__name__.lower()} {self.crowd.next_number()}"
+        session = Session(name, self.key.name, began, time.monotonic(), self.publishes, self.reads, self.is_prompt)
+        self.crowd.ledger.sessions.append(session)
+        return session
 
     def _query(self) -> str:
         return f"subscribe-{self.key.audience}"
@@ -127,7 +132,8 @@ class Client:
     async def _stay(self, connection: ClientConnection, session: Session) -> None:
         reading = asyncio.create_task(self._read(connection, session))
         acting = asyncio.create_task(self._act(connection, session))
-        staying = asyncio.create_task(self.crowd.pause(self.crowd.chance.uniform(*self.stay)))
+        stay = self.stay[0] if self.stay[0] == self.stay[1] else self.crowd.chance.uniform(*self.stay)
+        staying = asyncio.create_task(self.crowd.pause(stay))
         await asyncio.wait([reading, staying], return_when=asyncio.FIRST_COMPLETED)
         staying.cancel()
         session.leaves = time.monotonic()
@@ -208,6 +214,45 @@ class Staller(Client):
     async def _read(self, connection: ClientConnection, session: Session) -> None:
         await self.crowd.pause(STALL * SCALE)
         await super()._read(connection, session)
+
+
+class Resumer(Client):
+    """Listens to the end, over as many connections as that takes, and resumes each time."""
+
+    is_prompt = False
+    stay = (inf, inf)
+
+    def __init__(self, crowd: Crowd, key: Key) -> None:
+        super().__init__(crowd, key)
+        self._resumption = Resumption()
+        self._session: Session | None = None
+
+    async def run(self) -> None:
+        """Live once."""
+        while not self.crowd.ending.is_set():
+            with suppress(OSError, InvalidHandshake, asyncio.TimeoutError):
+                async with self._connection() as (connection, session):
+                    await self._stay(connection, session)
+            await self.crowd.pause(self.crowd.chance.uniform(0.05, 0.3))
+
+    def _query(self) -> str:
+        return f"{super()._query()}&{self._resumption.query}"
+
+    def _begin(self, began: float) -> Session:
+        if self._session is None:
+            self._session = super()._begin(began)
+            self._session.told = []
+        # What the server closed, this client has come back to.
+        self._session.close_code, self._session.closed, self._session.leaves = None, inf, inf
+        return self._session
+
+    def _note(self, session: Session, text: str | bytes) -> None:
+        told = self._resumption.times_told
+        payload = self._resumption.take(text)
+        if self._resumption.times_told > told and session.told is not None:
+            session.told.append(time.monotonic())
+        if payload is not None:
+            super()._note(session, payload)
 
 
 class Talker(Client):

@@ -22,7 +22,7 @@ class Publication:
     began: float
     ended: float
     is_accepted: bool = True
-    """False: its publisher was told of an error, so nobody knows whether it was published."""
+    """False: its publisher got an error, so nobody knows whether it was published."""
 
     @property
     def name(self) -> tuple[str, str, int]:
@@ -56,6 +56,8 @@ class Session:
     """False for clients that stall, which the server may close."""
     is_prompt: bool = True
     """False for clients that do not read at once."""
+    told: list[float] | None = None
+    """When a client that resumes was told that messages may be missing; None for those that do not resume."""
     arrivals: list[tuple[float, tuple[str, str, int]]] = field(default_factory=list)
     leaves: float = inf
     """When the client decided to leave. It goes on reading for a while, but nothing more is owed."""

@@ -38,6 +38,8 @@ def site_settings(redis_url: str, layer: str) -> dict[str, Any]:
     # The core layer drops what exceeds its capacity, which is not what is tested here.
     capacity = {} if layer == "pubsub" else {"capacity": 10_000}
     return {
+        "WS4CHANNELS_HISTORY": 500,
+        "WS4CHANNELS_HISTORY_BYTES": 8 * 1024 * 1024,
         "CHANNEL_LAYERS": {"default": {"BACKEND": LAYERS[layer], "CONFIG": {"hosts": [host], **capacity}}},
     }
 

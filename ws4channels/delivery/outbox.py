@@ -147,10 +147,7 @@ class Outbox:
             self.flush()
 
     def open(self, first: Iterable[Delivery] = (), seen: Mapping[str, int] = _NOTHING_SEEN) -> None:
-        """Begin to send: what goes first, then what has been published since the keys were joined.
-
-        What `first` holds is sent whatever its size. For `seen`, see `without_repeats`.
-        """
+        """Begin to send `first`, whatever its size, then what came since joining, each once; see `without_repeats`."""
         self._state = max(self._state, State.OPEN)
         if self._dropped:
             self._on_overflow(self._dropped)
@@ -158,9 +155,8 @@ class Outbox:
         before, later = without_repeats(first, self._queue, seen)
         self._queue = deque(before + later)
         self._bytes = sum(each.size for each in self._queue)
-        # A long history must not look as if the client read slowly.
-        self._max_messages += len(self._queue)
-        self._max_bytes += self._bytes
+        # A long history does not mean that the client reads slowly.
+        self._max_messages, self._max_bytes = self._max_messages + len(before), self._max_bytes + self._bytes
         self._start()
 
     def close_now(self, code: int, reason: str | None = None) -> None:

@@ -11,7 +11,7 @@ from ws4channels.connections.pipelines import Command
 from ws4channels.transports.contract import LayerTransport, Outgoing, Transport
 from ws4channels.transports.messages import NO_NUMBERS, Publication
 from ws4channels.transports.numbers import database_of, digest_of, extras_of, history_of
-from ws4channels.transports.scripts import PUBLISH
+from ws4channels.transports.scripts import PUBLISH, PUBLISH_AND_LOG
 
 # Redis serves nobody else while a script runs.
 _KEYS_PER_SCRIPT = 500
@@ -91,7 +91,7 @@ class Plan:
                     names += tuple(each.log for each in extras)
             at = start + first
             publishes = [value for each in self._by_key[at : at + size] for parts in each for value in parts]
-            yield "EVAL", PUBLISH, len(names), *names, *arguments, *publishes
+            yield "EVAL", PUBLISH_AND_LOG if most else PUBLISH, len(names), *names, *arguments, *publishes
 
     def _arguments(self, most: int, digest: bytes) -> tuple[Any, ...]:
         expire = self._publication.expire

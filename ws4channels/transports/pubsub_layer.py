@@ -14,6 +14,7 @@ from ws4channels.audience import group_of
 from ws4channels.connections.deadlines import within
 from ws4channels.connections.log_throttle import LogThrottle
 from ws4channels.connections.pipelines import execute
+from ws4channels.connections.remembered import Remembered
 from ws4channels.counters import counts
 from ws4channels.transports.channel_layer import ChannelLayerTransport
 from ws4channels.transports.contract import RARELY, Outgoing
@@ -133,6 +134,7 @@ class PubSubLayerTransport(ChannelLayerTransport):
         self._channel_prefix = f"{layer._kwargs.get('prefix', 'asgi')}__group__"
         self._client = connections.build_sync_client(connection_of(host), "A host in CHANNEL_LAYERS")
         self._server = connections.server_of(self._client.connection_pool)
+        self._server_of = Remembered(connections.server_of)
         self._numbers_at = find_numbers(layer.serialize)
 
     @property
@@ -140,7 +142,7 @@ class PubSubLayerTransport(ChannelLayerTransport):
         return connections.describe_server(self._client.connection_pool)
 
     def outgoing(self, pool: Any, publication: Publication) -> list[Outgoing] | None:
-        if pool is None or not self._numbers_at or connections.server_of(pool) != self._server:
+        if pool is None or not self._numbers_at or self._server_of.get(pool) != self._server:
             return None
         start, end = self._numbers_at, self._numbers_at + len(NO_NUMBERS)
         placeholders = [f"{NO_NUMBERS}:{database_of(pool):02}"] * len(publication.keys)
