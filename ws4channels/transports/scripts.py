@@ -153,3 +153,8 @@ local number = time[1] .. string.sub(micros, 1, 5) .. (last_digit + 1 - last_dig
 redis.call('SET', KEYS[1], number .. '0000000000000000' .. string.rep('\\0', 8), 'EX', ARGV[1])
 return number
 """
+
+# KEYS: a record. ARGV: seconds for which to keep it at least. EXPIRE knows GT from Redis 7 on.
+REMEMBER = """
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+"""
