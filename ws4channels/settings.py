@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.core.signals import setting_changed
-from django.dispatch import receiver
 
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.shown import without_secrets
@@ -73,9 +71,16 @@ class Setting:
     def read(self) -> Any:
         """Return the value in Django's settings or the default; raise ConfigurationError if it cannot work."""
         value = getattr(django_settings, self.name, self.default)
-        if not self.accepts(value):
-            raise ConfigurationError(f"{self.name} is {without_secrets(value)!r}; it must be {self.valid}.")
+        if value is not _checked.get(self.name, _NOTHING):
+            if not self.accepts(value):
+                raise ConfigurationError(f"{self.name} is {without_secrets(value)!r}; it must be {self.valid}.")
+            _checked[self.name] = value
         return value
+
+
+_NOTHING = object()
+_checked: dict[str, object] = {}
+"""The value of each setting that was last found valid: they are read for every message, and rarely change."""
 
 
 _ALL = [
@@ -360,16 +365,7 @@ __all__ = [*SETTINGS]
 def __getattr__(name: str) -> Any:
     if name not in SETTINGS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Python asks here only for what the module has not: from now on, reading the setting costs no more than a global.
-    globals()[name] = value = SETTINGS[name].read()
-    return value
-
-
-@receiver(setting_changed)
-def _forget(*, setting: str, **_: object) -> None:
-    """Read a setting again that ``override_settings`` changed."""
-    if setting in SETTINGS:
-        globals().pop(setting, None)
+    return SETTINGS[name].read()
 
 
 def read_all() -> Iterable[tuple[Setting, ConfigurationError | None]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import NoPermissionError, ReadOnlyError, ResponseError
 
 from ws4channels import connections
 from ws4channels.connections.log_throttle import LogThrottle
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 recorders: list[list[Publication]] = []
 """While this is not empty, messages are recorded in its lists instead of published; see ``ws4channels.testing``."""
 
+_PLACE_IN_SCRIPT = re.compile(r"^.*@user_script: ?\d+: -?| script: [0-9a-f]{40}, on @user_script:\d+\.?$", re.S)
 _refused_numbers = LogThrottle(quiet=60.0)
 
 
@@ -112,15 +114,17 @@ class _Outcome:
         """Take the answers of the scripts."""
         numbers: list[str] = []
         for refusal, refused_extras, *some in answers:
-            self.refusal = self.refusal or _as_text(refusal)
+            self.refusal = self.refusal or _reason_in(refusal)
             if refused_extras:
-                _note_refused_numbers(_as_text(refused_extras))
+                _note_refused_numbers(_reason_in(refused_extras))
             numbers += map(_as_text, some)
         if numbers:
             self.numbers = ["" if each == NO_NUMBERS else f"{each}:{self.plan.database}" for each in numbers]
 
     def check_plain(self, error: ResponseError) -> None:
         """Raise an error of the scripts unless plain commands may be allowed where these are not."""
+        if isinstance(error, ReadOnlyError):
+            return
         if not isinstance(error, NoPermissionError) and "unknown command" not in str(error).lower():
             raise error
         _note_refused_numbers(str(error))
@@ -134,6 +138,11 @@ class _Outcome:
 
 def _as_text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _reason_in(error: Any) -> str:
+    """Return what Redis said, without where in the script that was: before it in Redis 6, behind it in Redis 7."""
+    return _PLACE_IN_SCRIPT.sub("", _as_text(error))
 
 
 def _note_refused_numbers(refusal: str) -> None:

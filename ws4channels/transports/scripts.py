@@ -14,7 +14,8 @@ import re
 # transports publish, what follows the numbers in notes, whether numbers are to be returned; then three for each key and
 # transport: channel, what stands before the numbers in the body, what follows them. Without the third, the body is the
 # message itself, and the second is the channel of a note with its numbers, if there is one.
-# Returns what Redis refused of keeping, what of the extras, and the numbers.
+# Returns what Redis refused of keeping, what of the extras, and the numbers. A replica is an error before anything is
+# sent: so redis-py looks for the new master, where a Sentinel knows it.
 _PUBLISH = """
 local raw, expire, digest, transports = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[7])
 local none = '00000000000000000000000000000000'
@@ -37,6 +38,7 @@ for i = 1, count do
     if expire > 0 then
         local kept = redis.pcall('SET', KEYS[i], raw, 'EX', expire)
         if kept.err then
+            if string.find(kept.err, 'READONLY', 1, true) then return redis.error_reply('READONLY It is a replica.') end
             refusal = kept.err
         elseif records then
             local record, own, last, size = records[i], now, nil, ''
@@ -85,14 +87,13 @@ local function append(log, entry, size)
         size = 0
         for _, each in ipairs(redis.call('LRANGE', log, 0, -1)) do size = size + #each end
     end
-    local length = redis.pcall('RPUSH', log, entry)
-    if type(length) == 'table' then return '', length.err end
+    local length = redis.call('RPUSH', log, entry)
     size = (length > 1 and size or 0) + #entry
     while length > 1 and (length > most or size > most_bytes) do
         size, length = size - #redis.call('LPOP', log), length - 1
     end
     if redis.call('TTL', log) < expire then redis.call('EXPIRE', log, expire) end
-    return size, nil
+    return size
 end
 """
 
@@ -105,10 +106,8 @@ end
 """
 
 _LOG = """
-local is_done, err
-is_done, size, err = pcall(append, log, numbers .. deadline .. raw, record and tonumber(string.sub(record, 41)))
-if not is_done then size, err = '', type(size) == 'table' and size.err or tostring(size) end
-if err then refused_extras = err end
+local is_logged, result = pcall(append, log, numbers .. deadline .. raw, record and tonumber(string.sub(record, 41)))
+if is_logged then size = result else refused_extras = type(result) == 'table' and result.err or tostring(result) end
 """
 
 _UNDO = """
