@@ -43,6 +43,8 @@ def _above_0(value: float) -> bool:
 
 
 def _is_history(value: object) -> bool:
+    if isinstance(value, Mapping) and not all(isinstance(each, str) for each in value):
+        return False
     counts = value.values() if isinstance(value, Mapping) else [value]
     return all(isinstance(each, int) and not isinstance(each, bool) and each >= 0 for each in counts)
 

@@ -120,7 +120,8 @@ class Hub:
             self._listening.remove(key, subscriber)
             self._wanted.remove(key, subscriber)
             self._ahead.get(key, {}).pop(subscriber, None)
-            if key not in self._wanted:
+            # Not `_wanted`: what comes while a socket is still joining is taken by nobody.
+            if key not in self._listening:
                 self._ahead.pop(key, None)
                 if self._serving is not None:
                     self._serving.gaps.forget(key)
@@ -249,7 +250,9 @@ class Hub:
 
     def tell_gap(self, key: str, number: int) -> None:
         """Tell sockets that messages of `key` after `number` are lost."""
-        wanting = self._listening.wanting(key)
+        ahead = self._ahead.get(key, {}) if number else {}
+        # Those were sent what is lost, or something later, when they connected.
+        wanting = {each: None for each in self._listening.wanting(key) if ahead.get(each, -1) < number}
         for subscriber in wanting:
             subscriber.put_gap(key, number)
         self._flush_soon(wanting)

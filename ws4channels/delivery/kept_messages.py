@@ -14,7 +14,7 @@ from ws4channels.transports.contract import Receiver
 from ws4channels.transports.history import Logs, read_records
 from ws4channels.transports.numbers import Record, extras_of, history_of
 from ws4channels.transports.publishing_loop import PublishingLoop
-from ws4channels.transports.scripts import BEGIN
+from ws4channels.transports.scripts import BEGIN, REMEMBER
 
 _KEYS_PER_READ = 1000
 _CONFIRM_TIMEOUT = 5.0
@@ -70,8 +70,7 @@ class KeptMessages:
         """Keep the records of `keys` for as long again, if that is longer."""
         async with self._publishing.client.pipeline(transaction=False) as pipeline:
             for key in keys:
-                # A message that is kept for longer has a record that lives longer, and is young.
-                pipeline.expire(extras_of(key).record, settings.WS4CHANNELS_POSITION_EXPIRE)
+                pipeline.eval(REMEMBER, 1, extras_of(key).record, settings.WS4CHANNELS_POSITION_EXPIRE)
             await pipeline.execute(raise_on_error=False)
 
     async def _read(self, batch: list[Mapping[str, Wanted]]) -> list[dict[str, State]]:

@@ -42,7 +42,7 @@ for i = 1, count do
             refusal = kept.err
         elseif records then
             local record, own, last, size = records[i], now, nil, ''
-            if record then last = string.sub(record, 1, 16) end
+            if record then last = string.match(record, '^' .. string.rep('%d', 16)) end
             FIND_LAST
             if last and last >= own then
                 own = string.format('%016.0f', tonumber(last) + 2 - tonumber(last) % 2)
@@ -74,6 +74,7 @@ answer[1], answer[2] = refusal, refused_extras
 return answer
 """
 
+# The record outlives the log, and has the size of one that has gone: hence the test of `length` before it is added to.
 _LOGGING = """
 local most, most_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
 local deadline
@@ -87,7 +88,7 @@ local function append(log, entry, size)
         for _, each in ipairs(redis.call('LRANGE', log, 0, -1)) do size = size + #each end
     end
     local length = redis.call('RPUSH', log, entry)
-    size = size + #entry
+    size = (length > 1 and size or 0) + #entry
     while length > 1 and (length > most or size > most_bytes) do
         size, length = size - #redis.call('LPOP', log), length - 1
     end
@@ -106,7 +107,7 @@ end
 
 _LOG = """
 local is_logged, result = pcall(append, log, numbers .. deadline .. raw, record and tonumber(string.sub(record, 41)))
-if is_logged then size = result else refused_extras = tostring(result) end
+if is_logged then size = result else refused_extras = type(result) == 'table' and result.err or tostring(result) end
 """
 
 _UNDO = """
@@ -150,4 +151,9 @@ local last_digit = tonumber(string.sub(micros, 6))
 local number = time[1] .. string.sub(micros, 1, 5) .. (last_digit + 1 - last_digit % 2)
 redis.call('SET', KEYS[1], number .. '0000000000000000' .. string.rep('\\0', 8), 'EX', ARGV[1])
 return number
+"""
+
+# KEYS: a record. ARGV: seconds for which to keep it at least. EXPIRE knows GT from Redis 7 on.
+REMEMBER = """
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 """
