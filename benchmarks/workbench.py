@@ -78,7 +78,7 @@ class Server:
             urls=urls or [self.url(facility)],
             count=count,
             concurrency=CONCURRENT_CONNECTS,
-            headers={"Cookie": cookie} if cookie else {},
+            headers={**self.subject.headers, **({"Cookie": cookie} if cookie else {})},
             receive_buffer=receive_buffer,
             paused=paused,
             patience=self.subject.connect_patience,
