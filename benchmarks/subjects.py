@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from benchmarks import original
+from benchmarks import original, other_servers
 
 
 def _daphne(application: str) -> Callable[[int], list[str]]:
@@ -91,4 +91,7 @@ UVICORN_BROWSERS = Subject(
 ORIGINAL = Subject(
     "original", "original, uWSGI and gevent", original.command, "raw", patience=1.5, connect_patience=15.0
 )
+NCHAN = Subject("nchan", "nginx with nchan (C)", other_servers.nchan, "nchan")
+NODE = Subject("node-ws", "Node.js with ws, one frame for all", other_servers.node_ws, "raw")
+BUN = Subject("bun", "Bun (uWebSockets, C++)", other_servers.bun, "raw")
 CEILING = Subject("ceiling", "ceiling: picows on Redis", _ceiling, "raw")

@@ -82,6 +82,11 @@ def _throughput(result: Results, plan: Plan) -> Iterator[Row]:
         # By what it costs: so many sockets are served faster than the publisher, on the same cores, publishes.
         what = f"CPU per delivery, {plan.target_level} sockets: redis transport vs pubsub layer, Daphne"
         yield _at_most(what, paired(rounds, "daphne-redis", "daphne-shared", "cpu_us"), 1.05)
+    for one in ("daphne-shared", "uvicorn-shared"):
+        for other, limit in (("bun", 1.5), ("node-ws", 1), ("nchan", 1)):
+            if other in rounds:
+                what = f"CPU per delivery, {plan.target_level} sockets: {_server(one)} vs {other}"
+                yield _at_most(what, paired(rounds, one, other, "cpu_us"), limit)
     if "uvicorn-browsers" in rounds:
         what = f"CPU per delivery, {plan.target_level} sockets: clients that offer compression vs others, uvicorn"
         yield _at_most(what, paired(rounds, "uvicorn-browsers", "uvicorn-shared", "cpu_us"), 1.2)

@@ -177,6 +177,7 @@ class Workbench:
         sent = self.publisher.ask(
             "burst",
             way=server.subject.way,
+            port=server.port,
             facility=facility or server.subject.name,
             run=run,
             messages=messages,
@@ -205,6 +206,7 @@ class Workbench:
         sent = self.publisher.ask(
             "steady",
             way=server.subject.way,
+            port=server.port,
             facility=facility or server.subject.name,
             run=run,
             messages=messages,
