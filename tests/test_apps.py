@@ -27,10 +27,12 @@ def test_checks_are_registered(settings: Any) -> None:
 
 
 OF_A_PUBLISHER = """
-access access.closing_thread access.signing_out apps audience checks closing connections connections.client_name
-connections.clusters connections.deadlines connections.pipelines connections.remembered connections.sentinels counters
-exceptions models publisher redis_store settings shown transports transports.configured transports.contract
-transports.messages transports.publishing transports.publishing_loop transports.redis_pubsub
+access access.closing_thread access.requests access.signing_out access.tickets apps audience checks closing connections
+connections.client_name connections.clusters connections.deadlines connections.log_throttle connections.pipelines
+connections.remembered connections.sentinels counters exceptions models publisher redis_store settings shown subscriber
+transports transports.configured transports.contract transports.history transports.messages transports.notes
+transports.numbers transports.plans transports.publishing transports.publishing_loop transports.redis_pubsub
+transports.scripts
 """
 """The modules of ours that a process loads which only publishes, through Redis itself."""
 
