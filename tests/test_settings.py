@@ -50,6 +50,7 @@ REFUSED: dict[str, list[Any]] = {
     "WS4CHANNELS_CLOSE_TIMEOUT": [0, -1, "1", None, True],
     "WS4CHANNELS_OUTBOX_BYTES": [0, -1, 1.5, "1", None, True],
     "WS4CHANNELS_HANDSHAKE_THREADS": [0, -1, 1.5, "1", None, True],
+    "WS4CHANNELS_TUNE_GARBAGE_COLLECTOR": [None, 1, "yes"],
     "WS4CHANNELS_SHUTDOWN_SPREAD": [-0.1, "2", None, True],
     "WS4CHANNELS_TRANSPORT": ["Redis", "", None, ["redis"]],
     "WS4CHANNELS_PUBLISH_TO": ["redis", [], ["redis", "layer"], {"redis": 1}],

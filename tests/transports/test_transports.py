@@ -1,5 +1,6 @@
-"""Tests of `ws4channels.transports.configured`, `ws4channels.transports.channel_layer` and their helpers:
-`ws4channels.transports.contract` and `ws4channels.transports.layer_hosts`.
+"""Tests of `ws4channels.transports.configured`, `ws4channels.transports.configured_layer`,
+`ws4channels.transports.channel_layer` and their helpers: `ws4channels.transports.contract` and
+`ws4channels.transports.layer_hosts`.
 
 What holds for every layer is in test_hub.py and test_publisher.py.
 """
