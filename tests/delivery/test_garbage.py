@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from example_project.redis_server import RedisServer
-from tests.outbox_site.running import Servers
+from tests.outbox_site.running import Servers, servers_of_module
 from ws4channels.delivery.garbage import collect_less_often
 
 
@@ -23,10 +22,7 @@ def thresholds() -> Iterator[None]:
     gc.set_threshold(*before)
 
 
-@pytest.fixture(scope="module")
-def servers(redis_server: RedisServer) -> Iterator[Servers]:
-    with Servers.sharing(redis_server) as servers:
-        yield servers
+servers = servers_of_module()
 
 
 def test_first_threshold_is_raised() -> None:

@@ -19,7 +19,7 @@ COMPRESSED = ("Sec-WebSocket-Extensions: permessage-deflate",)
 KINDS = ["daphne", "daphne-tls", "uvicorn", "uvicorn-tls"]
 
 # Half a second for close frames to be read.
-servers = servers_of_module(WS4CHANNELS_CLOSE_TIMEOUT=0.5 * SCALE, WS4CHANNELS_MAX_MESSAGE_SIZE=1000)
+servers = servers_of_module(WS4CHANNELS_CLOSE_TIMEOUT=2.0 * SCALE, WS4CHANNELS_MAX_MESSAGE_SIZE=1000)
 
 
 @pytest.fixture

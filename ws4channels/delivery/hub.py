@@ -61,9 +61,8 @@ class Hub:
         self.sockets = OpenSockets()
         self._serving: Serving | None = None
         self._receiving: asyncio.Task[None] | None = None
-        # Threads are kept: starting one per handshake would cost more.
         self.threads = ThreadPoolExecutor(settings.WS4CHANNELS_HANDSHAKE_THREADS, "ws4channels-handshake")
-        """Where the site's sync code runs. Starts a thread when it first needs one."""
+        """Where the site's sync code runs. Threads are kept: starting one per handshake would cost more."""
 
     @property
     def server(self) -> str:

@@ -32,7 +32,7 @@ strict_servers = servers_of_module(
     WS4CHANNELS_MAX_MESSAGE_SIZE=1000,
     WS4CHANNELS_CLOSE_CODE_ON_REFUSAL=True,
     WS4REDIS_ALLOWED_CHANNELS="tests.live.site.hooks.allow_channels",
-    WS4CHANNELS_CLOSE_TIMEOUT=0.5 * SCALE,
+    WS4CHANNELS_CLOSE_TIMEOUT=2.0 * SCALE,
 )
 
 
