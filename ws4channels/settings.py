@@ -321,6 +321,15 @@ _ALL = [
         _is(bool),
     ),
     Setting(
+        "WS4CHANNELS_TUNE_GARBAGE_COLLECTOR",
+        True,
+        "",
+        "True: in a process that serves websockets, Python looks for garbage after 10,000 new objects instead of "
+        "700, so that many can connect without pauses. False: its thresholds are left alone.",
+        "True or False",
+        _is(bool),
+    ),
+    Setting(
         "WS4CHANNELS_HANDSHAKE_THREADS",
         16,
         "threads",

@@ -47,11 +47,11 @@ async def test_what_is_overridden_runs_in_a_thread(redis_client: redis.Redis) ->
     """All three are called there, once each, and take the place of what is done otherwise."""
     hub, subscriber = get_hub(get_transport()), Noting()
     agreement = agreement_with(subscriber)
-    welcome = Welcome([Delivery("kept")], {"broadcast:f": 4})
+    welcome = Welcome([Delivery("kept")], seen={"broadcast:f": 5})
     await custom_subscribers.send_kept(hub, agreement, welcome)
     await custom_subscribers.publish(hub, agreement, b"hello")
     await custom_subscribers.release(hub, agreement)
-    assert [each.payload for each in welcome.deliveries] == ["own"]
+    assert ([each.payload for each in welcome.deliveries], welcome.seen) == (["own"], {})
     assert subscriber.calls == [("send", None, False), ("publish", b"hello", False), ("release", None, False)]
     assert redis_client.keys() == []
 
@@ -62,11 +62,10 @@ async def test_what_is_not_overridden_needs_no_thread(
 ) -> None:
     """Kept messages stay as they are, and messages go to the agreed keys."""
     hub = get_hub(get_transport())
-    agreement, kept = agreement_with(subscriber), [Delivery("kept")]
-    welcome = Welcome(kept, {"broadcast:f": 4}, recovered=True)
+    agreement, welcome = agreement_with(subscriber), Welcome([Delivery("kept")], seen={"broadcast:f": 5})
     monkeypatch.delattr(custom_subscribers, "run_in_thread")
     await custom_subscribers.send_kept(hub, agreement, welcome)
-    assert welcome == Welcome(kept, {"broadcast:f": 4}, recovered=True)
+    assert ([each.payload for each in welcome.deliveries], welcome.seen) == (["kept"], {"broadcast:f": 5})
     await custom_subscribers.publish(hub, agreement, b"hello")
     await custom_subscribers.release(hub, agreement)
     assert redis_client.get("broadcast:f") == b"hello"

@@ -90,10 +90,10 @@ def test_deadline_does_nothing_once_the_client_is_gone(servers: Servers, facilit
 def test_client_of_a_compressed_websocket_that_reads_nothing_is_cut_off(
     servers: Servers, facility: str, how: str
 ) -> None:
-    """With compression on uvicorn, whose ``send`` waits for the client, that holds as well."""
+    """With compression on uvicorn that holds as well."""
     server = servers.get("uvicorn")
     with server.open(facility, headers=COMPRESSED, receive_buffer=4096) as client:
-        assert server.outboxes(facility) == ["Outbox"]
+        assert server.outboxes(facility) == ["UvicornOutbox"]
         command(client, "narrow", 4096)
         publish(facility, *(os.urandom(10_000) for _ in range(300)))
         server.wait_until_paused(facility)

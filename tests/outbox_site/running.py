@@ -67,6 +67,10 @@ class Running:
         page: dict[str, Any] = answer.json()
         return page
 
+    def wait_until_freed(self) -> None:
+        """Return when no consumer and no outbox is left in the server process, whose garbage collector is off."""
+        wait_until(lambda: not any(self._page("/collector").values()), "consumers and outboxes are freed")
+
     def wait_for(self, facility: str, what: str, **expected: Any) -> dict[str, Any]:
         """Return the state when all that is expected of it is so."""
         states: list[dict[str, Any]] = []

@@ -18,6 +18,7 @@ from ws4channels import settings
 from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisError
 from ws4channels.connections.log_throttle import LogThrottle
 from ws4channels.counters import counts
+from ws4channels.delivery.garbage import collect_less_often
 from ws4channels.delivery.heartbeats import HeartbeatClock
 from ws4channels.delivery.open_sockets import OpenSockets
 from ws4channels.delivery.serving import Serving
@@ -46,6 +47,7 @@ class Hub:
     """Serves all websockets of one event loop. Starts with the first of them and ends with the loop."""
 
     def __init__(self, transport: Transport) -> None:
+        collect_less_often()
         self._transport = transport
         self._starting = asyncio.Lock()
         self._wanted = SubscriberMap()
