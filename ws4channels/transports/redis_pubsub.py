@@ -148,8 +148,11 @@ class RedisReceiver:
             message = self._channels.take(reply[1], reply[2])
             if message is not None and message.raw and message.raw != self._heartbeat:
                 return build_event(message.key, to_payload(message.raw), message.numbers)
-        elif reply[0] == b"pong":
-            self._confirmed(reply[1])
+        else:
+            # A message comes right after its note, so the one of the last note has not come.
+            self._channels.forget_note()
+            if reply[0] == b"pong":
+                self._confirmed(reply[1])
         return None
 
     # --- commands -----------------------------------------------------------------------------------------------------
