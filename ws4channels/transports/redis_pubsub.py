@@ -82,6 +82,11 @@ class RedisReceiver:
         receiver._ready.set()
         return receiver
 
+    @property
+    def has_numbers(self) -> bool:
+        """Whether Redis lets us subscribe to the notes."""
+        return self._has_notes
+
     async def aclose(self, keys: Iterable[str] = ()) -> None:
         """Close the connection, and with it all subscriptions, after the last `receive`."""
         connection, self._connection = self._connection, None
