@@ -77,3 +77,13 @@ async def test_heartbeat_is_not_handed_to_the_subscriber(settings: Any) -> None:
     subscriber = Noting()
     await custom_subscribers.publish(get_hub(get_transport()), agreement_with(subscriber), b"--heartbeat--")
     assert subscriber.calls == []
+
+
+@pytest.mark.parametrize(("recovered", "told"), [(None, None), (True, False), (False, False)])
+async def test_client_is_not_told_that_it_has_all_where_the_subscriber_sends_something_else(
+    recovered: bool | None, told: bool | None
+) -> None:
+    """What the site's own subscriber sends is not known to be what was missed; positions are those of the newest."""
+    welcome = Welcome([Delivery("missed", "broadcast:f", 4)], {"broadcast:f": 4}, {"broadcast:f": 2}, recovered)
+    await custom_subscribers.send_kept(get_hub(get_transport()), agreement_with(Noting()), welcome)
+    assert (welcome.recovered, welcome.positions, welcome.seen) == (told, {"broadcast:f": 4}, {})

@@ -16,6 +16,7 @@ from tests.inbox import Inbox
 from tests.waiting import QUIET, eventually
 from ws4channels.counters import counts
 from ws4channels.delivery.hub import Hub
+from ws4channels.delivery.welcome import Start
 from ws4channels.transports import publishing
 from ws4channels.transports.channel_layer import InMemoryTransport
 from ws4channels.transports.configured import get_transport
@@ -260,4 +261,23 @@ async def test_redis_that_lost_its_data_is_told(settings: Any) -> None:
         await publish("1", "2")
         await check_arrived(inbox, ["0", "1", "2"])
         assert inbox.gaps == [KEY]
+        await hub.aclose()
+
+
+async def test_messages_come_once_where_their_numbers_may_not_be_subscribed_to(settings: Any) -> None:
+    """A user without rights on the channels of notes gets messages without numbers, and none of them again."""
+    with RedisServer() as own, own.client() as admin:
+        rights = ["+@all", "~*", "resetchannels", "&broadcast:*"]
+        admin.execute_command("ACL SETUSER", "site", "on", ">secret", *rights)
+        layers.use(layers.REDIS, settings)
+        settings.WS4REDIS_CONNECTION = {"url": own.url, "username": "site", "password": "secret"}
+        settings.WS4CHANNELS_HISTORY = 10
+        hub = Hub(get_transport())
+        inbox = await joined(hub)
+        await hub.join(Inbox(), (KEY,), Start(resumes=True))
+        await publish(*texts(3))
+        await eventually(lambda: len(inbox.deliveries) == 3, "the messages arrive")
+        assert hub._serving is not None
+        assert await hub._serving.gaps.compare(hub.listening) == 0
+        assert (inbox.payloads, inbox.gaps) == (texts(3), [])
         await hub.aclose()

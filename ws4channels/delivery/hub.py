@@ -250,9 +250,8 @@ class Hub:
         return {each: None for each in wanting if each not in ahead}
 
     def tell_gap(self, key: str, number: int) -> None:
-        """Tell sockets that messages of `key` after `number` are lost."""
+        """Tell sockets that messages of `key` after `number` are lost, unless they were sent later ones at connect."""
         ahead = self._ahead.get(key, {}) if number else {}
-        # Those were sent what is lost, or something later, when they connected.
         wanting = {each: None for each in self._listening.wanting(key) if ahead.get(each, -1) < number}
         for subscriber in wanting:
             subscriber.put_gap(key, number)

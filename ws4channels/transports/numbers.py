@@ -119,6 +119,10 @@ class Record(NamedTuple):
         numbers = (number, previous) if is_same else (0, 0)
         return cls(number, previous, Delivery(to_payload(raw), key, *numbers))
 
+    def without_numbers(self) -> Record:
+        """Return the kept message alone."""
+        return Record(kept=None if self.kept is None else Delivery(self.kept.payload, self.kept.key))
+
 
 def bytes_logged(record: bytes) -> int:
     """Return how many bytes the log of a key holds, from the value of its record; 0 where it has none."""
