@@ -1,7 +1,5 @@
 """The command line: its options, and what each does. Starts without the libraries that fixers need."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Run the fixers over the files of a project and collect a report; change nothing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,7 +51,7 @@ class Report:
         """Whether somebody must change something by hand."""
         return any(finding.severity is Severity.MUST for finding in self.findings)
 
-    def after_writing(self) -> Report:
+    def after_writing(self) -> "Report":
         """Return the report with the lines of findings as they are after the changes."""
         texts = {change.after.path: (change.before.text, change.after.text) for change in self.changes if change.before}
         moved = (
@@ -67,7 +65,7 @@ def examine(
     root: Path,
     fixers: Sequence[Fixer | ProjectFixer] | None = None,
     progress: Callable[[str], None] = lambda text: None,
-) -> Report:
+) -> "Report":
     """Return what is to be done below `root`. Raises MigrationError if that is no project or a fixer fails."""
     project = read_project(root, progress)
     progress("Reading Python")

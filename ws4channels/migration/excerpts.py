@@ -1,7 +1,5 @@
 """Shorten a large module before LibCST parses it: statements that no fixer looks at are left out."""
 
-from __future__ import annotations
-
 import ast
 import re
 from dataclasses import dataclass, field

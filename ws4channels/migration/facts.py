@@ -1,7 +1,5 @@
 """What a fixer of one file must know about the other files."""
 
-from __future__ import annotations
-
 import ast
 import fnmatch
 import warnings

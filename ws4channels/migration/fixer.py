@@ -1,7 +1,5 @@
 """The interface of fixers: each gets one file, and returns its new text and findings."""
 
-from __future__ import annotations
-
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Find the settings that list the app, the WSGI module and the ASGI module of a site."""
 
-from __future__ import annotations
-
 from ws4channels.migration.facts import Facts, ModuleFacts
 from ws4channels.migration.syntax import (
     ITS_NAME,

@@ -1,7 +1,5 @@
 """Report the lines that still name ws4redis after all fixers have run."""
 
-from __future__ import annotations
-
 import io
 import re
 import tokenize

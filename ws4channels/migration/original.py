@@ -1,7 +1,5 @@
 """The names in django-websocket-redis: which ones ws4channels has, and what replaces the others."""
 
-from __future__ import annotations
-
 from ws4channels.migration.syntax import ITS_NAME, ITS_SETTINGS, PUBLIC_MODULES, SERVER_MODULES
 
 NAMES = {

@@ -1,7 +1,5 @@
 """Read the files of a site, and note which are skipped and why."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The base class of fixers that rewrite Python with LibCST, which keeps the formatting."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Print the report as text, JSON or HTML: what must be done, in the order of doing, and a unified diff."""
 
-from __future__ import annotations
-
 import difflib
 import html
 import json

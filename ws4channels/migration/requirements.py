@@ -1,7 +1,5 @@
 """Decide what becomes of one requirement; `packaging` reads and compares it."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

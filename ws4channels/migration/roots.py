@@ -1,7 +1,5 @@
 """Find the folders on Python's path, and the dotted names of the files below them."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Mapping
 from pathlib import PurePosixPath

@@ -1,7 +1,5 @@
 """Find the section and the key of a place in an ini or TOML file."""
 
-from __future__ import annotations
-
 import re
 
 _HEADER = re.compile(r"^[ \t]*\[{1,2}[ \t]*([^\]\n]+?)[ \t]*\]{1,2}[ \t]*(?:[#;].*)?\r?$", re.M)

@@ -1,7 +1,5 @@
 """The base class of fixers that add statements to settings files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import libcst as cst

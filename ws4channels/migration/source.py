@@ -1,7 +1,5 @@
 """One file of a site: its path and its text, which can be written back byte for byte."""
 
-from __future__ import annotations
-
 import codecs
 import difflib
 import io
@@ -61,7 +59,7 @@ class SourceFile:
         """Return the number, from 1, of the line that holds the character at `offset`."""
         return self.text.count("\n", 0, offset) + 1
 
-    def with_text(self, text: str) -> SourceFile:
+    def with_text(self, text: str) -> "SourceFile":
         """Return this file with another text."""
         return replace(self, text=text)
 

@@ -1,7 +1,5 @@
 """Read names, imports and lists of apps from the syntax tree of one module."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator, Sequence

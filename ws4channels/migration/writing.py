@@ -1,7 +1,5 @@
 """Write all files, or none if one cannot be written or the process is stopped."""
 
-from __future__ import annotations
-
 import os
 import signal
 import tempfile

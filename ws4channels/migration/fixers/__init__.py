@@ -1,7 +1,5 @@
 """The fixers, one in each module, in the order in which they run."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 from ws4channels.migration.fixer import Fixer, ProjectFixer

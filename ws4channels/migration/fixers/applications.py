@@ -1,7 +1,5 @@
 """Replace ws4redis in ``WSGI_APPLICATION``, and add ``ASGI_APPLICATION``."""
 
-from __future__ import annotations
-
 import libcst as cst
 from libcst import matchers as m
 

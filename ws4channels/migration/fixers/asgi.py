@@ -1,7 +1,5 @@
 """Add websockets to an existing ``asgi.py``; report one that has a router of Channels."""
 
-from __future__ import annotations
-
 import libcst as cst
 
 from ws4channels.migration import layout

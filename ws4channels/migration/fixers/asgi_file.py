@@ -1,7 +1,5 @@
 """Write ``asgi.py``: a copy of ``wsgi.py`` that serves websockets as well."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Mapping

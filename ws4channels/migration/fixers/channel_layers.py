@@ -1,7 +1,5 @@
 """Add ``CHANNEL_LAYERS`` after ``WS4REDIS_CONNECTION``, and the transport of the first phase."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from ws4channels.migration import layout

@@ -1,7 +1,5 @@
 """Rename dotted paths in strings, such as ``"ws4redis.context_processors.default"``."""
 
-from __future__ import annotations
-
 import re
 
 import libcst as cst

@@ -1,7 +1,5 @@
 """Rename imports of ``ws4redis`` and the uses of the name that they bind."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import libcst as cst

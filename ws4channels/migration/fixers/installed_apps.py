@@ -1,7 +1,5 @@
 """Replace ws4redis in lists of apps by channels and ws4channels, and put daphne first."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import libcst as cst

@@ -1,7 +1,5 @@
 """Report that no file requires ws4channels."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

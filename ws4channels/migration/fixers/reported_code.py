@@ -1,7 +1,5 @@
 """Report Python that must be changed by hand: subscribers, patches, removed methods of users."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Report settings that no longer work, and settings that are missing."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator, Mapping

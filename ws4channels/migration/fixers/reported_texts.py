@@ -1,7 +1,5 @@
 """Report lines that match patterns: old Pythons, lock files, programs that publish by themselves."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Replace django-websocket-redis in the requirements of pip, setuptools, Poetry and Pipenv."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from posixpath import normpath

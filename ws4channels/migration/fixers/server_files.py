@@ -1,7 +1,5 @@
 """Report what in files of servers is for the original's websockets; never rewrite these files."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Rewrite how Django's templates load the browser client; leave the code that calls it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

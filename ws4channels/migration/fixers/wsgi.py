@@ -1,7 +1,5 @@
 """Turn WSGI modules that use ws4redis's server into plain Django."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Sequence
