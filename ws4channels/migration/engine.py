@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ws4channels.migration.errors import MigrationError
 from ws4channels.migration.facts import Facts, collect_facts
-from ws4channels.migration.fixer import Finding, Fixer, ProjectFixer, Severity, Step, masked
+from ws4channels.migration.fixer import Finding, Fixer, Severity, Step, masked
 from ws4channels.migration.fixers import load_fixers
 from ws4channels.migration.leftovers import leftovers_in
 from ws4channels.migration.project import Project, git, read_project
@@ -63,7 +63,7 @@ class Report:
 
 def examine(
     root: Path,
-    fixers: Sequence[Fixer | ProjectFixer] | None = None,
+    fixers: Sequence[Fixer] | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> "Report":
     """Return what is to be done below `root`. Raises MigrationError if that is no project or a fixer fails."""
@@ -76,15 +76,14 @@ def examine(
     for number, file in enumerate(project.files.values(), 1):
         if number % 20 == 0:
             progress(f"Examining files: {number} of {len(project.files)}")
-        files[file.path], found = _fix_file(file, [each for each in fixers if isinstance(each, Fixer)], facts)
+        files[file.path], found = _fix_file(file, fixers, facts)
         findings += found
     changes = [Change(file, files[file.path]) for file in project.files.values() if files[file.path] != file]
     for fixer in fixers:
-        if isinstance(fixer, ProjectFixer):
-            with _named_in_errors(fixer, "All files"):
-                made = fixer.fix_project(files, facts)
-            changes += [Change(None, SourceFile(path, text)) for path, text in made.new_files.items()]
-            findings += (_with_step(each, fixer) for each in made.findings)
+        with _named_in_errors(fixer, "All files"):
+            made = fixer.fix_project(files, facts)
+        changes += [Change(None, SourceFile(path, text)) for path, text in made.new_files.items()]
+        findings += (_with_step(each, fixer) for each in made.findings)
     for path, file in files.items():
         if path not in facts.unparsed:
             reported = {each.line for each in findings if each.path == path}
@@ -96,15 +95,15 @@ def examine(
 
 
 @contextmanager
-def _named_in_errors(fixer: Fixer | ProjectFixer, where: str) -> Iterator[None]:
+def _named_in_errors(fixer: Fixer, where: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        what = f"{type(fixer).__name__} failed with {type(error).__name__}: {error}"
+        what = f"{fixer.name} failed with {type(error).__name__}: {error}"
         raise MigrationError(f"{where}: {what}. Nothing was changed. Please report it.") from error
 
 
-def _with_step(finding: Finding, fixer: Fixer | ProjectFixer) -> Finding:
+def _with_step(finding: Finding, fixer: Fixer) -> Finding:
     return replace(finding, step=fixer.step) if finding.step is Step.CODE else finding
 
 
@@ -112,12 +111,12 @@ def _fix_file(file: SourceFile, fixers: Sequence[Fixer], facts: Facts) -> tuple[
     now = file
     findings = []
     for fixer in fixers:
-        if fixer.wants(now, facts):
-            with _named_in_errors(fixer, file.path):
-                fixed = fixer.fix(now, facts)
+        with _named_in_errors(fixer, file.path):
+            fixed = fixer.fix(now, facts)
+        if fixed is not None:
             for each in fixed.findings:
                 findings.append(_with_step(replace(each, line=line_in(each.line, now.text, file.text)), fixer))
-            now = now if fixed.text == now.text else now.with_text(fixed.text)
+            now = now if fixed.text == now.text else replace(now, text=fixed.text)
     return now, findings
 
 

@@ -68,7 +68,7 @@ class ModuleFacts:
         return bool(self.assigned & ITS_SETTINGS) or any(text.startswith(f"{ITS_NAME}.") for text in texts)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Facts:
     """The project as a whole. Paths are below its root, with slashes."""
 

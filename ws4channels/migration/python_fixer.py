@@ -1,9 +1,8 @@
-"""The base class of fixers that rewrite Python with LibCST, which keeps the formatting."""
+"""The base class of what rewrites Python with LibCST, which keeps the formatting."""
 
 import re
 from dataclasses import replace
 from functools import lru_cache
-from typing import ClassVar
 
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
@@ -19,7 +18,7 @@ from libcst.metadata import (
 from ws4channels.migration import layout, original
 from ws4channels.migration.excerpts import Excerpt, excerpt_of
 from ws4channels.migration.facts import Facts
-from ws4channels.migration.fixer import Finding, Fixed, Fixer, Severity
+from ws4channels.migration.fixer import Finding, Fixed, Severity
 from ws4channels.migration.source import SourceFile
 from ws4channels.migration.syntax import resolve
 
@@ -30,6 +29,10 @@ class Transformer(cst.CSTTransformer):
     """What a Python fixer does with one file. Subclasses change nodes in ``leave_…`` methods and call `report`."""
 
     METADATA_DEPENDENCIES = (PositionProvider, ParentNodeProvider, QualifiedNameProvider, ScopeProvider)
+    pattern = r"\bws4redis\b"
+    """What occurs in the files that the transformer wants."""
+    needs_whole_file = False
+    """Whether statements matter that hold neither an import nor the original's name."""
 
     def __init__(self, file: SourceFile, facts: Facts) -> None:
         super().__init__()
@@ -63,22 +66,17 @@ class Transformer(cst.CSTTransformer):
         names = self.get_metadata(QualifiedNameProvider, node, set())
         return {name.name for name in names if name.source is QualifiedNameSource.IMPORT}
 
-
-class PythonFixer(Fixer):
-    """Fixes Python files in which `pattern` occurs, with `transformer`."""
-
-    pattern: ClassVar[str] = r"\bws4redis\b"
-    transformer: ClassVar[type[Transformer]]
-    needs_whole_file: ClassVar[bool] = False
-    """Whether statements matter that hold neither an import nor the original's name."""
-
-    def wants(self, file: SourceFile, facts: Facts) -> bool:
+    @classmethod
+    def wants(cls, file: SourceFile, facts: Facts) -> bool:
         """Tell whether the file is Python that parses and holds the pattern."""
-        return file.path in facts.modules and re.search(self.pattern, file.text) is not None
+        return file.path in facts.modules and re.search(cls.pattern, file.text) is not None
 
-    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
-        """Return what the transformer makes of the file."""
-        whole = self.needs_whole_file or facts.is_settings(file.path)
+    @classmethod
+    def fix(cls, file: SourceFile, facts: Facts) -> Fixed | None:
+        """Return what the transformer makes of the file; None if it does not want it."""
+        if not cls.wants(file, facts):
+            return None
+        whole = cls.needs_whole_file or facts.is_settings(file.path)
         excerpt = Excerpt(file.text) if whole else excerpt_of(file.text)
         try:
             parsed = _parsed(excerpt.text)
@@ -86,7 +84,7 @@ class PythonFixer(Fixer):
             # Python takes it, as it is syntax of a release that this LibCST does not know, or the other way round.
             what = f"LibCST cannot parse this: {error.message}"
             return Fixed(file.text, [Finding(file.path, error.raw_line, what, _TODO_UNPARSED, Severity.MUST)])
-        transformer = self.transformer(file, facts)
+        transformer = cls(file, facts)
         code = excerpt.restored(parsed.visit(transformer).code)
         return Fixed(code, [replace(each, line=excerpt.line_in_whole(each.line)) for each in transformer.findings])
 

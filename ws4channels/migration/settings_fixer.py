@@ -1,4 +1,4 @@
-"""The base class of fixers that add statements to settings files."""
+"""The base class of what adds statements to settings files."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,13 +6,18 @@ import libcst as cst
 from libcst.metadata import ParentNodeProvider
 
 from ws4channels.migration.facts import Facts
-from ws4channels.migration.python_fixer import PythonFixer, Transformer
+from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.source import SourceFile
 from ws4channels.migration.texts import Line, Statement
 
 
 class SettingsTransformer(Transformer):
     """A transformer that can add code after a statement, with the same indentation, or at the end of the file."""
+
+    @classmethod
+    def wants(cls, file: SourceFile, facts: Facts) -> bool:
+        """Tell whether the file assigns settings and parses."""
+        return file.is_python and facts.is_settings(file.path)
 
     def visit_Module(self, node: cst.Module) -> None:
         """Note which lines assign which names, and let the subclass plan."""
@@ -86,11 +91,3 @@ def assigned_by(statement: cst.CSTNode) -> Iterator[str]:
             target = target.value
         if isinstance(target, cst.Name):
             yield target.value
-
-
-class SettingsFixer(PythonFixer):
-    """Fixes settings files in which ws4redis, or one of its settings, occurs."""
-
-    def wants(self, file: SourceFile, facts: Facts) -> bool:
-        """Tell whether the file assigns settings and parses."""
-        return file.is_python and facts.is_settings(file.path)

@@ -5,7 +5,7 @@ import difflib
 import io
 import re
 import tokenize
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
 from pathlib import PurePosixPath
@@ -58,10 +58,6 @@ class SourceFile:
     def line_of(self, offset: int) -> int:
         """Return the number, from 1, of the line that holds the character at `offset`."""
         return self.text.count("\n", 0, offset) + 1
-
-    def with_text(self, text: str) -> "SourceFile":
-        """Return this file with another text."""
-        return replace(self, text=text)
 
     def to_bytes(self) -> bytes:
         """Return the file's content."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.migration.rewriting import check_leaves, fix
-from ws4channels.migration.fixers.reported_texts import ReportedTextsFixer
+from ws4channels.migration.fixers import reported_texts
 
-FIXER = ReportedTextsFixer()
+FIXER = reported_texts.fix
 
 
 @pytest.mark.parametrize(

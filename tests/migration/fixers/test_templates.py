@@ -6,9 +6,9 @@ import pytest
 
 from tests.migration.rewriting import check_leaves, check_rewrites, fix
 from ws4channels.migration.fixer import Severity
-from ws4channels.migration.fixers.templates import TemplatesFixer
+from ws4channels.migration.fixers import templates
 
-FIXER = TemplatesFixer()
+FIXER = templates.fix
 PATH = "chat/templates/chat.html"
 WITH_STATIC = "<script src=\"{% static 'js/ws4redis.js' %}\"></script>\n"
 

@@ -5,7 +5,7 @@ from libcst import matchers as m
 
 from ws4channels.migration import layout, original
 from ws4channels.migration.facts import Facts
-from ws4channels.migration.settings_fixer import SettingsFixer, SettingsTransformer, assigned_by
+from ws4channels.migration.settings_fixer import SettingsTransformer, assigned_by
 from ws4channels.migration.source import SourceFile
 from ws4channels.migration.texts import Line, Statement, beside, text_of, what_is_left, without_dead_branch
 
@@ -62,10 +62,7 @@ class _Applications(SettingsTransformer):
         return old.with_changes(targets=[cst.AssignTarget(cst.Name(name))], value=beside(old.value, text))
 
 
-class ApplicationsFixer(SettingsFixer):
-    """Fixes the names of the applications."""
-
-    transformer = _Applications
+fix = _Applications.fix
 
 
 def _names_the_server(statement: cst.CSTNode) -> bool:

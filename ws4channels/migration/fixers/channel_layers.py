@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from ws4channels.migration import layout
 from ws4channels.migration.connection_arguments import CONNECTION, Arguments, arguments_of, assigns_item, host_of
 from ws4channels.migration.facts import ModuleFacts
-from ws4channels.migration.fixer import Severity, Step
-from ws4channels.migration.settings_fixer import SettingsFixer, SettingsTransformer
+from ws4channels.migration.fixer import Severity
+from ws4channels.migration.settings_fixer import SettingsTransformer
 from ws4channels.migration.texts import Line
 
 _LAYERS, _TRANSPORT = "CHANNEL_LAYERS", "WS4CHANNELS_TRANSPORT"
@@ -97,8 +97,4 @@ def _layer(arguments: Arguments) -> str:
     return _LAYER.format(hosts=_MULTILINE_HOSTS.format(items=",\n                    ".join(items)))
 
 
-class ChannelLayersFixer(SettingsFixer):
-    """Adds the channel layer and the transport."""
-
-    step = Step.SETTINGS
-    transformer = _ChannelLayers
+fix = _ChannelLayers.fix

@@ -6,7 +6,7 @@ import libcst as cst
 from libcst.metadata import ParentNodeProvider
 
 from ws4channels.migration import original
-from ws4channels.migration.python_fixer import PythonFixer, Transformer
+from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.settings_fixer import assigned_by
 from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
 from ws4channels.migration.texts import text_of, with_text
@@ -15,6 +15,8 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 class _DottedPaths(Transformer):
+    pattern = r"['\"][\w.]*\bws4redis\b"
+
     def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.SimpleString:
         """Rename a text that is as a whole a dotted path."""
         text = text_of(original_node)
@@ -49,8 +51,4 @@ class _DottedPaths(Transformer):
         return "__all__" in assigned_by(node)
 
 
-class DottedPathsFixer(PythonFixer):
-    """Fixes dotted paths in texts."""
-
-    pattern = r"['\"][\w.]*\bws4redis\b"
-    transformer = _DottedPaths
+fix = _DottedPaths.fix

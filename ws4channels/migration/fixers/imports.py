@@ -7,7 +7,7 @@ from libcst.metadata import ImportAssignment, ParentNodeProvider, ScopeProvider
 
 from ws4channels.migration import original
 from ws4channels.migration.fixer import Severity
-from ws4channels.migration.python_fixer import PythonFixer, Transformer
+from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
 from ws4channels.migration.texts import Line, Statement, imported_by
 
@@ -111,10 +111,7 @@ class _Imports(Transformer):
         return updated_node.with_changes(attr=cst.Name(OUR_NAME)) if owners & self.facts.binders else updated_node
 
 
-class ImportsFixer(PythonFixer):
-    """Fixes imports."""
-
-    transformer = _Imports
+fix = _Imports.fix
 
 
 def _renamed(dotted: str) -> cst.BaseExpression:

@@ -9,7 +9,7 @@ from libcst.metadata import ParentNodeProvider
 
 from ws4channels.migration import layout
 from ws4channels.migration.facts import Facts
-from ws4channels.migration.python_fixer import PythonFixer, Transformer
+from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.settings_fixer import assigned_by
 from ws4channels.migration.source import SourceFile
 from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
@@ -20,6 +20,8 @@ _CHANGES = {"append", "insert", "remove", "extend", "index", "count"}
 
 
 class _InstalledApps(Transformer):
+    pattern = r"['\"]ws4redis['\"]|staticfiles|INSTALLED_APPS"
+
     def __init__(self, file: SourceFile, facts: Facts) -> None:
         super().__init__(file, facts)
         module, settings = facts.modules[file.path], facts.is_settings(file.path)
@@ -105,11 +107,7 @@ class _InstalledApps(Transformer):
         return False
 
 
-class InstalledAppsFixer(PythonFixer):
-    """Fixes the lists of apps, and questions for the app."""
-
-    pattern = r"['\"]ws4redis['\"]|staticfiles|INSTALLED_APPS"
-    transformer = _InstalledApps
+fix = _InstalledApps.fix
 
 
 def _is_apps(node: cst.CSTNode) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ws4channels.migration import layout
 from ws4channels.migration.facts import ModuleFacts
-from ws4channels.migration.fixer import Facts, Finding, Fixed, Fixer, Severity, SourceFile
+from ws4channels.migration.fixer import Facts, Finding, Fixed, Severity, SourceFile
 from ws4channels.migration.original import is_server, module_of, replacement_of
 from ws4channels.migration.syntax import ITS_NAME, OUR_NAME, bound_names, dotted_name, targets, texts_of
 
@@ -34,20 +34,15 @@ _TODO_SETTING = "It takes effect here as well, for this process. Better: put it 
 _TODO_OTHER = "Make a subclass instead, and use that: what is assigned here is not what ws4channels calls."
 
 
-class ReportedCodeFixer(Fixer):
-    """Reports what no rewriting can mend. Runs first, because it looks at the files as they are."""
-
-    def wants(self, file: SourceFile, facts: Facts) -> bool:
-        """Tell whether the file is Python that parses."""
-        return file.path in facts.modules
-
-    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
-        """Return the file as it is, and what was found in it."""
-        module = facts.modules[file.path]
-        findings = [*_subscribers(module, facts), *_calls_of_attributes(module), *_replaced_parts(module, facts)]
-        if not layout.serves(module):
-            findings += gevent_patches(file.path, module.tree)
-        return Fixed(file.text, findings)
+def fix(file: SourceFile, facts: Facts) -> Fixed | None:
+    """Return the file as it is, and what was found in it. Runs first, because it looks at files as they are."""
+    module = facts.modules.get(file.path)
+    if module is None:
+        return None
+    findings = [*_subscribers(module, facts), *_calls_of_attributes(module), *_replaced_parts(module, facts)]
+    if not layout.serves(module):
+        findings += gevent_patches(file.path, module.tree)
+    return Fixed(file.text, findings)
 
 
 def _subscribers(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:

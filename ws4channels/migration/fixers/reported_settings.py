@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from ws4channels.migration import layout, syntax
 from ws4channels.migration.facts import ModuleFacts
-from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, ProjectFixer, Severity, SourceFile, Step
+from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, Severity, SourceFile
 from ws4channels.migration.syntax import ITS_NAME, ITS_SETTINGS, OUR_NAME, text_in
 
 _HOOKS = {
@@ -35,16 +35,11 @@ _TODO_HOOK = (
 _TRANSPORT = 'WS4CHANNELS_TRANSPORT = "redis"'
 
 
-class ReportedSettingsFixer(ProjectFixer):
-    """Looks at the settings as they were found."""
-
-    step = Step.SETTINGS
-
-    def fix_project(self, files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
-        """Return what is to be said about the settings."""
-        concerned = [module for module in facts.settings if layout.is_concerned(facts, module.path)]
-        findings = [each for module in concerned for each in _in_settings(module, facts)]
-        return ProjectFixed(findings=[*findings, *_incomplete(facts), *_nowhere(facts)])
+def fix_project(files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
+    """Return what is to be said about the settings."""
+    concerned = [module for module in facts.settings if layout.is_concerned(facts, module.path)]
+    findings = [each for module in concerned for each in _in_settings(module, facts)]
+    return ProjectFixed(findings=[*findings, *_incomplete(facts), *_nowhere(facts)])
 
 
 def _in_settings(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ws4channels.migration.fixer import Facts, Finding, Fixed, Fixer, Severity, SourceFile, Step
+from ws4channels.migration.fixer import Facts, Finding, Fixed, Severity, SourceFile, Step
 from ws4channels.migration.requirements import PYTHON_VERSION
 
 _PIN = r"(?P<version>(?:2|3)\.?\d{1,2})"
@@ -96,34 +96,21 @@ _TODO_PUBLISHES = (
 )
 
 
-class ReportedTextsFixer(Fixer):
-    """Finds what the rules describe. These lines are never rewritten."""
-
-    def __init__(self) -> None:
-        self._rules = [(rule, re.compile(rule.files), re.compile(rule.line, re.M)) for rule in RULES]
-
-    def wants(self, file: SourceFile, facts: Facts) -> bool:
-        """Tell whether the file may hold such lines: any may."""
-        return True
-
-    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
-        """Return the file as it is, and what was found in it."""
-        return Fixed(file.text, [*self._found_in(file), *_other_programs(file)])
-
-    def _found_in(self, file: SourceFile) -> Iterator[Finding]:
-        lines = set()
-        for rule, pattern in ((rule, pattern) for rule, files, pattern in self._rules if files.search(file.path)):
-            for found in pattern.finditer(file.text):
-                line = file.line_of(found.start() + len(found[0]) - len(found[0].lstrip())) if rule.line else 0
-                version = found.groupdict().get("version")
-                is_new = version is not None and (int(version[0]), int(version[1:].lstrip("."))) >= PYTHON_VERSION
-                if line in lines or is_new:
-                    continue
-                lines.add(line)
-                shown = file.lines[line - 1].strip()[:200] if line else ""
-                yield Finding(file.path, line, rule.what, rule.todo, rule.severity, shown, rule.step)
-                if rule.first_only:
-                    break
+def fix(file: SourceFile, facts: Facts) -> Fixed:
+    """Return the file as it is, and what the rules find in it."""
+    findings = {}
+    for rule in (rule for rule in RULES if re.search(rule.files, file.path)):
+        for found in re.finditer(rule.line, file.text, re.M):
+            line = file.line_of(found.start() + len(found[0]) - len(found[0].lstrip())) if rule.line else 0
+            version = found.groupdict().get("version")
+            is_new = version is not None and (int(version[0]), int(version[1:].lstrip("."))) >= PYTHON_VERSION
+            if line in findings or is_new:
+                continue
+            shown = file.lines[line - 1].strip()[:200] if line else ""
+            findings[line] = Finding(file.path, line, rule.what, rule.todo, rule.severity, shown, rule.step)
+            if rule.first_only:
+                break
+    return Fixed(file.text, [*findings.values(), *_other_programs(file)])
 
 
 def _other_programs(file: SourceFile) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ws4channels.migration import layout
 from ws4channels.migration.commands import Command, commands_of, locations_of
 from ws4channels.migration.facts import ModuleFacts
-from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, ProjectFixer, SourceFile, Step
+from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, SourceFile
 from ws4channels.migration.syntax import text_in
 
 # Documentation, pages, source in other languages, and files that are read elsewhere.
@@ -89,27 +89,22 @@ RULES = (
 _OF_UWSGI = {rule.what for rule in RULES[1:3]}
 
 
-class ServerFilesFixer(ProjectFixer):
-    """Finds lines about websockets in files of uWSGI, nginx, Apache, supervisor, systemd, Docker and the like."""
-
-    step = Step.SERVERS
-
-    def fix_project(self, files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
-        """Return a finding for each line about websockets, and for what starts the files that have such lines."""
-        looked_at = {path: commands_of(file) for path, file in files.items() if is_of_a_server(file)}
-        looked_at |= {path: list(_commands_in_python(module)) for path, module in facts.modules.items()}
-        found = [each for path in looked_at for each in _found_in(files[path], looked_at[path], facts)]
-        started: set[str] = set()
-        while True:
-            more = _names_started(found, facts) - started
-            if not more:
-                return ProjectFixed(findings=found)
-            started |= more
-            places = {(each.path, each.line) for each in found}
-            for path, commands in looked_at.items():
-                for command in commands:
-                    if (path, command.line) not in places and _starts_any(command.text, more):
-                        found.append(_finding(files[path], command, _START, facts))
+def fix_project(files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
+    """Return a finding for each line about websockets, and for what starts the files that have such lines."""
+    looked_at = {path: commands_of(file) for path, file in files.items() if is_of_a_server(file)}
+    looked_at |= {path: list(_commands_in_python(module)) for path, module in facts.modules.items()}
+    found = [each for path in looked_at for each in _found_in(files[path], looked_at[path], facts)]
+    started: set[str] = set()
+    while True:
+        more = _names_started(found, facts) - started
+        if not more:
+            return ProjectFixed(findings=found)
+        started |= more
+        places = {(each.path, each.line) for each in found}
+        for path, commands in looked_at.items():
+            for command in commands:
+                if (path, command.line) not in places and _starts_any(command.text, more):
+                    found.append(_finding(files[path], command, _START, facts))
 
 
 def is_of_a_server(file: SourceFile) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ws4channels.migration.fixer import Facts, Finding, Fixed, Fixer, Severity, SourceFile
+from ws4channels.migration.fixer import Facts, Finding, Fixed, Severity, SourceFile
 
 _SUFFIXES = {".html", ".htm", ".xhtml", ".txt", ".xml", ".js", ".djhtml"}
 _CONCERNS_US = re.compile(r"ws4redis|WEBSOCKET_URI", re.I)
@@ -18,25 +18,18 @@ _OLD = {"staticfiles", "admin_static"}
 _QUOTED_HEARTBEAT = re.compile(r"""(?<![\w-]=)(["'])\s*\{\{\s*WS4REDIS_HEARTBEAT\s*(?:\|[^}]*)?\}\}\s*\1""")
 
 
-class TemplatesFixer(Fixer):
-    """Fixes templates that load the client by STATIC_URL, or by a tag library that Django no longer has."""
-
-    def wants(self, file: SourceFile, facts: Facts) -> bool:
-        """Tell whether the file may be a template of Django's that has to do with websockets."""
-        if file.suffix not in _SUFFIXES or "/jinja2/" in f"/{file.path}":
-            return False
-        return bool(_CONCERNS_US.search(file.text)) or ("{%" in file.text and any(old in file.text for old in _OLD))
-
-    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
-        """Return the template with the client loaded by ``{% static %}``."""
-        if not _CONCERNS_US.search(file.text):
-            return Fixed(file.text, list(_other_old_libraries(file)))
-        text = _LOAD.sub(_load_new_library, file.text)
-        rewritten = _CLIENT.sub(_static_tag, text)
-        loaded = [_FROM.fullmatch(found["libraries"]) or found for found in _LOAD.finditer(rewritten)]
-        if rewritten != text and not any("static" in found[1].split() for found in loaded):
-            rewritten = _with_load(rewritten, file.newline)
-        return Fixed(rewritten, list(_quoted_heartbeats(file)))
+def fix(file: SourceFile, facts: Facts) -> Fixed | None:
+    """Load the client by ``{% static %}`` in a template of Django's; only report one without websockets."""
+    if file.suffix not in _SUFFIXES or "/jinja2/" in f"/{file.path}":
+        return None
+    if not _CONCERNS_US.search(file.text):
+        return Fixed(file.text, list(_other_old_libraries(file)))
+    text = _LOAD.sub(_load_new_library, file.text)
+    rewritten = _CLIENT.sub(_static_tag, text)
+    loaded = [_FROM.fullmatch(found["libraries"]) or found for found in _LOAD.finditer(rewritten)]
+    if rewritten != text and not any("static" in found[1].split() for found in loaded):
+        rewritten = _with_load(rewritten, file.newline)
+    return Fixed(rewritten, list(_quoted_heartbeats(file)))
 
 
 def _load_new_library(found: re.Match[str]) -> str:

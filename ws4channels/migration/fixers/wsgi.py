@@ -15,7 +15,7 @@ from ws4channels.migration.facts import Facts
 from ws4channels.migration.fixer import Finding, Fixed, Severity, Step
 from ws4channels.migration.fixers.reported_code import gevent_patches
 from ws4channels.migration.original import is_server
-from ws4channels.migration.python_fixer import PythonFixer, Transformer
+from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.source import SourceFile, line_in
 from ws4channels.migration.syntax import names_lost
 from ws4channels.migration.texts import (
@@ -44,6 +44,9 @@ _NO_LONGER_NEEDED = {"redis", "redis.connection", "django.conf.settings", "geven
 
 
 class _Wsgi(Transformer):
+    pattern = "uwsgi_runserver|django_runserver|wsgi_server"
+    needs_whole_file = True
+
     def visit_Module(self, node: cst.Module) -> None:
         """Find the names of the websocket applications, and whether all that is done with them is understood."""
         made = m.findall(node, m.Assign(value=m.MatchIfTrue(self._is_server_call)))
@@ -161,35 +164,27 @@ class _Wsgi(Transformer):
         return call is not None and (self._is_socket(call.func) or self._is_server_call(call.func))
 
 
-class WsgiFixer(PythonFixer):
-    """Fixes modules that make the server's application."""
-
-    pattern = "uwsgi_runserver|django_runserver|wsgi_server"
-    needs_whole_file = True
-    transformer = _Wsgi
-
-    def wants(self, file: SourceFile, facts: Facts) -> bool:
-        """Leave a file that is named as if it were ASGI: what is in it is reported."""
-        return file.name != "asgi.py" and super().wants(file, facts)
-
-    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
-        """Reduce the module, then drop the imports and names that nothing uses any more."""
-        fixed = super().fix(file, facts)
-        if fixed.text == file.text:
-            return Fixed(file.text, [*fixed.findings, *gevent_patches(file.path, ast.parse(file.text))])
-        code = without_unused_imports(_with_direct_application(fixed.text), _NO_LONGER_NEEDED)
-        lost = names_lost(ast.parse(file.text), ast.parse(code))
-        if lost:
-            what = f"The original's server is used in a way that is not understood: {', '.join(sorted(lost))}."
-            return Fixed(file.text, [Finding(file.path, 0, what, _TODO_PLAIN, Severity.MUST)])
-        patches = gevent_patches(file.path, ast.parse(code))
-        findings = [replace(each, line=line_in(each.line, code, file.text)) for each in patches]
-        wsgi = layout.wsgi_of(facts, file.path)
-        if wsgi not in (None, file.path):
-            todo = f"Delete it when no uWSGI for websockets runs any more; {wsgi} is the one for pages."
-            what = "This file was for the original's server only; it is plain Django now."
-            findings.append(Finding(file.path, 0, what, todo, step=Step.CLEAN_UP))
-        return Fixed(code, findings)
+def fix(file: SourceFile, facts: Facts) -> Fixed | None:
+    """Reduce the module, then drop the imports and names that nothing uses any more."""
+    # What is in a file that is named as if it were ASGI is reported.
+    fixed = _Wsgi.fix(file, facts) if file.name != "asgi.py" else None
+    if fixed is None:
+        return None
+    if fixed.text == file.text:
+        return Fixed(file.text, [*fixed.findings, *gevent_patches(file.path, ast.parse(file.text))])
+    code = without_unused_imports(_with_direct_application(fixed.text), _NO_LONGER_NEEDED)
+    lost = names_lost(ast.parse(file.text), ast.parse(code))
+    if lost:
+        what = f"The original's server is used in a way that is not understood: {', '.join(sorted(lost))}."
+        return Fixed(file.text, [Finding(file.path, 0, what, _TODO_PLAIN, Severity.MUST)])
+    patches = gevent_patches(file.path, ast.parse(code))
+    findings = [replace(each, line=line_in(each.line, code, file.text)) for each in patches]
+    wsgi = layout.wsgi_of(facts, file.path)
+    if wsgi not in (None, file.path):
+        todo = f"Delete it when no uWSGI for websockets runs any more; {wsgi} is the one for pages."
+        what = "This file was for the original's server only; it is plain Django now."
+        findings.append(Finding(file.path, 0, what, todo, step=Step.CLEAN_UP))
+    return Fixed(code, findings)
 
 
 def _with_direct_application(code: str) -> str:
