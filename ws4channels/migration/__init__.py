@@ -26,7 +26,7 @@ into `shown`.
 
 What rewrites Python is a subclass of ``python_fixer.Transformer``, which parses with LibCST and has such a `fix`. What
 looks at all files, or makes new ones, is a function `fix_project`: it runs after all others. What only reports lines is
-a rule in a table: see ``fixers.reported_texts`` and ``fixers.server_files``.
+a rule in ``rules.yaml``.
 
 Nothing here imports Django, because an old site's Django may not import on this Python. LibCST, packaging and PyYAML
 are imported by the fixers only; `cli` says how to install them.
