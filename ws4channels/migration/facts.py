@@ -39,27 +39,26 @@ class ModuleFacts:
     @cached_property
     def assigned(self) -> frozenset[str]:
         """The names that the module, or a class in it, assigns outside functions."""
-        return frozenset(syntax.assigned(self.tree))
+        return frozenset().union(*(names for names, _ in syntax.assignments(self.tree)))
 
     @cached_property
     def imported(self) -> frozenset[str]:
         """The dotted names of what is imported anywhere in the file, relative ones resolved."""
         return frozenset(syntax.imported(self.tree, self.name, self.path))
 
+    def imports(self, *packages: str) -> bool:
+        """Tell whether one of the packages, or something in it, is imported."""
+        return any(name == each or name.startswith(f"{each}.") for name in self.imported for each in packages)
+
     @cached_property
-    def imported_packages(self) -> frozenset[str]:
-        """The first parts of the names that are not imported by relative imports."""
-        return frozenset(name.partition(".")[0] for name in syntax.imported(self.tree))
+    def listed_apps(self) -> frozenset[str]:
+        """The texts in lists of apps: what is assigned, or added, to a name in …APPS."""
+        return frozenset(syntax.listed_apps(self.tree))
 
     @cached_property
     def apps(self) -> frozenset[str]:
         """The texts in lists of apps, and in calls of ``…APPS.append()`` and the like."""
-        return frozenset().union(*self.app_lists, *syntax.added_apps(self.tree))
-
-    @cached_property
-    def app_lists(self) -> tuple[frozenset[str], ...]:
-        """The texts in each list or tuple of apps: one that is assigned or added to a name in …APPS."""
-        return tuple(syntax.app_lists(self.tree))
+        return self.listed_apps.union(syntax.added_apps(self.tree))
 
     @cached_property
     def names_the_original(self) -> bool:

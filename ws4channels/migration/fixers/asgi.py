@@ -52,7 +52,7 @@ class _Asgi(Transformer):
         named = self.module_named_by(original_node), imported_by(original_node)
         if named != ("django.core.asgi", ["get_asgi_application"]):
             return updated_node
-        if "channels" in self.facts.modules[self.file.path].imported_packages:
+        if self.facts.modules[self.file.path].imports("channels"):
             self.report(original_node, "This application has a router of its own.", _TODO, Severity.MUST)
             return updated_node
         return updated_node.with_changes(module=cst.parse_expression("ws4channels.asgi"))

@@ -30,7 +30,7 @@ class _InstalledApps(Transformer):
         lacks_daphne = gets_daphne and not layout.has_already(facts, file.path, layout.DAPHNE)
         self._prepends = lacks_daphne and layout.adds_daphne_itself(module, facts)
         self.needs_daphne = lacks_daphne and not self._prepends
-        self._wants_staticfiles = self.needs_daphne and layout.lists(module, layout.STATICFILES)
+        self._wants_staticfiles = self.needs_daphne and layout.STATICFILES in module.listed_apps
         self._is_unlisted = settings and layout.must_list_the_app(module, facts)
 
     def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.SimpleString:
