@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ws4channels.migration.errors import MigrationError
 from ws4channels.migration.facts import Facts, collect_facts
-from ws4channels.migration.fixer import Finding, Fixer, Severity, Step, masked
+from ws4channels.migration.fixer import Finding, Fixer, Severity, masked
 from ws4channels.migration.fixers import load_fixers
 from ws4channels.migration.leftovers import leftovers_in
 from ws4channels.migration.project import Project, git, read_project
@@ -83,7 +83,7 @@ def examine(
         with _named_in_errors(fixer, "All files"):
             made = fixer.fix_project(files, facts)
         changes += [Change(None, SourceFile(path, text)) for path, text in made.new_files.items()]
-        findings += (_with_step(each, fixer) for each in made.findings)
+        findings += made.findings
     for path, file in files.items():
         if path not in facts.unparsed:
             reported = {each.line for each in findings if each.path == path}
@@ -103,10 +103,6 @@ def _named_in_errors(fixer: Fixer, where: str) -> Iterator[None]:
         raise MigrationError(f"{where}: {what}. Nothing was changed. Please report it.") from error
 
 
-def _with_step(finding: Finding, fixer: Fixer) -> Finding:
-    return replace(finding, step=fixer.step) if finding.step is Step.CODE else finding
-
-
 def _fix_file(file: SourceFile, fixers: Sequence[Fixer], facts: Facts) -> tuple[SourceFile, list[Finding]]:
     now = file
     findings = []
@@ -115,7 +111,7 @@ def _fix_file(file: SourceFile, fixers: Sequence[Fixer], facts: Facts) -> tuple[
             fixed = fixer.fix(now, facts)
         if fixed is not None:
             for each in fixed.findings:
-                findings.append(_with_step(replace(each, line=line_in(each.line, now.text, file.text)), fixer))
+                findings.append(replace(each, line=line_in(each.line, now.text, file.text)))
             now = now if fixed.text == now.text else replace(now, text=fixed.text)
     return now, findings
 

@@ -83,10 +83,9 @@ class ProjectFixed:
 
 @dataclass(frozen=True)
 class Fixer:
-    """Fixes one kind of thing, in each file or in all at once; `step` is that of the findings that name none."""
+    """Fixes one kind of thing, in each file or in all at once."""
 
     name: str
-    step: Step = Step.CODE
     fix: Callable[[SourceFile, Facts], Fixed | None] = lambda file, facts: None
     """Returns the file's new text and findings, which depend on the arguments alone; None if it is of no concern."""
     fix_project: Callable[[Mapping[str, SourceFile], Facts], ProjectFixed] = lambda files, facts: ProjectFixed()

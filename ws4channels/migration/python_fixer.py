@@ -18,11 +18,10 @@ from libcst.metadata import (
 from ws4channels.migration import layout, original
 from ws4channels.migration.excerpts import Excerpt, excerpt_of
 from ws4channels.migration.facts import Facts
-from ws4channels.migration.fixer import Finding, Fixed, Severity
+from ws4channels.migration.fixer import Finding, Fixed
+from ws4channels.migration.rules import finding
 from ws4channels.migration.source import SourceFile
 from ws4channels.migration.syntax import resolve
-
-_TODO_UNPARSED = "It was skipped: change it by hand as in the other files."
 
 
 class Transformer(cst.CSTTransformer):
@@ -40,16 +39,16 @@ class Transformer(cst.CSTTransformer):
         self.facts = facts
         self.findings: list[Finding] = []
 
-    def report(self, node: cst.CSTNode | None, what: str, todo: str, severity: Severity = Severity.CHECK) -> None:
-        """Add a finding about an original node, which is one that was not replaced; None is the file as a whole."""
+    def report(self, node: cst.CSTNode | None, name: str, /, **values: str) -> None:
+        """Add the finding of that name about an original node, which is one that was not replaced; None is the file."""
         line = 0 if node is None else self.get_metadata(PositionProvider, node).start.line
-        self.findings.append(Finding(self.file.path, line, what, todo, severity))
+        self.findings.append(finding(name, self.file.path, line, **values))
 
     def report_unmoved(self, node: cst.CSTNode, dotted: str) -> None:
         """Add a finding about a part of ws4redis, of that dotted name, that is not here."""
         application = layout.application_near(self.facts, self.file.path)
-        todo = original.replacement_of(original.module_of(dotted), application)
-        self.report(node, f"{dotted} has no counterpart in ws4channels.", todo, Severity.MUST)
+        instead = original.replacement_of(original.module_of(dotted), application)
+        self.report(node, "unmoved", dotted=dotted, instead=instead)
 
     def module_named_by(self, node: cst.ImportFrom) -> str:
         """Return the dotted name of the module that a ``from`` import names; relative ones are resolved."""
@@ -82,8 +81,7 @@ class Transformer(cst.CSTTransformer):
             parsed = _parsed(excerpt.text)
         except cst.ParserSyntaxError as error:
             # Python takes it, as it is syntax of a release that this LibCST does not know, or the other way round.
-            what = f"LibCST cannot parse this: {error.message}"
-            return Fixed(file.text, [Finding(file.path, error.raw_line, what, _TODO_UNPARSED, Severity.MUST)])
+            return Fixed(file.text, [finding("unparsed", file.path, error.raw_line, message=error.message)])
         transformer = cls(file, facts)
         code = excerpt.restored(parsed.visit(transformer).code)
         return Fixed(code, [replace(each, line=excerpt.line_in_whole(each.line)) for each in transformer.findings])

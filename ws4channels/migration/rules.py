@@ -1,11 +1,14 @@
-"""Read the rules of `rules.yaml`: lines that are reported and never rewritten."""
+"""Read `rules.yaml`: what the fixers say, and the rules for lines that are reported and never rewritten."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from ws4channels.migration.fixer import Severity, Step
+from ws4channels.migration.fixer import Finding, Severity, Step
+
+_SAID = yaml.safe_load(Path(__file__).with_name("rules.yaml").read_text("utf-8"))
 
 
 @dataclass(frozen=True)
@@ -20,13 +23,22 @@ class Rule:
     step: Step = Step.CODE
     every_line: bool = False
 
+    def finding(self, path: str, line: int, shown: str = "", /, **values: str) -> Finding:
+        """Return what there is to say of a place; `values` are those of the names in braces."""
+        what, todo = self.what.format(**values), self.todo.format(**values)
+        return Finding(path, line, what, todo, self.severity, shown, self.step)
 
-def read_rules(kind: str) -> list[Rule]:
+
+def rules_for(kind: str) -> list[Rule]:
     """Return the rules for ``texts`` or ``commands``, in their order."""
-    rules: list[Rule] = []
-    for said in yaml.safe_load(Path(__file__).with_name("rules.yaml").read_text("utf-8"))[kind]:
-        lines = said.pop("lines")
-        said["severity"] = Severity[said.pop("severity", "CHECK")]
-        said["step"] = Step[said.pop("step", "CODE")]
-        rules += (Rule(files, line, **said) for files, line in lines.items())
-    return rules
+    return [_rule(said, files, line) for said in _SAID[kind] for files, line in said["lines"].items()]
+
+
+def finding(name: str, path: str, line: int = 0, shown: str = "", /, **values: str) -> Finding:
+    """Return the finding of that name about a place; `values` are those of the names in braces."""
+    return _rule(_SAID["findings"][name], "", "").finding(path, line, shown, **values)
+
+
+def _rule(said: dict[str, Any], files: str, line: str) -> Rule:
+    severity, step = Severity[said.get("severity", "CHECK")], Step[said.get("step", "CODE")]
+    return Rule(files, line, said["what"], said["todo"], severity, step, said.get("every_line", False))

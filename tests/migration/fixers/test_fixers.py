@@ -12,7 +12,7 @@ from ws4channels.migration.fixer import Fixer
 def test_every_module_is_listed_once() -> None:
     """A fixer that is not listed would never run."""
     files = {path.stem for path in Path(fixers.__file__).parent.glob("*.py")} - {"__init__"}
-    assert sorted(fixers.STEPS) == sorted(files)
+    assert sorted(fixers.NAMES) == sorted(files)
 
 
 def test_every_module_gives_its_fixer() -> None:

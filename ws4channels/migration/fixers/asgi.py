@@ -8,14 +8,11 @@ import libcst as cst
 
 from ws4channels.migration import layout
 from ws4channels.migration.facts import Facts
-from ws4channels.migration.fixer import Finding, ProjectFixed, Severity, SourceFile, Step
+from ws4channels.migration.fixer import Finding, ProjectFixed, SourceFile
 from ws4channels.migration.python_fixer import Transformer
+from ws4channels.migration.rules import finding
 from ws4channels.migration.texts import imported_by
 
-_TODO = (
-    'Give it ws4redis\'s URLs as well: "websocket": OriginCheck(WebsocketUrls()), with OriginCheck from '
-    'ws4channels.origins and WebsocketUrls from ws4channels.routing; and wrap what "http" has into UpgradeRequired.'
-)
 _NEW = '''\
 """ASGI application of {name}: pages and websockets."""
 
@@ -53,7 +50,7 @@ class _Asgi(Transformer):
         if named != ("django.core.asgi", ["get_asgi_application"]):
             return updated_node
         if self.facts.modules[self.file.path].imports("channels"):
-            self.report(original_node, "This application has a router of its own.", _TODO, Severity.MUST)
+            self.report(original_node, "own-router")
             return updated_node
         return updated_node.with_changes(module=cst.parse_expression("ws4channels.asgi"))
 
@@ -77,12 +74,9 @@ def fix_project(files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
         new[path] = like_wsgi or _NEW.format(name=name, settings=settings_name)
         if path.endswith("asgi_websocket.py"):
             usual = path.replace("asgi_websocket.py", "asgi.py")
-            what = f"This file holds no ASGI application. It was left as it is, and {path} was written instead."
-            todo = "Delete this file if only the old server used it."
-            findings.append(Finding(usual, 0, what, todo, step=Step.SETTINGS))
+            findings.append(finding("no-asgi-application", usual, written=path))
         if wsgi is not None and like_wsgi is None:
-            what = f"This file does more than Django's does; {path} does not."
-            findings.append(Finding(wsgi, 0, what, "Copy what websockets need.", step=Step.SETTINGS))
+            findings.append(finding("more-than-djangos", wsgi, written=path))
     return ProjectFixed(new, findings)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from ws4channels.migration import layout
 from ws4channels.migration.connection_arguments import CONNECTION, Arguments, arguments_of, assigns_item, host_of
 from ws4channels.migration.facts import ModuleFacts
-from ws4channels.migration.fixer import Severity
 from ws4channels.migration.settings_fixer import SettingsTransformer
 from ws4channels.migration.texts import Line
 
@@ -30,12 +29,6 @@ _MAX_LENGTH = 80
 _FIRST_PHASE = """\
 WS4CHANNELS_TRANSPORT = "redis"  # shares the channels of ws4redis; phase 2 of docs/migrating.md leaves it
 """
-_TODO_COMPUTED = (
-    "Look whether it fits a host of CHANNEL_LAYERS: the arguments of redis-py's Connection (host, port, db, password), "
-    "or {'address': 'redis://…'}."
-)
-_GUESSED = f"CHANNEL_LAYERS was given the host localhost:6379, because these settings do not set {CONNECTION}."
-_TODO_LEFT_OUT = "Add to its host what of that the layer needs as well."
 
 
 class _ChannelLayers(SettingsTransformer):
@@ -67,10 +60,9 @@ class _ChannelLayers(SettingsTransformer):
     def _add_layer(self, line: Line, after: Line | None) -> None:
         arguments = arguments_of(line)
         if not arguments.known:
-            self.report(line, f"{CONNECTION} is computed, so its keys are not known.", _TODO_COMPUTED)
+            self.report(line, "computed")
         if arguments.left_out:
-            names = ", ".join(arguments.left_out)
-            self.report(line, f"CHANNEL_LAYERS was made without {names} of {CONNECTION}.", _TODO_LEFT_OUT)
+            self.report(line, "left-out", names=", ".join(arguments.left_out))
         self.add_after(after, _layer(arguments))
 
     def _add_default_layer(self, together: Sequence[ModuleFacts]) -> None:
@@ -82,11 +74,7 @@ class _ChannelLayers(SettingsTransformer):
         setting = [each.path for each in self.facts.modules.values() if CONNECTION in each.assigned]
         missing = sorted({name for module in together for name in module.missing_stars})
         if setting or missing:
-            where = (
-                f"{', '.join(setting)} sets it" if setting else f"{', '.join(missing)}, which is not here, may set it"
-            )
-            todo = f"{where[0].upper()}{where[1:]}: give the layer the same Redis."
-            self.report(line, _GUESSED, todo, Severity.MUST if setting else Severity.CHECK)
+            self.report(line, "set-elsewhere" if setting else "set-out-of-sight", where=", ".join(setting or missing))
 
 
 def _layer(arguments: Arguments) -> str:

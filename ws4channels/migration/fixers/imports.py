@@ -6,7 +6,6 @@ import libcst as cst
 from libcst.metadata import ImportAssignment, ParentNodeProvider, ScopeProvider
 
 from ws4channels.migration import original
-from ws4channels.migration.fixer import Severity
 from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
 from ws4channels.migration.texts import Line, Statement, imported_by
@@ -45,8 +44,7 @@ class _Imports(Transformer):
         part = original.module_of(module)
         for name in names:
             if name not in original.NAMES.get(part, set()) | original.OF_REDIS_PY:
-                todo = "Copy what it does into your site, or do without it."
-                self.report(original_node, f"ws4channels.{part} has no {name}.", todo, Severity.MUST)
+                self.report(original_node, "no-such-name", module=part, name=name)
         of_redis_py = updated_node.with_changes(module=cst.Name("redis"))
         return _divided(ours, of_redis_py, lambda name: name not in original.OF_REDIS_PY)
 

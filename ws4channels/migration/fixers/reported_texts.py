@@ -3,18 +3,14 @@
 import re
 from collections.abc import Iterator
 
-from ws4channels.migration.fixer import Facts, Finding, Fixed, Severity, SourceFile, Step
+from ws4channels.migration.fixer import Facts, Finding, Fixed, SourceFile
 from ws4channels.migration.requirements import PYTHON_VERSION
-from ws4channels.migration.rules import read_rules
+from ws4channels.migration.rules import finding, rules_for
 
-_RULES = read_rules("texts")
+_RULES = rules_for("texts")
 _PIN = r"(?P<version>(?:2|3)\.?\d{1,2})"
 _KEY = r"""["'`\s(:](?:[^"'`\s:]*:)?(?:broadcast:[^"'`\s]|(?:user|group|session):[^"'`\s:]+:)"""
 _PUBLISHES = re.compile(r"(?i)(?<![a-z])p?(?:publish|subscribe)(?![a-z_])")
-_TODO_PUBLISHES = (
-    "It works as long as WS4CHANNELS_TRANSPORT is 'redis': stay in phase 1 of docs/migrating.md, or use "
-    "RedisPublisher or ws4channels_publish instead."
-)
 
 
 def fix(file: SourceFile, facts: Facts) -> Fixed:
@@ -28,7 +24,7 @@ def fix(file: SourceFile, facts: Facts) -> Fixed:
             if line in findings or is_new:
                 continue
             shown = file.lines[line - 1].strip()[:200] if line else ""
-            findings[line] = Finding(file.path, line, rule.what, rule.todo, rule.severity, shown, rule.step)
+            findings[line] = rule.finding(file.path, line, shown)
             if not rule.every_line:
                 break
     return Fixed(file.text, [*findings.values(), *_other_programs(file)])
@@ -38,7 +34,6 @@ def _other_programs(file: SourceFile) -> Iterator[Finding]:
     """Yield the lines that name a channel of the original where a program publishes or subscribes by itself."""
     if file.suffix in (".md", ".rst", ".txt") or "redis" not in file.text.lower() or not _PUBLISHES.search(file.text):
         return
-    what = "This uses a channel of ws4redis in Redis by itself."
     for number, line in enumerate(file.lines, 1):
         if re.search(_KEY, f" {line}") and not line.lstrip().startswith(("#", "//", "--", "*")):
-            yield Finding(file.path, number, what, _TODO_PUBLISHES, Severity.CHECK, line.strip()[:200], Step.SERVERS)
+            yield finding("publishes-by-itself", file.path, number, line.strip()[:200])

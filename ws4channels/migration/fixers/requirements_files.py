@@ -9,10 +9,11 @@ from packaging.utils import canonicalize_name
 
 from ws4channels import __version__
 from ws4channels.migration.commands import commands_of
-from ws4channels.migration.fixer import Facts, Finding, Fixed, ProjectFixed, Severity, SourceFile, Step
+from ws4channels.migration.fixer import Facts, Finding, Fixed, ProjectFixed, SourceFile
 from ws4channels.migration.fixers.server_files import is_for_websockets, is_of_a_server
 from ws4channels.migration.layout import serves
 from ws4channels.migration.requirements import ORIGINAL, Verdict, judge, read_requirement, replaced, versions_in
+from ws4channels.migration.rules import finding
 from ws4channels.migration.syntax import OUR_NAME
 
 # A line, with those that it continues on.
@@ -81,10 +82,8 @@ def fix_project(files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
     lists = [path for path, file in files.items() if path in for_pip or file.name in _OF_PROJECTS]
     if any(re.search(rf"\b{OUR_NAME}\b", files[path].text) for path in lists):
         return ProjectFixed()
-    where = "to the site's requirements" if lists else "to what the site's packages are installed by"
-    todo = f"Add {OUR_NAME}=={__version__} {where}."
-    what = f"No file here requires {OUR_NAME}."
-    return ProjectFixed(findings=[Finding(min(lists, default="."), 0, what, todo, Severity.MUST)])
+    where = "the site's requirements" if lists else "what the site's packages are installed by"
+    return ProjectFixed(findings=[finding("not-required", min(lists, default="."), version=__version__, where=where)])
 
 
 class _Rewriting:
@@ -110,9 +109,7 @@ class _Rewriting:
         if new is None:
             return found[0]
         if "--hash" in parts["options"]:
-            what = "This file pins its packages by hash; the hashes of what was replaced were removed."
-            todo = "Make the file again, for example with pip-compile --generate-hashes."
-            self._report(found.start(), what, todo, Severity.MUST)
+            self._report("hashes", found.start())
         return f"{parts['indent']}{new}{parts['end']}"
 
     def item_of_list(self, found: re.Match[str]) -> str:
@@ -148,23 +145,19 @@ class _Rewriting:
 
     def _judge(self, name: str, versions: str, offset: int, shown: str) -> Verdict:
         package = canonicalize_name(name)
-        verdict = _judge_server(package, self._facts) if package in _USES else judge(name, versions)
-        if verdict.what:
-            self._report(offset, verdict.what, verdict.todo, verdict.severity, shown.strip())
+        if package in _USES:
+            users = list(_users_of(package, self._facts))
+            some = ", ".join(users[:5]) + (", …" if len(users) > 5 else "")
+            self._report("used-elsewhere" if users else "not-needed", offset, shown, package=package, users=some)
+            return Verdict()
+        verdict = judge(name, versions)
+        if verdict.said:
+            self._report(verdict.said, offset, shown, versions=verdict.versions)
         return verdict
 
-    def _report(self, offset: int, what: str, todo: str, severity: Severity, shown: str = "") -> None:
+    def _report(self, name: str, offset: int, shown: str = "", **values: str) -> None:
         line = self.text.count("\n", 0, offset) + 1
-        self.findings.append(Finding(self._file.path, line, what, todo, severity, shown, Step.PACKAGES))
-
-
-def _judge_server(package: str, facts: Facts) -> Verdict:
-    what = f"The original's server needed {package}; ws4channels does not."
-    users = list(_users_of(package, facts))
-    if users:
-        shown = ", ".join(users[:5]) + (", …" if len(users) > 5 else "")
-        return Verdict(None, what=what, todo=f"Keep it, because of {shown}.", severity=Severity.NOTE)
-    return Verdict(None, what=what, todo="No other file here needs it. If nothing outside does, remove it.")
+        self.findings.append(finding(name, self._file.path, line, shown.strip(), **values))
 
 
 def _users_of(package: str, facts: Facts) -> Iterator[str]:

@@ -8,7 +8,7 @@ from ws4channels.migration import layout
 from ws4channels.migration.commands import Command, commands_of, locations_of
 from ws4channels.migration.facts import ModuleFacts
 from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, SourceFile
-from ws4channels.migration.rules import Rule, read_rules
+from ws4channels.migration.rules import Rule, finding, rules_for
 from ws4channels.migration.syntax import text_in
 
 # Documentation, pages, source in other languages, and files that are read elsewhere.
@@ -23,12 +23,7 @@ _SCRIPT = re.compile(r"(?:^|/)[^/.]+(?:\.(?:sh|bash))?$")
 # Files that name several processes: to start one is to start more than websockets.
 _FOR_MANY = re.compile(r"procfile|dockerfile|makefile|crontab|nginx|apache|sites-", re.I)
 _STARTS = re.compile(r"\b(?:uwsgi|gunicorn|emperor|circusd?)\b|^\s*(?:module|wsgi-file|wsgi|mount|ini)\b", re.I)
-_NGINX = "nginx sends websockets to a server of their own."
-_TODO_NGINX = (
-    "Pass them to Daphne, with the headers of docs/deployment/nginx.conf: Host, Upgrade, Connection, "
-    "X-Forwarded-For, X-Forwarded-Proto."
-)
-_RULES = read_rules("commands")
+_RULES = rules_for("commands")
 _START, *_OF_UWSGI = _RULES[:3]
 
 
@@ -91,15 +86,15 @@ def _locations(file: SourceFile, facts: Facts) -> Iterator[Finding]:
     named = [each for each in locations if pattern.match(each.path)]
     # Others upgrade as well; they are ours only if no location has the URL of the settings.
     for location in named or [each for each in locations if re.search(r"(?i)\bupgrade\b", each.body)]:
-        yield Finding(file.path, location.line, _NGINX, _TODO_NGINX, shown=location.text)
+        yield finding("location", file.path, location.line, location.text)
 
 
 def _finding(file: SourceFile, command: Command, rule: Rule, facts: Facts) -> Finding:
     port = _PORT.search(command.text)
     in_container = re.search(r"(?i)docker", file.name) or re.search(r"(?m)^\s*(?:services|containers):", file.text)
     address = f"-b {'0.0.0.0' if in_container else '127.0.0.1'} -p {port[1] if port else '8001'}"
-    todo = rule.todo.format(daphne=f"daphne {address} {layout.application_near(facts, file.path)}")
-    return Finding(file.path, command.line, rule.what, todo, shown=command.text)
+    daphne = f"daphne {address} {layout.application_near(facts, file.path)}"
+    return rule.finding(file.path, command.line, command.text, daphne=daphne)
 
 
 def _names_started(found: list[Finding], facts: Facts) -> set[str]:

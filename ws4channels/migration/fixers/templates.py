@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from ws4channels.migration.fixer import Facts, Finding, Fixed, Severity, SourceFile
+from ws4channels.migration.fixer import Facts, Finding, Fixed, SourceFile
+from ws4channels.migration.rules import finding
 
 _SUFFIXES = {".html", ".htm", ".xhtml", ".txt", ".xml", ".js", ".djhtml"}
 _CONCERNS_US = re.compile(r"ws4redis|WEBSOCKET_URI", re.I)
@@ -59,16 +60,12 @@ def _with_load(text: str, newline: str) -> str:
 
 
 def _quoted_heartbeats(file: SourceFile) -> Iterator[Finding]:
-    what = "WS4REDIS_HEARTBEAT brings its own quotes, or is null: in quotes it is another text than the server's."
-    todo = "It works as before. Write {{ WS4REDIS_HEARTBEAT }} without quotes and the client's heartbeats count."
     for found in _QUOTED_HEARTBEAT.finditer(file.text):
-        yield Finding(file.path, file.line_of(found.start()), what, todo, Severity.NOTE)
+        yield finding("quoted-heartbeat", file.path, file.line_of(found.start()))
 
 
 def _other_old_libraries(file: SourceFile) -> Iterator[Finding]:
     for found in _LOAD.finditer(file.text):
         new = _load_new_library(found)
         if new != found[0]:
-            what = f"Django 3.0 and newer have no such tag library: {found[0]}"
-            todo = f"Write {new}. It was left, for this template has nothing to do with websockets."
-            yield Finding(file.path, file.line_of(found.start()), what, todo)
+            yield finding("old-library", file.path, file.line_of(found.start()), old=found[0], new=new)

@@ -12,10 +12,11 @@ from libcst.metadata import ParentNodeProvider, ScopeProvider
 
 from ws4channels.migration import layout
 from ws4channels.migration.facts import Facts
-from ws4channels.migration.fixer import Finding, Fixed, Severity, Step
+from ws4channels.migration.fixer import Fixed
 from ws4channels.migration.fixers.reported_code import gevent_patches
 from ws4channels.migration.original import is_server
 from ws4channels.migration.python_fixer import Transformer
+from ws4channels.migration.rules import finding
 from ws4channels.migration.source import SourceFile, line_in
 from ws4channels.migration.syntax import names_lost
 from ws4channels.migration.texts import (
@@ -39,7 +40,6 @@ _PLAIN = "get_wsgi_application()"
 _NAMED_APPLICATION = re.compile(
     r"(?ms)^(?P<name>\w+) = get_wsgi_application\(\)\r?\n(?:\r?\n)*(?P<between>.*)^application = (?P=name)$"
 )
-_TODO_PLAIN = "Leave of this file what serves pages: application = get_wsgi_application()."
 _NO_LONGER_NEEDED = {"redis", "redis.connection", "django.conf.settings", "gevent", "gevent.monkey", "gevent.socket"}
 
 
@@ -175,15 +175,12 @@ def fix(file: SourceFile, facts: Facts) -> Fixed | None:
     code = without_unused_imports(_with_direct_application(fixed.text), _NO_LONGER_NEEDED)
     lost = names_lost(ast.parse(file.text), ast.parse(code))
     if lost:
-        what = f"The original's server is used in a way that is not understood: {', '.join(sorted(lost))}."
-        return Fixed(file.text, [Finding(file.path, 0, what, _TODO_PLAIN, Severity.MUST)])
+        return Fixed(file.text, [finding("not-understood", file.path, names=", ".join(sorted(lost)))])
     patches = gevent_patches(file.path, ast.parse(code))
     findings = [replace(each, line=line_in(each.line, code, file.text)) for each in patches]
     wsgi = layout.wsgi_of(facts, file.path)
-    if wsgi not in (None, file.path):
-        todo = f"Delete it when no uWSGI for websockets runs any more; {wsgi} is the one for pages."
-        what = "This file was for the original's server only; it is plain Django now."
-        findings.append(Finding(file.path, 0, what, todo, step=Step.CLEAN_UP))
+    if wsgi is not None and wsgi != file.path:
+        findings.append(finding("for-the-old-server", file.path, wsgi=wsgi))
     return Fixed(code, findings)
 
 
