@@ -48,7 +48,7 @@ def contents(directory: Path) -> dict[str, bytes]:
 def command(directory: Path, *, write: bool, check: bool = False) -> tuple[int, str]:
     """Run the command; return its exit code and what it printed."""
     output = io.StringIO()
-    code = run(directory, write=write, check=check, json=False, html=None, stdout=output)
+    code = run(directory, write=write, check=check, json=False, html=None, output=output.write)
     return code, output.getvalue()
 
 

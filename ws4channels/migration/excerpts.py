@@ -2,49 +2,32 @@
 
 import ast
 import re
-from dataclasses import dataclass, field
 
 SMALL = 4000
 """Characters up to which a module is not worth shortening."""
 
 _MATTERS = re.compile(r"ws4redis|ws4channels|import")
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _CUT = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
 
 
-@dataclass(frozen=True)
-class Excerpt:
-    """A shortened module: statements that do not matter are one name each."""
+def excerpt_of(text: str) -> tuple[str, dict[str, str]]:
+    """Return a module without the statements on its top level that do not matter, and what was left out. It must parse.
 
-    text: str
-    left_out: dict[str, str] = field(default_factory=dict)
-    """What stands for each of these lines."""
-
-    def restored(self, code: str) -> str:
-        """Return the code with what was left out."""
-        return re.sub(r"_left_out_\d+_\r?\n", lambda found: self.left_out.get(found[0], found[0]), code)
-
-    def line_in_whole(self, line: int) -> int:
-        """Return the line of the whole module that is `line` of the excerpt."""
-        before = _LINE.findall(self.text)[: line - 1]
-        return line + sum(self.left_out[each].count("\n") - 1 for each in before if each in self.left_out)
-
-
-def excerpt_of(text: str) -> Excerpt:
-    """Return a module without the statements on its top level that do not matter. It must parse."""
-    if len(text) <= SMALL or re.search(r"\r(?!\n)|_left_out_", text):
-        return Excerpt(text)
-    lines: list[str] = _LINE.findall(text)
+    A name with as many line ends as the statement had stands in place of each, so that no line moves.
+    """
     left_out: dict[str, str] = {}
-    body = ast.parse(text).body
-    # From the end, so that the lines of what is before stay as they are.
-    for statement, after in zip(reversed(body), [None, *reversed(body)], strict=False):
-        first = min([statement.lineno, *(each.lineno for each in getattr(statement, "decorator_list", []))]) - 1
-        last = statement.end_lineno or statement.lineno
-        piece = "".join(lines[first:last])
-        shares_line = after is not None and after.lineno <= last
+    if len(text) <= SMALL or re.search(r"\r(?!\n)|_left_out_", text):
+        return text, left_out
+    lines: list[str] = re.findall(r"[^\n]*\n|[^\n]+", text)
+    body, end = ast.parse(text).body, 0
+    for statement, after in zip(body, [*body[1:], None], strict=True):
+        start = min([statement.lineno, *(each.lineno for each in getattr(statement, "decorator_list", []))]) - 1
+        shares_line, end = start < end, statement.end_lineno or statement.lineno
+        shares_line |= after is not None and after.lineno <= end
+        piece = "".join(lines[start:end])
         if isinstance(statement, _CUT) and not shares_line and piece.endswith("\n") and not _MATTERS.search(piece):
-            name = f"_left_out_{len(left_out)}_" + ("\r\n" if piece.endswith("\r\n") else "\n")
-            left_out[name] = piece
-            lines[first:last] = [name]
-    return Excerpt("".join(lines), left_out)
+            newline = "\r\n" if piece.endswith("\r\n") else "\n"
+            stub = f"_left_out_{len(left_out)}_{newline * (end - start)}"
+            left_out[stub] = piece
+            lines[start:end] = [stub, *[""] * (end - start - 1)]
+    return "".join(lines), left_out

@@ -16,25 +16,6 @@ NAMES = {
 OF_REDIS_PY = frozenset({"ConnectionPool", "StrictRedis"})
 """What the original's modules had from redis-py, and sites import from them."""
 
-REPLACEMENTS = {
-    "django_runserver": "runserver comes from daphne, which stands first in INSTALLED_APPS; remove what uses this.",
-    "uwsgi_runserver": "Serve {application} with daphne in place of this process, and remove what uses this.",
-    "wsgi_server": "Serve {application} with daphne in place of this server. What a subclass of it changed goes into "
-    "WS4REDIS_PROCESS_REQUEST, WS4REDIS_ALLOWED_CHANNELS or a subclass of ws4channels.consumers.FacilityConsumer.",
-    "websocket": "The ASGI server speaks the protocol; remove what uses this. Tests open websockets with "
-    "ws4channels.testing or channels.testing.WebsocketCommunicator.",
-    "utf8validator": "The ASGI server validates what clients send; remove what uses this.",
-}
-"""What to do about each of the server's modules."""
-
-
-def replacement_of(module: str, application: str) -> str:
-    """Return what to do where a module of the original is used that has no namesake here."""
-    return REPLACEMENTS.get(
-        module,
-        "The original has no such module: it comes from a changed copy. Move what you need of it into your site.",
-    ).format(application=application)
-
 
 def is_the_original(dotted: str) -> bool:
     """Tell whether a dotted name begins with ``ws4redis``."""

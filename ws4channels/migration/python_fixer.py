@@ -1,7 +1,6 @@
 """The base class of what rewrites Python with LibCST, which keeps the formatting."""
 
 import re
-from dataclasses import replace
 from functools import lru_cache
 
 import libcst as cst
@@ -16,10 +15,10 @@ from libcst.metadata import (
 )
 
 from ws4channels.migration import layout, original
-from ws4channels.migration.excerpts import Excerpt, excerpt_of
+from ws4channels.migration.excerpts import excerpt_of
 from ws4channels.migration.facts import Facts
 from ws4channels.migration.fixer import Finding, Fixed
-from ws4channels.migration.rules import finding
+from ws4channels.migration.rules import finding, instead_of
 from ws4channels.migration.source import SourceFile
 from ws4channels.migration.syntax import resolve
 
@@ -47,7 +46,7 @@ class Transformer(cst.CSTTransformer):
     def report_unmoved(self, node: cst.CSTNode, dotted: str) -> None:
         """Add a finding about a part of ws4redis, of that dotted name, that is not here."""
         application = layout.application_near(self.facts, self.file.path)
-        instead = original.replacement_of(original.module_of(dotted), application)
+        instead = instead_of(original.module_of(dotted), application)
         self.report(node, "unmoved", dotted=dotted, instead=instead)
 
     def module_named_by(self, node: cst.ImportFrom) -> str:
@@ -76,15 +75,17 @@ class Transformer(cst.CSTTransformer):
         if not cls.wants(file, facts):
             return None
         whole = cls.needs_whole_file or facts.is_settings(file.path)
-        excerpt = Excerpt(file.text) if whole else excerpt_of(file.text)
+        excerpt, left_out = (file.text, {}) if whole else excerpt_of(file.text)
         try:
-            parsed = _parsed(excerpt.text)
+            parsed = _parsed(excerpt)
         except cst.ParserSyntaxError as error:
             # Python takes it, as it is syntax of a release that this LibCST does not know, or the other way round.
             return Fixed(file.text, [finding("unparsed", file.path, error.raw_line, message=error.message)])
         transformer = cls(file, facts)
-        code = excerpt.restored(parsed.visit(transformer).code)
-        return Fixed(code, [replace(each, line=excerpt.line_in_whole(each.line)) for each in transformer.findings])
+        code = parsed.visit(transformer).code
+        for stub, statement in left_out.items():
+            code = code.replace(stub, statement)
+        return Fixed(code, transformer.findings)
 
 
 # Most fixers leave most files as they are: one after the other gets the same text. Positions and names take far longer

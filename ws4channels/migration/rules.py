@@ -39,6 +39,11 @@ def finding(name: str, path: str, line: int = 0, shown: str = "", /, **values: s
     return _rule(_SAID["findings"][name], "", "").finding(path, line, shown, **values)
 
 
+def instead_of(module: str, application: str) -> str:
+    """Return what to do where a module of the original is used that has no namesake here."""
+    return str(_SAID["instead"].get(module, _SAID["instead"]["other"])).format(application=application)
+
+
 def _rule(said: dict[str, Any], files: str, line: str) -> Rule:
     severity, step = Severity[said.get("severity", "CHECK")], Step[said.get("step", "CODE")]
     return Rule(files, line, said["what"], said["todo"], severity, step, said.get("every_line", False))

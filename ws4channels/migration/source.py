@@ -7,8 +7,8 @@ import re
 import tokenize
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import takewhile
 from pathlib import PurePosixPath
+from posixpath import commonprefix
 
 _PYTHON_SUFFIXES = (".py", ".pyw", ".wsgi")  # mod_wsgi's files are Python under another suffix.
 PRINTED = re.compile(r"(?:^|&&|\|\||;|\bRUN\s|@|\bthen\s|\bdo\s)\s*[@-]?(?:echo|printf|logger|log)\b[^&|;]*", re.I)
@@ -91,8 +91,8 @@ def line_in(line: int, before: str, after: str) -> int:
         return line
     old, new = before.splitlines(), after.splitlines()
     # Only what lies between the first and the last difference is compared: that takes long in large files.
-    first = _equal_at_start(old, new)
-    last = _equal_at_start(old[first:][::-1], new[first:][::-1])
+    first = len(commonprefix([old, new]))
+    last = len(commonprefix([old[first:][::-1], new[first:][::-1]]))
     if line <= first:
         return line
     if line > len(old) - last:
@@ -103,7 +103,3 @@ def line_in(line: int, before: str, after: str) -> int:
         if start <= place < end:
             return max(1, first + min(new_start + place - start, new_end - 1) + 1)
     return max(1, len(new))
-
-
-def _equal_at_start(one: list[str], other: list[str]) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from ws4channels.migration import layout
 from ws4channels.migration.facts import ModuleFacts
 from ws4channels.migration.fixer import Facts, Finding, Fixed, SourceFile
-from ws4channels.migration.original import is_server, module_of, replacement_of
-from ws4channels.migration.rules import finding
+from ws4channels.migration.original import is_server, module_of
+from ws4channels.migration.rules import finding, instead_of
 from ws4channels.migration.syntax import ITS_NAME, OUR_NAME, bound_names, dotted_name, targets, texts_of
 
 _SUBSCRIBER = {f"{package}.subscriber.RedisSubscriber" for package in (ITS_NAME, OUR_NAME)}
@@ -103,5 +103,5 @@ def _replaced_parts(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:
             if isinstance(target, ast.Attribute) and name.partition(".")[0] in layout.PACKAGES:
                 name = name.replace(OUR_NAME, ITS_NAME, 1)
                 kind = "setting" if module_of(name) == "settings" else "server" if is_server(name) else "part"
-                instead = replacement_of(module_of(name), layout.application_near(facts, module.path))
+                instead = instead_of(module_of(name), layout.application_near(facts, module.path))
                 yield finding(f"{kind}-replaced", module.path, target.lineno, name=name, instead=instead)
