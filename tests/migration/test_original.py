@@ -7,8 +7,8 @@ from importlib import import_module
 import pytest
 
 from ws4channels.migration import original
+from ws4channels.migration.original import PUBLIC_MODULES, SERVER_MODULES
 from ws4channels.migration.rules import instead_of
-from ws4channels.migration.syntax import PUBLIC_MODULES, SERVER_MODULES
 
 
 @pytest.mark.parametrize("module", original.NAMES)

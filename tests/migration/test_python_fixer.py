@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 import pytest
+from libcst.metadata import MetadataWrapper
 
 from tests.migration.rewriting import facts_of, fix
 from ws4channels.migration.fixer import Severity
@@ -82,4 +83,5 @@ def test_file_that_only_libcst_refuses_is_reported(monkeypatch: pytest.MonkeyPat
 )
 def test_relative_names_are_resolved(path: str, dotted: str, expected: str) -> None:
     """A name that begins with dots is seen from the file's package."""
-    assert _Calls(SourceFile(path, ""), facts_of({path: ""})).absolute(dotted) == expected
+    tree = MetadataWrapper(parse(""))
+    assert _Calls(SourceFile(path, ""), facts_of({path: ""}), tree).absolute(dotted) == expected

@@ -11,9 +11,9 @@ from ws4channels.migration.facts import Facts, collect_facts
 from ws4channels.migration.fixer import Finding, Fixer, Severity, masked
 from ws4channels.migration.fixers import load_fixers
 from ws4channels.migration.leftovers import leftovers_in
+from ws4channels.migration.original import ITS_NAME
 from ws4channels.migration.project import Project, git, read_project
 from ws4channels.migration.source import SourceFile, line_in
-from ws4channels.migration.syntax import ITS_NAME
 
 _PYTHON_2 = re.compile(r"(?m)^\s*(?:print\s+[^\s(=]|exec\s+[^\s(]|except\s[^:\n()]+,\s*\w+:|raise\s+\w+,)|\bur['\"]|<>")
 _TODO_BY_HAND = "Change it by hand as in the other files."

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ws4channels.migration import syntax
+from ws4channels.migration.original import ITS_NAME, ITS_SETTINGS, OUR_NAME
 from ws4channels.migration.project import Project
 from ws4channels.migration.roots import module_name, path_at, root_of, source_roots
 from ws4channels.migration.source import SourceFile
-from ws4channels.migration.syntax import ITS_NAME, ITS_SETTINGS, OUR_NAME
 
 _SETTINGS = ITS_SETTINGS | {
     *("INSTALLED_APPS", "MIDDLEWARE", "MIDDLEWARE_CLASSES", "ROOT_URLCONF", "TEMPLATES", "TEMPLATE_CONTEXT_PROCESSORS"),
@@ -181,7 +181,6 @@ def collect_facts(project: Project) -> Facts:
 
 
 def _parse(file: SourceFile) -> ast.Module | tuple[int, str]:
-    """Return the syntax of a file; if it has none, the line and what is wrong with it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Old source is full of what is deprecated, such as "\d".

@@ -1,14 +1,8 @@
 """Find the settings that list the app, the WSGI module and the ASGI module of a site."""
 
 from ws4channels.migration.facts import Facts, ModuleFacts
-from ws4channels.migration.syntax import (
-    ITS_NAME,
-    OUR_NAME,
-    SERVER_MODULES,
-    settings_named,
-    statements_that_add_apps,
-    texts_of,
-)
+from ws4channels.migration.original import ITS_NAME, OUR_NAME, SERVER_MODULES
+from ws4channels.migration.syntax import settings_named, statements_that_add_apps, texts_of
 
 STATICFILES = "django.contrib.staticfiles"
 DAPHNE = "daphne"

@@ -1,7 +1,11 @@
 """The names in django-websocket-redis: which ones ws4channels has, and what replaces the others."""
 
-from ws4channels.migration.syntax import ITS_NAME, ITS_SETTINGS, PUBLIC_MODULES, SERVER_MODULES
-
+OUR_NAME = "ws4channels"
+ITS_NAME = "ws4redis"
+ITS_SETTINGS = frozenset(
+    {"WS4REDIS_ALLOWED_CHANNELS", "WS4REDIS_CONNECTION", "WS4REDIS_EXPIRE", "WS4REDIS_HEARTBEAT", "WS4REDIS_PREFIX"}
+    | {"WS4REDIS_PROCESS_REQUEST", "WS4REDIS_SUBSCRIBER"}
+)
 NAMES = {
     "context_processors": {"default"},
     "exceptions": {"FrameTooLargeException", "HandshakeError", "UpgradeRequiredError", "WebSocketError"},
@@ -12,6 +16,9 @@ NAMES = {
     "subscriber": {"RedisStore", "RedisSubscriber", "SELF", "settings"},
 }
 """What may be imported from each module here as from the original's."""
+PUBLIC_MODULES = frozenset(NAMES)
+SERVER_MODULES = frozenset({"django_runserver", "utf8validator", "uwsgi_runserver", "websocket", "wsgi_server"})
+"""The modules of the original that were its server; they have no namesake."""
 
 OF_REDIS_PY = frozenset({"ConnectionPool", "StrictRedis"})
 """What the original's modules had from redis-py, and sites import from them."""

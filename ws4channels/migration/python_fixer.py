@@ -2,45 +2,52 @@
 
 import re
 from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import (
+    BaseMetadataProvider,
     MetadataWrapper,
-    ParentNodeProvider,
     PositionProvider,
     QualifiedNameProvider,
     QualifiedNameSource,
-    ScopeProvider,
 )
 
 from ws4channels.migration import layout, original
-from ws4channels.migration.excerpts import excerpt_of
 from ws4channels.migration.facts import Facts
 from ws4channels.migration.fixer import Finding, Fixed
 from ws4channels.migration.rules import finding, instead_of
 from ws4channels.migration.source import SourceFile
 from ws4channels.migration.syntax import resolve
 
+T = TypeVar("T")
+
 
 class Transformer(cst.CSTTransformer):
     """What a Python fixer does with one file. Subclasses change nodes in ``leave_…`` methods and call `report`."""
 
-    METADATA_DEPENDENCIES = (PositionProvider, ParentNodeProvider, QualifiedNameProvider, ScopeProvider)
     pattern = r"\bws4redis\b"
     """What occurs in the files that the transformer wants."""
-    needs_whole_file = False
-    """Whether statements matter that hold neither an import nor the original's name."""
 
-    def __init__(self, file: SourceFile, facts: Facts) -> None:
+    def __init__(self, file: SourceFile, facts: Facts, tree: MetadataWrapper) -> None:
         super().__init__()
+        self._tree = tree
         self.file = file
         self.facts = facts
         self.findings: list[Finding] = []
 
+    def metadata_of(self, provider: type[BaseMetadataProvider[T]], node: cst.CSTNode, default: Any = None) -> T:
+        """Return what a provider knows of an original node.
+
+        Providers run when they are first asked: that takes far longer than the visit, and most files need none.
+        """
+        value = self._tree.resolve(provider).get(node, default)
+        return cast(T, value() if callable(value) else value)  # Some are worked out even later.
+
     def report(self, node: cst.CSTNode | None, name: str, /, **values: str) -> None:
         """Add the finding of that name about an original node, which is one that was not replaced; None is the file."""
-        line = 0 if node is None else self.get_metadata(PositionProvider, node).start.line
+        line = 0 if node is None else self.metadata_of(PositionProvider, node).start.line
         self.findings.append(finding(name, self.file.path, line, **values))
 
     def report_unmoved(self, node: cst.CSTNode, dotted: str) -> None:
@@ -61,12 +68,11 @@ class Transformer(cst.CSTTransformer):
 
     def imported_names(self, node: cst.CSTNode) -> set[str]:
         """Return the dotted names that an original expression may stand for, as far as imports say."""
-        names = self.get_metadata(QualifiedNameProvider, node, set())
+        names = self.metadata_of(QualifiedNameProvider, node, set())
         return {name.name for name in names if name.source is QualifiedNameSource.IMPORT}
 
     @classmethod
     def wants(cls, file: SourceFile, facts: Facts) -> bool:
-        """Tell whether the file is Python that parses and holds the pattern."""
         return file.path in facts.modules and re.search(cls.pattern, file.text) is not None
 
     @classmethod
@@ -74,22 +80,16 @@ class Transformer(cst.CSTTransformer):
         """Return what the transformer makes of the file; None if it does not want it."""
         if not cls.wants(file, facts):
             return None
-        whole = cls.needs_whole_file or facts.is_settings(file.path)
-        excerpt, left_out = (file.text, {}) if whole else excerpt_of(file.text)
         try:
-            parsed = _parsed(excerpt)
+            tree = _parsed(file.text)
         except cst.ParserSyntaxError as error:
             # Python takes it, as it is syntax of a release that this LibCST does not know, or the other way round.
             return Fixed(file.text, [finding("unparsed", file.path, error.raw_line, message=error.message)])
-        transformer = cls(file, facts)
-        code = parsed.visit(transformer).code
-        for stub, statement in left_out.items():
-            code = code.replace(stub, statement)
-        return Fixed(code, transformer.findings)
+        transformer = cls(file, facts, tree)
+        return Fixed(tree.module.visit(transformer).code, transformer.findings)
 
 
-# Most fixers leave most files as they are: one after the other gets the same text. Positions and names take far longer
-# to work out than the visit itself, and transformers do not change the tree that they visit.
+# Most fixers leave most files as they are: one after the other gets the same text. They do not change its tree.
 @lru_cache(maxsize=1)
 def _parsed(text: str) -> MetadataWrapper:
     return MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)

@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from ws4channels import __version__
-from ws4channels.migration.syntax import OUR_NAME
+from ws4channels.migration.original import OUR_NAME
 
 ORIGINAL = "django-websocket-redis"
 REDIS_VERSIONS = ">=5,<9"

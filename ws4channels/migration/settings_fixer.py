@@ -47,9 +47,9 @@ class SettingsTransformer(Transformer):
 
     def always_runs(self, line: Line) -> bool:
         """Tell whether a line stands on the top level, or directly in a class."""
-        parent = self.get_metadata(ParentNodeProvider, line)
+        parent = self.metadata_of(ParentNodeProvider, line)
         if isinstance(parent, cst.IndentedBlock):
-            parent = self.get_metadata(ParentNodeProvider, parent)
+            parent = self.metadata_of(ParentNodeProvider, parent)
         return isinstance(parent, (cst.Module, cst.ClassDef))
 
     def leave_SimpleStatementLine(self, original_node: Line, updated_node: Line) -> Statement:
@@ -65,7 +65,6 @@ class SettingsTransformer(Transformer):
         return updated_node.with_changes(body=[*updated_node.body, *self._parsed(None)], has_trailing_newline=True)
 
     def _parsed(self, line: Line | None) -> list[cst.BaseStatement]:
-        """Return what follows a line, with this file's line endings."""
         text = "".join(self._added[line]).replace("\n", self._module.default_newline)
         return [cst.ensure_type(each, Line) for each in cst.parse_module(text, self._module.config_for_parsing).body]
 

@@ -35,20 +35,9 @@ class SourceFile:
         return PurePosixPath(self.path).suffix
 
     @cached_property
-    def folder(self) -> str:
-        """The path without the name; empty for files in the root."""
-        return "/".join(self.path.split("/")[:-1])
-
-    @cached_property
     def is_python(self) -> bool:
         """Whether this is Python source, by its suffix or its first line."""
         return is_python(self.path, self.text[:200].encode("utf-8", "replace"))
-
-    @cached_property
-    def newline(self) -> str:
-        """The line ending that lines added to this file get: that of its first line."""
-        first, found, _ = self.text.partition("\n")
-        return "\r\n" if found and first.endswith("\r") else "\n"
 
     @cached_property
     def lines(self) -> list[str]:

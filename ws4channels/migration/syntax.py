@@ -5,18 +5,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-OUR_NAME = "ws4channels"
-ITS_NAME = "ws4redis"
-PUBLIC_MODULES = frozenset(
-    {"context_processors", "exceptions", "models", "publisher", "redis_store", "settings", "subscriber"}
-)
-"""The modules of the original that have a namesake here."""
-SERVER_MODULES = frozenset({"django_runserver", "utf8validator", "uwsgi_runserver", "websocket", "wsgi_server"})
-"""The modules of the original that were its server; they have none."""
-ITS_SETTINGS = frozenset(
-    {"WS4REDIS_ALLOWED_CHANNELS", "WS4REDIS_CONNECTION", "WS4REDIS_EXPIRE", "WS4REDIS_HEARTBEAT", "WS4REDIS_PREFIX"}
-    | {"WS4REDIS_PROCESS_REQUEST", "WS4REDIS_SUBSCRIBER"}
-)
+from ws4channels.migration.original import ITS_NAME, PUBLIC_MODULES
+
 _ENVIRONMENT = "DJANGO_SETTINGS_MODULE"
 
 

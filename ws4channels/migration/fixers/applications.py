@@ -2,6 +2,7 @@
 
 import libcst as cst
 from libcst import matchers as m
+from libcst.metadata import MetadataWrapper
 
 from ws4channels.migration import layout, original
 from ws4channels.migration.facts import Facts
@@ -13,8 +14,8 @@ _WSGI, _ASGI = "WSGI_APPLICATION", "ASGI_APPLICATION"
 
 
 class _Applications(SettingsTransformer):
-    def __init__(self, file: SourceFile, facts: Facts) -> None:
-        super().__init__(file, facts)
+    def __init__(self, file: SourceFile, facts: Facts, tree: MetadataWrapper) -> None:
+        super().__init__(file, facts, tree)
         self._replaced: Line | None = None
         self._plain_wsgi = layout.wsgi_of(facts, file.path)
         self._asgi = f"{facts.name_of(layout.asgi_of(facts, file.path))}.application"
@@ -44,7 +45,6 @@ class _Applications(SettingsTransformer):
         return super().leave_SimpleStatementLine(original_node, kept)
 
     def leave_If(self, original_node: cst.If, updated_node: cst.If) -> Statement:
-        """Leave nothing of a switch between the two servers."""
         assigns = m.findall(original_node, m.Assign(targets=[m.AssignTarget(m.Name(_WSGI))]))
         return without_dead_branch(updated_node) if any(map(_names_the_server, assigns)) else updated_node
 

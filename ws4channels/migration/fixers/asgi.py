@@ -35,7 +35,6 @@ _TWINS = {
 
 class _Asgi(Transformer):
     pattern = r"django\.core\.asgi"
-    needs_whole_file = True
 
     @classmethod
     def wants(cls, file: SourceFile, facts: Facts) -> bool:

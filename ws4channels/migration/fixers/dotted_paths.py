@@ -6,9 +6,9 @@ import libcst as cst
 from libcst.metadata import ParentNodeProvider
 
 from ws4channels.migration import original
+from ws4channels.migration.original import ITS_NAME, OUR_NAME
 from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.settings_fixer import assigned_by
-from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
 from ws4channels.migration.texts import text_of, with_text
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -47,7 +47,7 @@ class _DottedPaths(Transformer):
         if self.facts.modules[self.file.path].name not in self.facts.binders:
             return False
         while not isinstance(node, (cst.BaseSmallStatement, cst.Module)):
-            node = self.get_metadata(ParentNodeProvider, node)
+            node = self.metadata_of(ParentNodeProvider, node)
         return "__all__" in assigned_by(node)
 
 

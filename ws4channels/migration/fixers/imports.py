@@ -6,14 +6,13 @@ import libcst as cst
 from libcst.metadata import ImportAssignment, ParentNodeProvider, ScopeProvider
 
 from ws4channels.migration import original
+from ws4channels.migration.original import ITS_NAME, OUR_NAME
 from ws4channels.migration.python_fixer import Transformer
-from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
 from ws4channels.migration.texts import Line, Statement, imported_by
 
 
 class _Imports(Transformer):
     def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> cst.Import:
-        """Rename ``import ws4redis`` and ``import ws4redis.publisher``."""
         return updated_node.with_changes(names=[self._moved(alias) for alias in original_node.names])
 
     def _moved(self, alias: cst.ImportAlias) -> cst.ImportAlias:
@@ -28,7 +27,6 @@ class _Imports(Transformer):
     def leave_ImportFrom(
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
     ) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
-        """Rename ``from ws4redis import …`` and ``from ws4redis.publisher import …``."""
         module, names = self.module_named_by(original_node), imported_by(original_node)
         if original_node.relative or not original.is_the_original(module):
             return self._follow(module, updated_node)
@@ -71,7 +69,7 @@ class _Imports(Transformer):
         return updated_node.with_changes(value=OUR_NAME)
 
     def _is_variable(self, node: cst.Name) -> bool:
-        parent = self.get_metadata(ParentNodeProvider, node)
+        parent = self.metadata_of(ParentNodeProvider, node)
         if isinstance(parent, cst.Attribute):
             is_server = original.is_server(f"{ITS_NAME}.{parent.attr.value}")
             return parent.value is node and not is_server and not self._within_import(parent)
@@ -81,11 +79,11 @@ class _Imports(Transformer):
 
     def _within_import(self, node: cst.CSTNode) -> bool:
         while isinstance(node, (cst.Attribute, cst.ImportAlias)):
-            node = self.get_metadata(ParentNodeProvider, node)
+            node = self.metadata_of(ParentNodeProvider, node)
         return isinstance(node, (cst.Import, cst.ImportFrom))
 
     def _stands_for_package(self, node: cst.Name) -> bool:
-        scope = self.get_metadata(ScopeProvider, node, None)
+        scope = self.metadata_of(ScopeProvider, node, None)
         if scope is None:
             return False
         if assignments := scope[ITS_NAME]:
@@ -113,7 +111,6 @@ fix = _Imports.fix
 
 
 def _renamed(dotted: str) -> cst.BaseExpression:
-    """Return a dotted name with its first part replaced by ours."""
     return cst.parse_expression(dotted.replace(ITS_NAME, OUR_NAME, 1))
 
 

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import libcst as cst
 from libcst import matchers as m
 from libcst.helpers import get_full_name_for_node
-from libcst.metadata import ParentNodeProvider
+from libcst.metadata import MetadataWrapper, ParentNodeProvider
 
 from ws4channels.migration import layout
 from ws4channels.migration.facts import Facts
+from ws4channels.migration.original import ITS_NAME, OUR_NAME
 from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.settings_fixer import assigned_by
 from ws4channels.migration.source import SourceFile
-from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
 from ws4channels.migration.texts import Line, Statement, beside, text_of, with_text
 
 _ASKS = {"is_installed", "get_app_config", "import_module", "find_spec", "__import__"}
@@ -22,8 +22,8 @@ _CHANGES = {"append", "insert", "remove", "extend", "index", "count"}
 class _InstalledApps(Transformer):
     pattern = r"['\"]ws4redis['\"]|staticfiles|INSTALLED_APPS"
 
-    def __init__(self, file: SourceFile, facts: Facts) -> None:
-        super().__init__(file, facts)
+    def __init__(self, file: SourceFile, facts: Facts, tree: MetadataWrapper) -> None:
+        super().__init__(file, facts, tree)
         module, settings = facts.modules[file.path], facts.is_settings(file.path)
         self.needs_channels = settings and not layout.has_already(facts, file.path, layout.CHANNELS)
         gets_daphne = file.path in layout.daphne_paths(facts)
@@ -40,13 +40,11 @@ class _InstalledApps(Transformer):
         return with_text(updated_node, OUR_NAME)
 
     def leave_List(self, original_node: cst.List, updated_node: cst.List) -> cst.List:
-        """Add the new apps to a list."""
         opening, elements = self._with_apps(original_node, updated_node, updated_node.lbracket.whitespace_after)
         bracket = updated_node.lbracket.with_changes(whitespace_after=opening)
         return updated_node.with_changes(lbracket=bracket, elements=elements)
 
     def leave_Tuple(self, original_node: cst.Tuple, updated_node: cst.Tuple) -> cst.Tuple:
-        """Add the new apps to a tuple."""
         *outer, inner = updated_node.lpar or [cst.LeftParen()]
         opening, elements = self._with_apps(original_node, updated_node, inner.whitespace_after)
         brackets = [*outer, inner.with_changes(whitespace_after=opening)] if updated_node.lpar else []
@@ -100,7 +98,7 @@ class _InstalledApps(Transformer):
     def _climb(self, node: cst.CSTNode, accepts: Callable[[cst.CSTNode, cst.CSTNode], bool]) -> bool:
         """Tell whether `accepts` is true of a node above and the child on the way, within the same statement."""
         while not isinstance(node, (cst.BaseSmallStatement, cst.BaseCompoundStatement, cst.Module)):
-            parent = self.get_metadata(ParentNodeProvider, node)
+            parent = self.metadata_of(ParentNodeProvider, node)
             if accepts(parent, node):
                 return True
             node = parent

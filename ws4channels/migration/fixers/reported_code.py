@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from ws4channels.migration import layout
 from ws4channels.migration.facts import ModuleFacts
 from ws4channels.migration.fixer import Facts, Finding, Fixed, SourceFile
-from ws4channels.migration.original import is_server, module_of
+from ws4channels.migration.original import ITS_NAME, OUR_NAME, is_server, module_of
 from ws4channels.migration.rules import finding, instead_of
-from ws4channels.migration.syntax import ITS_NAME, OUR_NAME, bound_names, dotted_name, targets, texts_of
+from ws4channels.migration.syntax import bound_names, dotted_name, targets, texts_of
 
 _SUBSCRIBER = {f"{package}.subscriber.RedisSubscriber" for package in (ITS_NAME, OUR_NAME)}
 _UNCALLED = ("get_file_descriptor", "parse_response")

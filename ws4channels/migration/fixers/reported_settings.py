@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from ws4channels.migration import layout, syntax
 from ws4channels.migration.facts import ModuleFacts
 from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, SourceFile
+from ws4channels.migration.original import ITS_NAME, ITS_SETTINGS, OUR_NAME
 from ws4channels.migration.rules import finding
-from ws4channels.migration.syntax import ITS_NAME, ITS_SETTINGS, OUR_NAME, text_in
+from ws4channels.migration.syntax import text_in
 
 _HOOKS = {
     "WS4REDIS_ALLOWED_CHANNELS": "The original let everybody in; ws4channels refuses every websocket.",

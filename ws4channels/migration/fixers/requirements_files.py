@@ -12,9 +12,9 @@ from ws4channels.migration.commands import commands_of
 from ws4channels.migration.fixer import Facts, Finding, Fixed, ProjectFixed, SourceFile
 from ws4channels.migration.fixers.server_files import is_for_websockets, is_of_a_server
 from ws4channels.migration.layout import serves
+from ws4channels.migration.original import OUR_NAME
 from ws4channels.migration.requirements import ORIGINAL, Verdict, judge, read_requirement, replaced, versions_in
 from ws4channels.migration.rules import finding
-from ws4channels.migration.syntax import OUR_NAME
 
 # A line, with those that it continues on.
 _LOGICAL_LINE = re.compile(r"(?:[^\n]*\\\r?\n)*[^\n]*\n?")
@@ -63,7 +63,7 @@ def fix(file: SourceFile, facts: Facts) -> Fixed | None:
     rewriting = _Rewriting(file, facts)
     if file.name in _OF_PROJECTS:
         of_site = facts.root_of(file.path) in facts.site_roots
-        is_near = file.folder in facts.site_roots or _requires(file.text, "django")
+        is_near = file.path.rpartition("/")[0] in facts.site_roots or _requires(file.text, "django")
         if not (_names_us(file.text) or (of_site and is_near)):
             return None
         rewriting.replace(_LISTS[file.name][0], rewriting.item_of_list)
@@ -225,7 +225,6 @@ def _joined(path: str, name: str) -> str:
 
 
 def _without_repetition(text: str) -> str:
-    """Drop our line where the file named us already, and more of ours than one."""
     lines = text.splitlines(keepends=True)
     ours = [number for number, line in enumerate(lines) if re.match(rf"\s*{OUR_NAME}\b", line)]
     return "".join(line for number, line in enumerate(lines) if number not in ours[1:])

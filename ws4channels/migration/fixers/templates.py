@@ -29,7 +29,7 @@ def fix(file: SourceFile, facts: Facts) -> Fixed | None:
     rewritten = _CLIENT.sub(_static_tag, text)
     loaded = [_FROM.fullmatch(found["libraries"]) or found for found in _LOAD.finditer(rewritten)]
     if rewritten != text and not any("static" in found[1].split() for found in loaded):
-        rewritten = _with_load(rewritten, file.newline)
+        rewritten = _with_load(rewritten)
     return Fixed(rewritten, list(_quoted_heartbeats(file)))
 
 
@@ -51,11 +51,12 @@ def _static_tag(found: re.Match[str]) -> str:
     return f"{found['quote']}{{% static {inner}{found['path']}{inner} %}}"
 
 
-def _with_load(text: str, newline: str) -> str:
+def _with_load(text: str) -> str:
     extends = _EXTENDS.search(text)
     if extends is None:
         # On the first line, because nothing may stand before an XML declaration, not even an empty line.
         return f"{{% load static %}}{text}"
+    newline = "\r\n" if "\r\n" in text else "\n"
     return f"{text[: extends.end()]}{newline}{{% load static %}}{text[extends.end() :]}"
 
 

@@ -45,7 +45,6 @@ _NO_LONGER_NEEDED = {"redis", "redis.connection", "django.conf.settings", "geven
 
 class _Wsgi(Transformer):
     pattern = "uwsgi_runserver|django_runserver|wsgi_server"
-    needs_whole_file = True
 
     def visit_Module(self, node: cst.Module) -> None:
         """Find the names of the websocket applications, and whether all that is done with them is understood."""
@@ -55,7 +54,7 @@ class _Wsgi(Transformer):
         imports = m.findall(node, m.MatchIfTrue(self._imports_server))
         uses = filter(self._is_used, m.findall(node, m.Name() | m.Attribute()))
         self._recognised = bool(imports) and all(map(self._is_understood, uses))
-        scope = self.get_metadata(ScopeProvider, node)
+        scope = self.metadata_of(ScopeProvider, node)
         self._has_import = scope is not None and "get_wsgi_application" in scope
         self._only_websockets = not self._has_import
         self._applications = len(m.findall(node, m.AssignTarget(m.Name("application"))))
@@ -70,7 +69,7 @@ class _Wsgi(Transformer):
 
     def _is_used(self, node: cst.CSTNode) -> bool:
         """Tell whether a node stands for a server's class or for a websocket application, outside imports."""
-        parent = self.get_metadata(ParentNodeProvider, node)
+        parent = self.metadata_of(ParentNodeProvider, node)
         if isinstance(parent, (cst.Attribute, cst.AssignTarget, cst.ImportAlias, cst.ImportFrom)):
             return False
         return bool(self.imported_names(node) & _SERVERS) or self._is_socket(node)
@@ -80,10 +79,10 @@ class _Wsgi(Transformer):
 
     def _is_understood(self, node: cst.CSTNode) -> bool:
         """Tell whether a server is called to make an application, or an application to answer a request."""
-        call = self.get_metadata(ParentNodeProvider, node)
+        call = self.metadata_of(ParentNodeProvider, node)
         if not (isinstance(call, cst.Call) and call.func is node):
             return False
-        parent = self.get_metadata(ParentNodeProvider, call)
+        parent = self.metadata_of(ParentNodeProvider, call)
         if self._is_socket(node):
             return isinstance(parent, cst.Return)
         return isinstance(parent, cst.Assign) or (isinstance(parent, cst.Call) and parent.func is call)
@@ -92,7 +91,6 @@ class _Wsgi(Transformer):
         return isinstance(node, cst.Call) and bool(self.imported_names(node.func) & _SERVERS)
 
     def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> SmallStatement:
-        """Import Django's function in place of the server, unless it is imported already."""
         if not self._recognised or not self._imports_server(original_node):
             return updated_node
         if self._has_import:
@@ -137,7 +135,6 @@ class _Wsgi(Transformer):
         return updated_node if updated_node.body.body else without_dead_branch(updated_node)
 
     def _makes_server(self, block: cst.BaseSuite) -> bool:
-        """Tell whether a block makes an application with a server."""
         makes = m.findall(block, m.AssignTarget(m.Name("application")) | m.FunctionDef(m.Name("application")))
         return bool(makes) and bool(m.findall(block, m.MatchIfTrue(self._is_server_call)))
 
@@ -159,7 +156,6 @@ class _Wsgi(Transformer):
         return line.with_changes(leading_lines=updated_node.leading_lines[:1])
 
     def _answers_websockets(self, block: cst.BaseSuite) -> bool:
-        """Tell whether a block ends with the answer of a websocket application."""
         call = _returned_call(block.body[-1])
         return call is not None and (self._is_socket(call.func) or self._is_server_call(call.func))
 
@@ -193,7 +189,6 @@ def _with_direct_application(code: str) -> str:
 
 
 def _returned_call(last: cst.CSTNode) -> cst.Call | None:
-    """Return the call whose result a line returns, if it ends so."""
     statement = last.body[-1] if isinstance(last, Line) else last
     call = statement.value if isinstance(statement, cst.Return) else None
     return call if isinstance(call, cst.Call) else None
