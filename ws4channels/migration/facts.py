@@ -6,11 +6,12 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import PurePosixPath
 
 from ws4channels.migration import syntax
 from ws4channels.migration.original import ITS_NAME, ITS_SETTINGS, OUR_NAME
 from ws4channels.migration.project import Project
-from ws4channels.migration.roots import module_name, path_at, root_of, source_roots
+from ws4channels.migration.roots import path_at, source_roots
 from ws4channels.migration.source import SourceFile
 
 _SETTINGS = ITS_SETTINGS | {
@@ -111,11 +112,12 @@ class Facts:
 
     def root_of(self, path: str) -> str:
         """Return the nearest folder above `path` that is on Python's path."""
-        return root_of(path, self.roots)
+        return next((root for root in self.roots if not root or path.startswith(f"{root}/")), "")
 
     def name_of(self, path: str) -> str:
         """Return the dotted name of the module at `path`, which need not exist."""
-        return module_name(path, self.roots)
+        parts = PurePosixPath(path[len(self.root_of(path)) :].lstrip("/")).with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
     def together_with(self, path: str) -> list[ModuleFacts]:
         """Return the settings at `path`, and what star imports combine with them: heirs, bases, bases of heirs."""
@@ -174,10 +176,9 @@ def collect_facts(project: Project) -> Facts:
     unparsed = {path: error for path, error in parsed.items() if not isinstance(error, ast.Module)}
     paths = project.paths or frozenset(project.files)
     roots = source_roots(paths, trees)
-    modules = {path: ModuleFacts(path, module_name(path, roots), tree) for path, tree in trees.items()}
-    facts = Facts(modules, unparsed, paths, roots, project.files, project.read)
-    with_stars = {path: _with_stars(module, facts) for path, module in modules.items()}
-    return replace(facts, modules=with_stars)
+    facts = Facts({}, unparsed, paths, roots, project.files, project.read)
+    modules = {path: ModuleFacts(path, facts.name_of(path), tree) for path, tree in trees.items()}
+    return replace(facts, modules={path: _with_stars(module, facts) for path, module in modules.items()})
 
 
 def _parse(file: SourceFile) -> ast.Module | tuple[int, str]:

@@ -15,10 +15,8 @@ from libcst.metadata import (
 )
 
 from ws4channels.migration import layout, original
-from ws4channels.migration.facts import Facts
-from ws4channels.migration.fixer import Finding, Fixed
+from ws4channels.migration.fixer import Facts, Finding, Fixed, SourceFile
 from ws4channels.migration.rules import finding, instead_of
-from ws4channels.migration.source import SourceFile
 from ws4channels.migration.syntax import resolve
 
 T = TypeVar("T")

@@ -44,6 +44,11 @@ def instead_of(module: str, application: str) -> str:
     return str(_SAID["instead"].get(module, _SAID["instead"]["other"])).format(application=application)
 
 
+def code(name: str, /, **values: str) -> str:
+    """Return the code of that name; `values` are those of the names in braces."""
+    return str(_SAID["code"][name]).format(**values)
+
+
 def _rule(said: dict[str, Any], files: str, line: str) -> Rule:
     severity, step = Severity[said.get("severity", "CHECK")], Step[said.get("step", "CODE")]
     return Rule(files, line, said["what"], said["todo"], severity, step, said.get("every_line", False))

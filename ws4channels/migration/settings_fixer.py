@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 import libcst as cst
 from libcst.metadata import ParentNodeProvider
 
-from ws4channels.migration.facts import Facts
+from ws4channels.migration.fixer import Facts, SourceFile
 from ws4channels.migration.python_fixer import Transformer
-from ws4channels.migration.source import SourceFile
 from ws4channels.migration.texts import Line, Statement
 
 

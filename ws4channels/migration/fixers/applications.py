@@ -5,9 +5,8 @@ from libcst import matchers as m
 from libcst.metadata import MetadataWrapper
 
 from ws4channels.migration import layout, original
-from ws4channels.migration.facts import Facts
+from ws4channels.migration.fixer import Facts, SourceFile
 from ws4channels.migration.settings_fixer import SettingsTransformer, assigned_by
-from ws4channels.migration.source import SourceFile
 from ws4channels.migration.texts import Line, Statement, beside, text_of, what_is_left, without_dead_branch
 
 _WSGI, _ASGI = "WSGI_APPLICATION", "ASGI_APPLICATION"

@@ -7,23 +7,11 @@ from collections.abc import Mapping
 import libcst as cst
 
 from ws4channels.migration import layout
-from ws4channels.migration.facts import Facts
-from ws4channels.migration.fixer import Finding, ProjectFixed, SourceFile
+from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, SourceFile
 from ws4channels.migration.python_fixer import Transformer
-from ws4channels.migration.rules import finding
+from ws4channels.migration.rules import code, finding
 from ws4channels.migration.texts import imported_by
 
-_NEW = '''\
-"""ASGI application of {name}: pages and websockets."""
-
-import os
-
-from ws4channels.asgi import get_asgi_application
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{settings}")
-
-application = get_asgi_application()
-'''
 _DOCSTRING = '"""ASGI application of {name}: pages and websockets."""'
 _IMPORT = "from django.core.wsgi import get_wsgi_application"
 _APPLICATION = "application = get_wsgi_application()"
@@ -70,7 +58,7 @@ def fix_project(files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
         twin = files.get(wsgi) or facts.read(wsgi) if wsgi else None
         like_wsgi = _like_wsgi(twin.text, name) if twin else None
         settings_name = layout.settings_named_for(facts, settings) or facts.name_of(settings)
-        new[path] = like_wsgi or _NEW.format(name=name, settings=settings_name)
+        new[path] = like_wsgi or code("asgi", name=name, settings=settings_name)
         if path.endswith("asgi_websocket.py"):
             usual = path.replace("asgi_websocket.py", "asgi.py")
             findings.append(finding("no-asgi-application", usual, written=path))
@@ -98,8 +86,8 @@ def _like_wsgi(text: str, name: str) -> str | None:
     if _IMPORT not in codes or _APPLICATION not in codes or re.search(r"gevent|ws4redis|activate_this", "".join(codes)):
         return None
     lines = [_DOCSTRING.format(name=name), ""]
-    for before, each, code in zip([None, *statements], statements, codes, strict=False):
+    for before, each, source in zip([None, *statements], statements, codes, strict=False):
         if before is not None and each.lineno - (before.end_lineno or 0) > 1:
             lines.append("")
-        lines.append(_TWINS.get(code, code))
+        lines.append(_TWINS.get(source, source))
     return "\n".join(lines) + "\n"

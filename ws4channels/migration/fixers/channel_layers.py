@@ -5,30 +5,12 @@ from collections.abc import Sequence
 from ws4channels.migration import layout
 from ws4channels.migration.connection_arguments import CONNECTION, Arguments, arguments_of, assigns_item, host_of
 from ws4channels.migration.facts import ModuleFacts
+from ws4channels.migration.rules import code
 from ws4channels.migration.settings_fixer import SettingsTransformer
 from ws4channels.migration.texts import Line
 
-_LAYERS, _TRANSPORT = "CHANNEL_LAYERS", "WS4CHANNELS_TRANSPORT"
-_LAYER = """\
-CHANNEL_LAYERS = {{
-    "default": {{
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {{{hosts}}},
-    }},
-}}
-"""
-_DEFAULT_HOSTS = '"hosts": [{"host": "localhost", "port": 6379}]'
-_MULTILINE_HOSTS = """
-            "hosts": [
-                {{
-                    {items},
-                }},
-            ],
-        """
 _MAX_LENGTH = 80
-_FIRST_PHASE = """\
-WS4CHANNELS_TRANSPORT = "redis"  # shares the channels of ws4redis; phase 2 of docs/migrating.md leaves it
-"""
+_LAYERS, _TRANSPORT = "CHANNEL_LAYERS", "WS4CHANNELS_TRANSPORT"
 
 
 class _ChannelLayers(SettingsTransformer):
@@ -42,7 +24,7 @@ class _ChannelLayers(SettingsTransformer):
         if _LAYERS not in inherited:
             self._add_layers(self.lines_assigning(CONNECTION), path in listing)
         if path in listing and not layout.is_inherited(facts, path, listing) and _TRANSPORT not in inherited:
-            self.add_after(self.last_line_assigning(CONNECTION, "INSTALLED_APPS"), _FIRST_PHASE)
+            self.add_after(self.last_line_assigning(CONNECTION, "INSTALLED_APPS"), code("first-phase"))
 
     def _add_layers(self, lines: Sequence[Line], lists_the_app: bool) -> None:
         whole = [line for line in lines if not assigns_item(line)]
@@ -70,7 +52,7 @@ class _ChannelLayers(SettingsTransformer):
         if any(name.endswith(f".{CONNECTION}") for name in together[0].imported):
             self.add_after(line, _layer(Arguments(known=False)))
             return
-        self.add_after(line, _LAYER.format(hosts=_DEFAULT_HOSTS))
+        self.add_after(line, code("layer", host='"host": "localhost", "port": 6379'))
         setting = [each.path for each in self.facts.modules.values() if CONNECTION in each.assigned]
         missing = sorted({name for module in together for name in module.missing_stars})
         if setting or missing:
@@ -79,10 +61,9 @@ class _ChannelLayers(SettingsTransformer):
 
 def _layer(arguments: Arguments) -> str:
     items = host_of(arguments)
-    host = ", ".join(items)
-    if len(host) <= _MAX_LENGTH:
-        return _LAYER.format(hosts=f'"hosts": [{{{host}}}]')
-    return _LAYER.format(hosts=_MULTILINE_HOSTS.format(items=",\n                    ".join(items)))
+    if sum(map(len, items)) + 2 * len(items) <= _MAX_LENGTH + 2:
+        return code("layer", host=", ".join(items))
+    return code("layer-of-long-host", items=",\n                    ".join(items))
 
 
 fix = _ChannelLayers.fix

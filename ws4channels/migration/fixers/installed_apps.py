@@ -8,11 +8,10 @@ from libcst.helpers import get_full_name_for_node
 from libcst.metadata import MetadataWrapper, ParentNodeProvider
 
 from ws4channels.migration import layout
-from ws4channels.migration.facts import Facts
+from ws4channels.migration.fixer import Facts, SourceFile
 from ws4channels.migration.original import ITS_NAME, OUR_NAME
 from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.settings_fixer import assigned_by
-from ws4channels.migration.source import SourceFile
 from ws4channels.migration.texts import Line, Statement, beside, text_of, with_text
 
 _ASKS = {"is_installed", "get_app_config", "import_module", "find_spec", "__import__"}

@@ -15,8 +15,6 @@ _LOAD = re.compile(r"\{%-?\s*load\s+(?P<libraries>[^%]*?)\s*-?%\}")
 _FROM = re.compile(r"(?P<names>.*?)\s+from\s+(?P<library>\S+)")
 _EXTENDS = re.compile(r"\{%\s*extends\s[^%]*%\}")
 _OLD = {"staticfiles", "admin_static"}
-# Not the quotes of an attribute, such as data-heartbeat="…".
-_QUOTED_HEARTBEAT = re.compile(r"""(?<![\w-]=)(["'])\s*\{\{\s*WS4REDIS_HEARTBEAT\s*(?:\|[^}]*)?\}\}\s*\1""")
 
 
 def fix(file: SourceFile, facts: Facts) -> Fixed | None:
@@ -30,7 +28,7 @@ def fix(file: SourceFile, facts: Facts) -> Fixed | None:
     loaded = [_FROM.fullmatch(found["libraries"]) or found for found in _LOAD.finditer(rewritten)]
     if rewritten != text and not any("static" in found[1].split() for found in loaded):
         rewritten = _with_load(rewritten)
-    return Fixed(rewritten, list(_quoted_heartbeats(file)))
+    return Fixed(rewritten)
 
 
 def _load_new_library(found: re.Match[str]) -> str:
@@ -58,11 +56,6 @@ def _with_load(text: str) -> str:
         return f"{{% load static %}}{text}"
     newline = "\r\n" if "\r\n" in text else "\n"
     return f"{text[: extends.end()]}{newline}{{% load static %}}{text[extends.end() :]}"
-
-
-def _quoted_heartbeats(file: SourceFile) -> Iterator[Finding]:
-    for found in _QUOTED_HEARTBEAT.finditer(file.text):
-        yield finding("quoted-heartbeat", file.path, file.line_of(found.start()))
 
 
 def _other_old_libraries(file: SourceFile) -> Iterator[Finding]:

@@ -10,29 +10,18 @@ from libcst import matchers as m
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import ParentNodeProvider, ScopeProvider
 
-from ws4channels.migration import layout
-from ws4channels.migration.facts import Facts
-from ws4channels.migration.fixer import Fixed
+from ws4channels.migration import layout, texts
+from ws4channels.migration.fixer import Facts, Fixed
 from ws4channels.migration.fixers.reported_code import gevent_patches
 from ws4channels.migration.original import is_server
 from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.rules import finding
 from ws4channels.migration.source import SourceFile, line_in
 from ws4channels.migration.syntax import names_lost
-from ws4channels.migration.texts import (
-    Line,
-    SmallStatement,
-    Statement,
-    imported_by,
-    statements_of,
-    what_is_left,
-    without_dead_branch,
-    without_unused_imports,
-)
+from ws4channels.migration.texts import Line, SmallStatement, Statement, statements_of
 
 _SERVERS = {
-    "ws4redis.uwsgi_runserver.uWSGIWebsocketServer",
-    "ws4redis.django_runserver.WebsocketRunServer",
+    *("ws4redis.uwsgi_runserver.uWSGIWebsocketServer", "ws4redis.django_runserver.WebsocketRunServer"),
     "ws4redis.wsgi_server.WebsocketWSGIServer",
 }
 _IMPORT = "from django.core.wsgi import get_wsgi_application"
@@ -64,7 +53,7 @@ class _Wsgi(Transformer):
         if not isinstance(node, cst.ImportFrom):
             return False
         module = self.module_named_by(node)
-        names = {f"{module}.{name}" for name in imported_by(node)}
+        names = {f"{module}.{name}" for name in texts.imported_by(node)}
         return bool(names) and (names <= _SERVERS or (module == "ws4redis" and all(map(is_server, names))))
 
     def _is_used(self, node: cst.CSTNode) -> bool:
@@ -117,7 +106,7 @@ class _Wsgi(Transformer):
         return cst.RemoveFromParent() if patches and self._recognised and self._only_websockets else updated_node
 
     def leave_SimpleStatementLine(self, original_node: Line, updated_node: Line) -> Statement:
-        return what_is_left(updated_node)
+        return texts.what_is_left(updated_node)
 
     def leave_If(self, original_node: cst.If, updated_node: cst.If) -> Statement:
         """Keep of a choice what it does for a page, or when websockets are switched off."""
@@ -132,7 +121,7 @@ class _Wsgi(Transformer):
             if rest is None:
                 return cst.RemoveFromParent()
             return rest if isinstance(rest, cst.If) else cst.FlattenSentinel(statements_of(rest.body))
-        return updated_node if updated_node.body.body else without_dead_branch(updated_node)
+        return updated_node if updated_node.body.body else texts.without_dead_branch(updated_node)
 
     def _makes_server(self, block: cst.BaseSuite) -> bool:
         makes = m.findall(block, m.AssignTarget(m.Name("application")) | m.FunctionDef(m.Name("application")))
@@ -168,7 +157,7 @@ def fix(file: SourceFile, facts: Facts) -> Fixed | None:
         return None
     if fixed.text == file.text:
         return Fixed(file.text, [*fixed.findings, *gevent_patches(file.path, ast.parse(file.text))])
-    code = without_unused_imports(_with_direct_application(fixed.text), _NO_LONGER_NEEDED)
+    code = texts.without_unused_imports(_with_direct_application(fixed.text), _NO_LONGER_NEEDED)
     lost = names_lost(ast.parse(file.text), ast.parse(code))
     if lost:
         return Fixed(file.text, [finding("not-understood", file.path, names=", ".join(sorted(lost)))])
