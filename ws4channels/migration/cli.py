@@ -55,7 +55,6 @@ def run(path: Path, *, write: bool, check: bool, json: bool, html: Path | None, 
 
 
 def _show_progress(text: str) -> None:
-    """Show on a terminal what the command is at, in place of what it showed before."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\033[K{text}")
         sys.stderr.flush()

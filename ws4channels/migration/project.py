@@ -82,8 +82,6 @@ def read_project(root: Path, progress: Callable[[str], None] = lambda text: None
 
 
 class _Walk:
-    """One walk through a site's folders."""
-
     def __init__(self, root: Path) -> None:
         self.root = root
         self.vendored: list[str] = []

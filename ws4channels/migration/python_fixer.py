@@ -5,14 +5,8 @@ from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 import libcst as cst
+from libcst import metadata
 from libcst.helpers import get_full_name_for_node
-from libcst.metadata import (
-    BaseMetadataProvider,
-    MetadataWrapper,
-    PositionProvider,
-    QualifiedNameProvider,
-    QualifiedNameSource,
-)
 
 from ws4channels.migration import layout, original
 from ws4channels.migration.fixer import Facts, Finding, Fixed, SourceFile
@@ -28,14 +22,16 @@ class Transformer(cst.CSTTransformer):
     pattern = r"\bws4redis\b"
     """What occurs in the files that the transformer wants."""
 
-    def __init__(self, file: SourceFile, facts: Facts, tree: MetadataWrapper) -> None:
+    def __init__(self, file: SourceFile, facts: Facts, tree: metadata.MetadataWrapper) -> None:
         super().__init__()
         self._tree = tree
         self.file = file
         self.facts = facts
         self.findings: list[Finding] = []
 
-    def metadata_of(self, provider: type[BaseMetadataProvider[T]], node: cst.CSTNode, default: Any = None) -> T:
+    def metadata_of(
+        self, provider: type[metadata.BaseMetadataProvider[T]], node: cst.CSTNode, default: Any = None
+    ) -> T:
         """Return what a provider knows of an original node.
 
         Providers run when they are first asked: that takes far longer than the visit, and most files need none.
@@ -45,7 +41,7 @@ class Transformer(cst.CSTTransformer):
 
     def report(self, node: cst.CSTNode | None, name: str, /, **values: str) -> None:
         """Add the finding of that name about an original node, which is one that was not replaced; None is the file."""
-        line = 0 if node is None else self.metadata_of(PositionProvider, node).start.line
+        line = 0 if node is None else self.metadata_of(metadata.PositionProvider, node).start.line
         self.findings.append(finding(name, self.file.path, line, **values))
 
     def report_unmoved(self, node: cst.CSTNode, dotted: str) -> None:
@@ -66,8 +62,8 @@ class Transformer(cst.CSTTransformer):
 
     def imported_names(self, node: cst.CSTNode) -> set[str]:
         """Return the dotted names that an original expression may stand for, as far as imports say."""
-        names = self.metadata_of(QualifiedNameProvider, node, set())
-        return {name.name for name in names if name.source is QualifiedNameSource.IMPORT}
+        names = self.metadata_of(metadata.QualifiedNameProvider, node, set())
+        return {name.name for name in names if name.source is metadata.QualifiedNameSource.IMPORT}
 
     @classmethod
     def wants(cls, file: SourceFile, facts: Facts) -> bool:
@@ -89,5 +85,5 @@ class Transformer(cst.CSTTransformer):
 
 # Most fixers leave most files as they are: one after the other gets the same text. They do not change its tree.
 @lru_cache(maxsize=1)
-def _parsed(text: str) -> MetadataWrapper:
-    return MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
+def _parsed(text: str) -> metadata.MetadataWrapper:
+    return metadata.MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)

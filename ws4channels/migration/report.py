@@ -80,7 +80,6 @@ def _place(finding: Finding) -> str:
 
 
 def _summary(report: Report, written: bool) -> list[str]:
-    """Return what was or would be written, and what to do next, a line each."""
     files = f"{len(report.changes)} file{'' if len(report.changes) == 1 else 's'}"
     if written:
         if not report.changes:

@@ -52,13 +52,11 @@ class SettingsTransformer(Transformer):
         return isinstance(parent, (cst.Module, cst.ClassDef))
 
     def leave_SimpleStatementLine(self, original_node: Line, updated_node: Line) -> Statement:
-        """Put the added statements after their line."""
         if original_node not in self._added:
             return updated_node
         return cst.FlattenSentinel([updated_node, *self._parsed(original_node)])
 
     def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
-        """Put what has no line to follow at the end."""
         if None not in self._added:
             return updated_node
         return updated_node.with_changes(body=[*updated_node.body, *self._parsed(None)], has_trailing_newline=True)

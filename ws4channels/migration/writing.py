@@ -65,7 +65,6 @@ def _check_unchanged(root: Path, change: Change) -> None:
 
 
 def _prepare(root: Path, change: Change) -> Path:
-    """Write the new content beside the file, with its mode, and return where."""
     path = root / change.after.path
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -32,7 +32,6 @@ class _Asgi(Transformer):
         return any(layout.asgi_of(facts, path) == file.path for path in layout.daphne_paths(facts))
 
     def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> cst.ImportFrom:
-        """Import our function, which returns Django's application with websockets, in place of Django's."""
         named = self.module_named_by(original_node), imported_by(original_node)
         if named != ("django.core.asgi", ["get_asgi_application"]):
             return updated_node

@@ -18,7 +18,6 @@ class _DottedPaths(Transformer):
     pattern = r"['\"][\w.]*\bws4redis\b"
 
     def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.SimpleString:
-        """Rename a text that is as a whole a dotted path."""
         text = text_of(original_node)
         if text is None or ITS_NAME not in text:
             return updated_node
