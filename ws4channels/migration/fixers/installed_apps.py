@@ -62,7 +62,8 @@ class _InstalledApps(Transformer):
             self._is_unlisted = False
             _add(elements, len(elements), "channels", opening)
             _add(elements, len(elements), OUR_NAME, opening)
-        if ITS_NAME in texts and self.needs_channels and "channels" not in texts:
+            texts = [*texts, ITS_NAME]
+        elif ITS_NAME in texts and self.needs_channels and "channels" not in texts:
             _add(elements, texts.index(ITS_NAME), "channels", opening)
         if self.needs_daphne and (layout.STATICFILES if self._wants_staticfiles else ITS_NAME) in texts:
             _add(elements, 0, "daphne", opening)
