@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import io
-from collections.abc import Mapping
-=======
 from collections.abc import Callable, Mapping
->>>>>>> shrink
 from pathlib import Path
 from textwrap import dedent
 

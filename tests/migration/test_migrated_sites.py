@@ -45,16 +45,6 @@ def contents(directory: Path) -> dict[str, bytes]:
     return {path.relative_to(directory).as_posix(): path.read_bytes() for path in files}
 
 
-<<<<<<< HEAD
-=======
-def command(directory: Path, *, write: bool, check: bool = False) -> tuple[int, str]:
-    """Run the command; return its exit code and what it printed."""
-    output = io.StringIO()
-    code = run(directory, write=write, check=check, json=False, html=None, output=output.write)
-    return code, output.getvalue()
-
-
->>>>>>> shrink
 def migrate(sample: SampleSite, directory: Path) -> Migrated:
     """Copy a site, and run the command on it twice."""
     copy = sample.copy_to(directory)
