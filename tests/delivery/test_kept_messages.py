@@ -56,6 +56,22 @@ async def test_log_is_read_only_where_it_is_wanted(kept: KeptMessages, client: r
     assert payloads((await kept.read({KEY: Wanted(after=numbers[0], newest=10)}))[KEY]) == []
 
 
+async def test_log_is_no_newer_than_the_record(
+    kept: KeptMessages, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that comes between the two reads is under way: a socket that is sent the kept one first needs it."""
+    numbers = publish(client, "0", "1")
+    read = kept._logs.read
+
+    async def read_later(*args: Any) -> Any:
+        publish(client, "2")
+        return await read(*args)
+
+    monkeypatch.setattr(kept._logs, "read", read_later)
+    state = (await kept.read({KEY: Wanted(after=numbers[0])}))[KEY]
+    assert (payloads(state), state.newest) == (["0", "1"], numbers[-1])
+
+
 async def test_any_number_may_be_asked_for(kept: KeptMessages, client: redis.Redis) -> None:
     """However large, it is no more than the log holds."""
     publish(client, *map(str, range(20)))

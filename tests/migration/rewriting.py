@@ -76,5 +76,5 @@ def examine_site(folder: Path, texts: Mapping[str, str]) -> Report:
 def command(directory: Path, *, write: bool, check: bool = False) -> tuple[int, str]:
     """Run the command on a directory; return its exit code and what it printed."""
     output = io.StringIO()
-    code = run(directory, write=write, check=check, json=False, html=None, stdout=output)
+    code = run(directory, write=write, check=check, json=False, html=None, output=output.write)
     return code, output.getvalue()

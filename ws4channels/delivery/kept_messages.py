@@ -95,4 +95,6 @@ class KeptMessages:
         if not record.number or not history_of(key) or not (is_behind or most > 1):
             return State(record)
         after = want.after if is_behind else None
-        return State(record, await self._logs.read(self._publishing.client, key, record.number, after, most))
+        log = await self._logs.read(self._publishing.client, key, record.number, after, most)
+        # What was logged since the record was read is under way: who is sent first what the record knows needs it.
+        return State(record, [each for each in log if each.number <= record.number])
