@@ -11,7 +11,7 @@ from ws4channels import connections
 from ws4channels.transports.configured import get_publishing_transports
 from ws4channels.transports.messages import Publication
 from ws4channels.transports.numbers import extras_of
-from ws4channels.transports.plans import Plan
+from ws4channels.transports.plans import Plan, Script
 
 KEYS = tuple(f"user:{number}:f" for number in range(1200))
 
@@ -22,10 +22,15 @@ def plan(keys: tuple[str, ...], expire: int = 60, is_numbered: bool = True, clie
     return Plan(client, Publication(keys, b"hello", expire), get_publishing_transports(), is_numbered)
 
 
-def keys_of(command: tuple[Any, ...]) -> tuple[Any, ...]:
+def keys_of(script: Script) -> tuple[Any, ...]:
+    """Return all keys of a script, those beside the message's own as well."""
+    return keys_in(script.command)
+
+
+def keys_in(command: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the keys of an EVAL."""
     assert command[0] == "EVAL"
-    return command[3 : 3 + command[2]]
+    return tuple(command[3 : 3 + command[2]])
 
 
 @pytest.mark.parametrize(("history", "extras"), [(0, 1), (5, 2)])
@@ -42,6 +47,7 @@ def test_many_keys_are_several_commands(settings: Any) -> None:
     scripts = plan(KEYS).scripts()
     assert [len(keys_of(each)) for each in scripts] == [1500, 1500, 600]
     assert [key for each in scripts for key in keys_of(each)[: len(keys_of(each)) // 3]] == list(KEYS)
+    assert [key for each in scripts for key in each.keys] == list(KEYS)
 
 
 def test_keys_with_different_histories_are_different_commands(settings: Any) -> None:
@@ -65,16 +71,17 @@ def test_layer_of_another_kind_is_served_afterwards(settings: Any) -> None:
     assert len(plan(("broadcast:f",)).elsewhere) == 1
     assert len(plan(("broadcast:f",)).scripts()) == 1
     assert plan(("broadcast:f",), expire=0).scripts() == []
-    assert plan(("broadcast:f",), expire=0).live() == []
+    assert plan(("broadcast:f",), expire=0).live(("broadcast:f",)) == []
 
 
 def test_plain_commands_are_those_of_the_original(settings: Any) -> None:
     """Where Redis refuses scripts, the message is kept and sent all the same."""
     layers.use(layers.REDIS, settings)
     keep, send = ("SET", "broadcast:f", b"hello", "EX", 60), ("PUBLISH", "broadcast:f", b"hello")
-    assert plan(("broadcast:f",)).plain() == [keep, send]
-    assert plan(("broadcast:f",), expire=0).plain() == [send]
-    assert plan(("broadcast:f",)).live() == [send]
+    keys = ("broadcast:f", "broadcast:g")
+    assert plan(keys).plain(keys[:1]) == [keep, send]
+    assert plan(keys, expire=0).plain(keys[:1]) == [send]
+    assert plan(keys).live(keys[:1]) == [send]
 
 
 def test_cluster_has_one_command_a_key(settings: Any) -> None:
@@ -84,5 +91,5 @@ def test_cluster_has_one_command_a_key(settings: Any) -> None:
     client = connections.build_sync_client({"cluster": True})
     cluster = plan(KEYS[:3], client=client)
     assert [keys_of(each)[0] for each in cluster.scripts()] == list(KEYS[:3])
-    assert [keys_of(each) for each in cluster.plain()] == [(key,) for key in KEYS[:3]]
-    assert cluster.live() == []
+    assert [keys_in(each) for each in cluster.plain(KEYS[:3])] == [(key,) for key in KEYS[:3]]
+    assert cluster.live(KEYS[:3]) == []

@@ -15,6 +15,7 @@ from tests import layers
 from tests.monitor import arrived, listening, recorded_commands, script_for
 from tests.waiting import TIMEOUT
 from ws4channels.audience import group_of
+from ws4channels.counters import counts
 from ws4channels.publisher import RedisPublisher
 from ws4channels.redis_store import RedisStore
 
@@ -88,6 +89,34 @@ def test_plain_commands_are_a_transaction_or_not(
         store_with(client, "user:1:f", "user:2:f").pipeline_publish_message("hello", transaction=transaction)
     commands = ["SET", "SET", "PUBLISH", "PUBLISH"]
     assert [each.split(" ")[0] for each in recorded] == (["MULTI", *commands, "EXEC"] if transaction else commands)
+
+
+def test_keys_whose_scripts_are_allowed_are_published_to_once(
+    settings: Any, redis_server: RedisServer, redis_client: redis.Redis
+) -> None:
+    """Of several scripts, those that Redis refuses are made up for by plain commands, and no others."""
+    settings.WS4CHANNELS_PUBLISH_TO = ["redis"]
+    settings.WS4CHANNELS_HISTORY = {"logged": 5, "*": 0}
+    keys = ["broadcast:logged", "broadcast:other"]
+    redis_client.acl_setuser(
+        "nologs",
+        enabled=True,
+        nopass=True,
+        keys=["broadcast:*", "ws4channels:last:*"],
+        channels=["*"],
+        commands=["+@all"],
+        reset=True,
+    )
+    settings.WS4REDIS_CONNECTION = {"url": redis_server.url, "username": "nologs", "password": "any"}
+    before = counts["messages_unnumbered"]
+    with listening(redis_client, *keys) as receiver:
+        store = RedisStore()
+        store._publishers.update(keys)
+        store.publish_message("hello")
+        assert arrived(redis_client, receiver) == [b"hello", b"hello"]
+    assert redis_client.mget(keys) == [b"hello", b"hello"]
+    assert counts["messages_unnumbered"] == before + 1
+    assert redis_client.keys("ws4channels:*") == [b"ws4channels:last:{broadcast:other}"]
 
 
 # --- which channels ---------------------------------------------------------------------------------------------------
