@@ -156,7 +156,8 @@ class Outbox:
         self._queue = deque(before + later)
         self._bytes = sum(each.size for each in self._queue)
         # A long history does not mean that the client reads slowly.
-        self._max_messages, self._max_bytes = self._max_messages + len(before), self._max_bytes + self._bytes
+        self._max_messages += len(before)
+        self._max_bytes += sum(each.size for each in before)
         self._start()
 
     def close_now(self, code: int, reason: str | None = None) -> None:
