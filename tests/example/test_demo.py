@@ -205,7 +205,9 @@ def test_printed_commands_work(running):
     wait_until(lambda: "Ctrl-C" in running.text(), "the demo did not print everything")
     assert "Try in another terminal, with the same DEMO_DIR:" in running.text()
     listen, publish, status = re.findall(r"^    (.* manage.py ws4channels_.*)$", running.text(), re.M)
-    with connect(f"ws{running.url().removeprefix('http')}/ws/broadcast-chat?subscribe-broadcast&heartbeat=0") as websocket:
+    with connect(
+        f"ws{running.url().removeprefix('http')}/ws/broadcast-chat?subscribe-broadcast&heartbeat=0"
+    ) as websocket:
         assert typed(publish, running).returncode == 0
         assert websocket.recv(20 * SCALE) == "Hello from the terminal"
     assert "Hello from the terminal" in typed(f"{listen} --count 1", running).stdout

@@ -153,8 +153,7 @@ class Outbox:
             self._on_overflow(self._dropped)
             return
         before, later = without_repeats(first, self._queue, seen)
-        self._queue = deque(before + later)
-        self._bytes = sum(each.size for each in self._queue)
+        self._queue, self._bytes = deque(before + later), sum(each.size for each in (*before, *later))
         # A long history does not mean that the client reads slowly.
         self._max_messages += len(before)
         self._max_bytes += sum(each.size for each in before)
