@@ -557,7 +557,7 @@ def test_every_page_is_in_the_contents() -> None:
     assert sorted(listed) == sorted(page.stem for page in DOCS.glob("*.md") if page.stem != "index")
 
 
-@pytest.mark.parametrize("page", ["reliability", "security"])
+@pytest.mark.parametrize("page", ["history", "reliability", "security"])
 def test_promises_name_tests_that_exist(page: str) -> None:
     """Each test by which a promise is held is there, and each page names some."""
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text_of(f"docs/{page}.md"))

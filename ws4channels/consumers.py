@@ -300,6 +300,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _release(self) -> None:
         """Leave the hub and release everything, however the websocket ended."""
+        self._inlet = None  # Holds this consumer; see `Outbox.aclose`.
         hub, agreement, outbox = self._hub, self._negotiated, self._outbox
         if hub is None:
             return

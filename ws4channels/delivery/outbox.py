@@ -74,7 +74,7 @@ class Outbox:
         "owner",
     )
 
-    def __init__(self, send: Send, *, echo: bool, on_overflow: Callable[[int], None]) -> None:
+    def __init__(self, send: Send, *, echo: bool, on_overflow: Callable[[int], Any]) -> None:
         self.abort: Callable[[], None] | None = None
         self._send = send
         self._deadline: asyncio.TimerHandle | None = None
@@ -153,10 +153,10 @@ class Outbox:
             self._on_overflow(self._dropped)
             return
         before, later = without_repeats(first, self._queue, seen)
-        self._queue = deque(before + later)
-        self._bytes = sum(each.size for each in self._queue)
+        self._queue, self._bytes = deque(before + later), sum(each.size for each in (*before, *later))
         # A long history does not mean that the client reads slowly.
-        self._max_messages, self._max_bytes = self._max_messages + len(before), self._max_bytes + self._bytes
+        self._max_messages += len(before)
+        self._max_bytes += sum(each.size for each in before)
         self._start()
 
     def close_now(self, code: int, reason: str | None = None) -> None:
@@ -186,15 +186,15 @@ class Outbox:
         self._state = max(self._state, State.CLOSING)
         if self._restart_timer is not None:
             self._restart_timer.cancel()
-        for task in (self._writer, self._closer):
-            if task is not None:
-                if is_closing or task is self._closer:
-                    await asyncio.wait([task], timeout=settings.WS4CHANNELS_CLOSE_TIMEOUT)
-                task.cancel()
-                await asyncio.wait([task])
+        for task in filter(None, (self._writer, self._closer)):
+            if is_closing or task is self._closer:
+                await asyncio.wait([task], timeout=settings.WS4CHANNELS_CLOSE_TIMEOUT)
+            task.cancel()
+            await asyncio.wait([task])
         if self._deadline is not None and self.abort is None:
             self._deadline.cancel()
         self._forget()
+        self._on_overflow = bool  # Not the consumer's method, which would keep both for the garbage collector to free.
 
     def _close_for_restart(self) -> None:
         if not self.is_closed:

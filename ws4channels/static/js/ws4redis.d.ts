@@ -62,8 +62,8 @@ interface WS4RedisOptions {
     queue_size?: number;
 
     /**
-     * How many of the newest messages to receive on connecting, in their order, in place of the newest one of each
-     * channel. The server has them where `WS4CHANNELS_HISTORY` is set. Absent, `null` or `0`: the newest one.
+     * How many of the newest messages of each channel to receive on connecting, all in their order. The server has
+     * them where `WS4CHANNELS_HISTORY` is set. Absent, `null` or `0`: the newest one.
      */
     history?: number | null;
 
@@ -81,7 +81,7 @@ interface WS4RedisOptions {
      * With `resume`: called before the messages that follow a reconnection, and when messages are missing later.
      *
      * @param ok - `true`: nothing is missing, or what was missed comes now. `false`: messages may be missing. After a
-     *   reconnection, the newest come as to a new client, also those that this client has had.
+     *   reconnection, the newest come as to a new client; this client may have had some of them.
      */
     recovered?: (ok: boolean) => void;
 

@@ -21,7 +21,7 @@
     const STABLE_AFTER = 5000;  // a connection that ends sooner counts as one more failed attempt
     const QUEUE_SIZE = 100;  // messages
     const BINARY_TYPES = ['blob', 'arraybuffer'];
-    const LONGEST_ADDRESS = 4000;  // characters, with positions; the server refuses URLs above 4 KiB
+    const LONGEST_ADDRESS = 4000;  // characters, with positions; servers and proxies refuse long URLs
     const ESCAPED = '%E2%82%AC';  // as long as what a URL has in place of one character, at most
     const POSITION = /^([\w-]+)\.(\d{16})$/;  // numbers of one length, which compare as text
     const HEAD = /^(?:([\w-]+)\.(\d{16}))?\n/;  // before a payload; a message may have no number

@@ -5,7 +5,7 @@ import { Status } from './status.js';
 
 const SIGNED_OUT = 4401; // the close code
 const SHOWN_AT_FIRST = 20; // messages
-const INCOMPLETE = 'The connection was interrupted, and some messages may be missing.';
+const INCOMPLETE = 'Some messages may be missing.';
 
 const chat = document.querySelector('.chat');
 const form = chat.querySelector('.composer');
@@ -132,7 +132,7 @@ form.addEventListener('submit', (event) => {
     input.focus();
 });
 
-// Whoever signs out here leaves the page: no need to say that they did.
+// Signing out here leaves the page: no need to say that they did.
 document.querySelector('.account form')?.addEventListener('submit', end);
 
 form.hidden = false; // without this script it would do nothing
