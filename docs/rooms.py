@@ -15,6 +15,7 @@ FLOORS = (
     ("apps models context_processors checks",),
     ("asgi routing origins", "tickets"),
     ("consumers",),
+    ("presence",),
     ("access",),
     ("delivery",),
     ("redis_store publisher subscriber", "closing"),

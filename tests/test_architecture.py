@@ -22,6 +22,7 @@ ROOMS = (
     {"redis_store", "publisher", "subscriber", "closing"},
     {"delivery"},
     {"access"},
+    {"presence"},
     {"consumers", "origins", "routing", "asgi", "tickets"},
 )
 """The rooms from bottom to top: each imports from itself and from those before it. All others are above them."""
@@ -33,7 +34,7 @@ MODULES = sorted(
 )
 
 MAX_LINES = 300
-LONGER: dict[str, int] = {"settings": 500, "consumers": 320}
+LONGER: dict[str, int] = {"settings": 500, "consumers": 330}
 """Modules that hold one idea all the same, with the lines that each may have."""
 
 

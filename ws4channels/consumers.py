@@ -38,6 +38,7 @@ from ws4channels.delivery.servers import Inlet, make_inlet, make_outbox, with_wh
 from ws4channels.delivery.subscriber_map import Subscriber
 from ws4channels.delivery.welcome import Welcome, note_recovery
 from ws4channels.exceptions import RedisRefusal
+from ws4channels.presence.attendance import Presentee, get_attendance
 from ws4channels.transports.configured import get_transport
 from ws4channels.transports.messages import Delivery, Payload, to_payload
 
@@ -66,6 +67,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     _outbox: Outbox | None = None
     _subscriber: Subscriber | None = None
     _rate: MessageRate | None = None
+    _presentee: Presentee | None = None
     _is_counted = False
     _own_copies = 0
 
@@ -188,6 +190,8 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         outbox.open(agreement.form.first(welcome, agreement.dropped), welcome.seen)
         if agreement.heartbeat is not None and self._subscriber is not None:
             hub.add_heartbeat(self._subscriber, agreement.heartbeat)
+        if agreement.presence is not None and self._subscriber is not None:
+            self._presentee = get_attendance(hub).enter(agreement, self._subscriber)
 
     def _close_by_command(self, code: int) -> None:
         """Close at once, or at the end of the handshake."""
@@ -307,6 +311,8 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         socket, self._socket = self._socket, None
         if socket is not None:
             hub.sockets.leave(socket)
+        if self._presentee is not None:
+            self._presentee.leave()
         if outbox is not None:
             await outbox.aclose()
             counts["sockets_closed"] += self._is_counted

@@ -16,7 +16,7 @@ TICKET_SUBPROTOCOL = "ticket."
 """What precedes a ticket that a client presents as a subprotocol."""
 
 _UNQUOTED = re.compile(rb"[\x80-\xff]")
-_WORDS = {"binary", "echo", "resume"}
+_WORDS = {"binary", "echo", "presence", "resume"}
 _COUNT = re.compile(r"[0-9]{1,9}")
 _SCHEMES = {"ws": "http", "wss": "https"}
 
