@@ -242,6 +242,10 @@ class Outbox:
         self._bytes -= delivery.size
         return delivery
 
+    def _take_message(self) -> dict[str, Any]:
+        """Return what is given to the server next."""
+        return self._take().message
+
     def _make_room(self) -> None:
         if self._room is not None:
             _resolve(self._room)
@@ -252,11 +256,10 @@ class Outbox:
         try:
             while True:
                 while self._queue:
-                    delivery = self._take()
-                    if delivery.is_closing:
-                        await self._send_closing(delivery.message)
+                    if self._queue[0].is_closing:
+                        await self._send_closing(self._take().message)
                         return
-                    await self._send(delivery.message)
+                    await self._send(self._take_message())
                 self._make_room()
                 self._wakeup = loop.create_future()
                 await self._wakeup

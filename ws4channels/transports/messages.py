@@ -95,7 +95,7 @@ class Delivery:
         self.previous = previous
         self.payload = payload
         self.frame: bytes | None = None  # built and remembered by ``servers``
-        self.forms: dict[Any, Delivery] | None = None  # likewise by ``forms``
+        self.forms: dict[Any, Any] | None = None  # likewise by ``forms`` and ``events``
         self.is_closing = False
         self.message: dict[str, Any]
         if isinstance(payload, str):
