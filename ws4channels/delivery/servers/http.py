@@ -17,7 +17,7 @@ from ws4channels.delivery.streams import StreamOutbox
 
 _REQUEST_ATTRIBUTES = ("channel", "finished", "producer", "registerProducer", "server", "unregisterProducer")
 _CYCLE_CLASSES = ("uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl")
-_CYCLE_ATTRIBUTES = ("disconnected", "keep_alive", "response_complete", "transport")
+_CYCLE_ATTRIBUTES = ("disconnected", "keep_alive", "transport")
 
 
 def daphne_request(send: Any) -> Any:
@@ -69,7 +69,7 @@ class DaphneStreamOutbox(StreamOutbox):
         self._is_flowing = asyncio.Event()
         self._is_flowing.set()
         # The timer of the deadline outlives the stream: it must not keep it.
-        self.abort = functools.partial(_drop_request, weakref.ref(request))
+        self.abort = functools.partial(_drop, weakref.ref(request.channel.transport)) if request.channel else None
 
     def pauseProducing(self) -> None:
         """Is called by the transport when its buffer is full."""
@@ -105,28 +105,30 @@ class DaphneStreamOutbox(StreamOutbox):
             self._forget()  # The client has gone while its handshake took its time.
             return
         self._request.registerProducer(self, True)
+        # The connection ends with the stream, so that `abort` never hits another request.
+        self._request.channel.persistent = False
         super()._start()
         if shutdown_of(self._request.server).is_under_way:
             self.close_now(CLOSE_RESTART)
 
 
-def _drop_request(reference: weakref.ref[Any]) -> None:
-    request = reference()
-    # A request that is finished has none; its connection may serve another one.
-    if request is not None and request.channel is not None:
-        request.channel.transport.abortConnection()
+def _drop(reference: weakref.ref[Any]) -> None:
+    transport = reference()
+    if transport is not None and transport.connected:
+        transport.abortConnection()
 
 
 class UvicornStreamOutbox(StreamOutbox):
     """Ends within ``WS4CHANNELS_SHUTDOWN_SPREAD`` when uvicorn ends, which would wait for the stream otherwise."""
 
-    __slots__ = ("_cycle", "_ends", "_protocol")
+    __slots__ = ("_ends", "_protocol")
 
     def __init__(self, send: Send, cycle: Any, **kwargs: Any) -> None:
         super().__init__(send, **kwargs)
-        self._cycle = cycle
         self._ends = False
-        self.abort = functools.partial(_drop_cycle, weakref.ref(cycle))
+        # The connection ends with the stream, so that `abort` never hits another request.
+        cycle.keep_alive = False
+        self.abort = aborting(cycle)
         self._protocol = cycle.transport.get_protocol()
         # A uvicorn that ends calls it for all connections, and knows no other way of being told to wait.
         self._protocol.shutdown = self._shut_down
@@ -146,10 +148,3 @@ class UvicornStreamOutbox(StreamOutbox):
         type(self._protocol).shutdown(self._protocol)
         if self._state is not State.HOLDING:
             self.close_for_restart()
-
-
-def _drop_cycle(reference: weakref.ref[Any]) -> None:
-    cycle = reference()
-    # The connection of a response that is complete may serve another one.
-    if cycle is not None and not cycle.response_complete:
-        aborting(cycle)()
