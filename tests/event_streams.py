@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -23,8 +24,19 @@ class Event(NamedTuple):
 class EventStream:
     """An open stream; `last_id` and `retry` are what a browser would remember."""
 
-    def __init__(self, host: str, target: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> None:
-        self._connection = http.client.HTTPConnection(host, timeout=TIMEOUT)
+    def __init__(
+        self,
+        host: str,
+        target: str,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._connection = (
+            http.client.HTTPConnection(host, timeout=TIMEOUT)
+            if tls is None
+            else http.client.HTTPSConnection(host, timeout=TIMEOUT, context=tls)
+        )
         self._connection.request(method, target, headers={**HEADERS, **(headers or {})})
         self.response = self._connection.getresponse()
         self.last_id = ""

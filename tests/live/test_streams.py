@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from tests.event_streams import Event, EventStream
-from tests.live.servers import RunningSite, daphne, uvicorn
+from tests.live.servers import RunningSite, daphne, find_program, uvicorn
 from tests.waiting import TIMEOUT
 
 pytestmark = pytest.mark.live
@@ -130,6 +131,20 @@ def test_allowed_origins_may_read(site, facility):
     with EventStream(site.host, url, {"Origin": "https://evil.example"}) as stream:
         assert stream.response.status == 403
         assert "Access-Control-Allow-Origin" not in stream.response.headers
+
+
+def test_curl_prints_events_as_they_come(site, facility):
+    """``curl -N`` shows a message while the stream goes on."""
+    curl = find_program("curl", package="curl")
+    url = f"http://{site.host}/ws/{facility}?subscribe-broadcast"
+    command = [curl, "-sN", "-H", "Accept: text/event-stream", url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "event: ws4channels\n"
+        publish(site, facility, "hello")
+        while (line := process.stdout.readline()) != "data: hello0\n":
+            assert not line.startswith("data: hello")
+        process.kill()
 
 
 def test_http_1_0_is_served(site, facility):
