@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.example.site import Site, manage
+from tests.waiting import wait_until
 
 from .conftest import OpenWindow, skip_without_chromium
 
