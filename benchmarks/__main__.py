@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import machine, plot, report, targets
+from benchmarks import machine, other_servers, plot, report, targets
 from benchmarks import subjects as of
 from benchmarks.plan import FULL, SHORT, Plan
 from benchmarks.scenarios import connects, growth, idle, publish_cost, stalled, throughput
@@ -26,6 +26,7 @@ from tests.against_original.environment import ensure_environment
 
 OUTPUT = Path(__file__).resolve().parent / "results" / "local"
 
+OTHERS = (of.NCHAN, of.NODE, of.BUN)
 DELIVERING = (
     of.CEILING,
     of.ORIGINAL,
@@ -36,6 +37,8 @@ DELIVERING = (
     of.UVICORN_STOCK,
     of.UVICORN_PLAIN,
     of.UVICORN_SHARED,
+    of.UVICORN_BROWSERS,
+    *OTHERS,
 )
 IDLE = (
     of.DAPHNE_BARE,
@@ -46,9 +49,9 @@ IDLE = (
     of.UVICORN_STOCK,
     of.ORIGINAL,
 )
-CONNECTING = (of.DAPHNE_STOCK, of.DAPHNE_SHARED, of.UVICORN_STOCK, of.UVICORN_SHARED)
+CONNECTING = (of.DAPHNE_STOCK, of.DAPHNE_SHARED, of.UVICORN_STOCK, of.UVICORN_SHARED, *OTHERS)
 OURS = (of.DAPHNE_SHARED, of.UVICORN_SHARED)
-LEFT_OUT_OF_SHORT = {of.UVICORN_BARE, of.UVICORN_STOCK, of.UVICORN_PLAIN}
+LEFT_OUT_OF_SHORT = {of.UVICORN_BARE, of.UVICORN_STOCK, of.UVICORN_PLAIN, *OTHERS}
 FLOODED = (of.DAPHNE_SHARED, of.UVICORN_SHARED, of.DAPHNE_STOCK)
 
 Scenario = Callable[[Workbench, Callable[[Sequence[Subject]], list[Subject]]], Results]
@@ -80,7 +83,7 @@ def main() -> int:
     if with_original:
         ensure_environment()
     machine.raise_descriptor_limit(max(plan.levels))
-    left_out = (LEFT_OUT_OF_SHORT if plan is SHORT else set()) | (set() if with_original else {of.ORIGINAL})
+    left_out = (LEFT_OUT_OF_SHORT if plan is SHORT else _missing()) | (set() if with_original else {of.ORIGINAL})
 
     def chosen(subjects: Sequence[Subject]) -> list[Subject]:
         return [subject for subject in subjects if subject not in left_out]
@@ -93,6 +96,14 @@ def main() -> int:
     for loss in losses:
         print(loss, file=sys.stderr)
     return int(bool(losses) or any("error" in one for one in results.values()))
+
+
+def _missing() -> set[Subject]:
+    """Return the servers in other languages that cannot run here, and say why."""
+    missing = other_servers.why_missing()
+    for name, reason in missing.items():
+        print(f"{name} is left out: {reason}.", file=sys.stderr)
+    return {each for each in OTHERS if each.name in missing}
 
 
 def _options() -> argparse.Namespace:

@@ -27,6 +27,10 @@ COLOURS = {
     "daphne-redis": "#7d3c98",
     "uvicorn-plain": "#7dcea0",
     "uvicorn-shared": "#1e8449",
+    "uvicorn-browsers": "#148f77",
+    "nchan": "#f1c40f",
+    "node-ws": "#d4ac0d",
+    "bun": "#5d4037",
 }
 OTHER_COLOUR = "#b0b0b0"
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from http.client import HTTPConnection
 from typing import Any
 
 import django
@@ -50,9 +51,13 @@ class Progress:
 
 
 class Ways:
-    """One function per way to publish, each taking a payload; `audience` addresses ours alone."""
+    """One function per way to publish, each taking a payload; `audience` addresses ours alone.
+
+    `port` is that of the server under test, for the one that is published to by HTTP.
+    """
 
     def __init__(self) -> None:
+        self.port = 0
         self._client = bare_client()
         self._loop = asyncio.new_event_loop()
         self._layer = get_channel_layer()
@@ -79,6 +84,16 @@ class Ways:
         key = f"broadcast:{facility}"
         return lambda payload: bare_publish(self._client, key, payload)
 
+    def nchan(self, facility: str, audience: None) -> Send:
+        """Return what posts to nchan on ``port``, over one connection."""
+        connection = HTTPConnection("127.0.0.1", self.port)
+
+        def send(payload: bytes) -> None:
+            connection.request("POST", f"/publish/{facility}", payload, {"Content-Type": "text/plain"})
+            connection.getresponse().read()
+
+        return send
+
 
 class Publisher:
     """The actions of this process."""
@@ -87,13 +102,15 @@ class Publisher:
         self._ways = Ways()
         self._progress = Progress(progress)
 
-    def _send(self, way: str, facility: str, audience: dict[str, Any] | None) -> Send:
+    def _send(self, way: str, port: int, facility: str, audience: dict[str, Any] | None) -> Send:
+        self._ways.port = port
         send: Send = getattr(self._ways, way)(facility, audience)
         return send
 
     def burst(
         self,
         way: str,
+        port: int,
         facility: str,
         run: int,
         messages: int,
@@ -103,7 +120,7 @@ class Publisher:
         audience: dict[str, Any] | None = None,
     ) -> Answer:
         """Publish ``messages`` payloads, at most ``window`` under way; give up after ``patience`` silent seconds."""
-        send = self._send(way, facility, audience)
+        send = self._send(way, port, facility, audience)
         first_ns = time.monotonic_ns()
         published = 0
         while published < messages and self._progress.wait_for(run, published + 1 - window, patience):
@@ -114,6 +131,7 @@ class Publisher:
     def steady(
         self,
         way: str,
+        port: int,
         facility: str,
         run: int,
         messages: int,
@@ -122,7 +140,7 @@ class Publisher:
         audience: dict[str, Any] | None = None,
     ) -> Answer:
         """Publish one payload every ``interval`` seconds, on an absolute schedule."""
-        send = self._send(way, facility, audience)
+        send = self._send(way, port, facility, audience)
         first_ns = time.monotonic_ns()
         taken = []
         for number in range(messages):

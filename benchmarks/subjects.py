@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from benchmarks import original
+from benchmarks import original, other_servers
 
 
 def _daphne(application: str) -> Callable[[int], list[str]]:
@@ -37,7 +37,8 @@ class Subject:
     ``way`` names the function of `publisher.Ways` that reaches it. ``name`` is also the facility of its sockets, so
     that no server gets what was meant for another. ``is_ours`` decides what may be lost: nothing. ``patience`` is how
     many seconds without a delivery end a run that is not complete, ``connect_patience`` after how many no further
-    connect is begun: a server that breaks shall not use up the time of the others.
+    connect is begun: a server that breaks shall not use up the time of the others. ``headers`` are what its clients
+    send besides at the handshake.
     """
 
     name: str
@@ -48,24 +49,49 @@ class Subject:
     is_ours: bool = False
     patience: float = 8.0
     connect_patience: float = 60.0
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 PLAIN = {"BENCH_DIRECT_WRITES": "0"}
 SHARED = {"BENCH_DIRECT_WRITES": "1"}
+COMPRESSION = {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}  # as Chromium offers it
 OVER_REDIS = {**SHARED, "BENCH_TRANSPORT": "redis"}
 
 DAPHNE_BARE = Subject("daphne-bare", "bare socket, Daphne", _daphne("asgi_bare"), "raw")
 DAPHNE_STOCK = Subject("daphne-stock", "stock Channels, Daphne", _daphne("asgi_stock"), "layer")
 DAPHNE_PLAIN = Subject("daphne-plain", "ours, plain send, Daphne", _daphne("asgi_ours"), "ours", PLAIN, True)
-DAPHNE_SHARED = Subject("daphne-shared", "ours, shared frame, Daphne", _daphne("asgi_ours"), "ours", SHARED, True)
+DAPHNE_SHARED = Subject(
+    "daphne-shared", "ours, shared frame, Daphne", _daphne("asgi_ours"), "ours", SHARED, is_ours=True
+)
 DAPHNE_REDIS = Subject(
-    "daphne-redis", "ours over the redis transport, Daphne", _daphne("asgi_ours"), "ours_over_redis", OVER_REDIS, True
+    "daphne-redis",
+    "ours over the redis transport, Daphne",
+    _daphne("asgi_ours"),
+    "ours_over_redis",
+    OVER_REDIS,
+    is_ours=True,
 )
 UVICORN_BARE = Subject("uvicorn-bare", "bare socket, uvicorn", _uvicorn("asgi_bare"), "raw")
 UVICORN_STOCK = Subject("uvicorn-stock", "stock Channels, uvicorn", _uvicorn("asgi_stock"), "layer")
-UVICORN_PLAIN = Subject("uvicorn-plain", "ours, plain send, uvicorn", _uvicorn("asgi_ours"), "ours", PLAIN, True)
-UVICORN_SHARED = Subject("uvicorn-shared", "ours, shared frame, uvicorn", _uvicorn("asgi_ours"), "ours", SHARED, True)
+UVICORN_PLAIN = Subject(
+    "uvicorn-plain", "ours, plain send, uvicorn", _uvicorn("asgi_ours"), "ours", PLAIN, is_ours=True
+)
+UVICORN_SHARED = Subject(
+    "uvicorn-shared", "ours, shared frame, uvicorn", _uvicorn("asgi_ours"), "ours", SHARED, is_ours=True
+)
+UVICORN_BROWSERS = Subject(
+    "uvicorn-browsers",
+    "ours, clients that offer compression, uvicorn",
+    _uvicorn("asgi_ours"),
+    "ours",
+    SHARED,
+    is_ours=True,
+    headers=COMPRESSION,
+)
 ORIGINAL = Subject(
     "original", "original, uWSGI and gevent", original.command, "raw", patience=1.5, connect_patience=15.0
 )
+NCHAN = Subject("nchan", "nginx with nchan (C)", other_servers.nchan, "nchan")
+NODE = Subject("node-ws", "Node.js with ws, one frame for all", other_servers.node_ws, "raw")
+BUN = Subject("bun", "Bun (uWebSockets, C++)", other_servers.bun, "raw")
 CEILING = Subject("ceiling", "ceiling: picows on Redis", _ceiling, "raw")

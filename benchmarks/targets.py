@@ -11,6 +11,7 @@ from benchmarks.statistics import median, median_ratio, ratio
 
 Results = dict[str, Any]
 
+OURS = {"daphne-plain", "daphne-shared", "daphne-redis", "uvicorn-plain", "uvicorn-shared", "uvicorn-browsers"}
 OVERFLOW_CODE = "4008"  # WS4CHANNELS_OUTBOX_MESSAGES and _BYTES say so
 
 
@@ -81,6 +82,14 @@ def _throughput(result: Results, plan: Plan) -> Iterator[Row]:
         # By what it costs: so many sockets are served faster than the publisher, on the same cores, publishes.
         what = f"CPU per delivery, {plan.target_level} sockets: redis transport vs pubsub layer, Daphne"
         yield _at_most(what, paired(rounds, "daphne-redis", "daphne-shared", "cpu_us"), 1.05)
+    for one in ("daphne-shared", "uvicorn-shared"):
+        for other, limit in (("bun", 1.5), ("node-ws", 1), ("nchan", 1)):
+            if other in rounds:
+                what = f"CPU per delivery, {plan.target_level} sockets: {_server(one)} vs {other}"
+                yield _at_most(what, paired(rounds, one, other, "cpu_us"), limit)
+    if "uvicorn-browsers" in rounds:
+        what = f"CPU per delivery, {plan.target_level} sockets: clients that offer compression vs others, uvicorn"
+        yield _at_most(what, paired(rounds, "uvicorn-browsers", "uvicorn-shared", "cpu_us"), 1.2)
     if "original" in rounds:
         yield _against_original(result)
     yield _nothing_lost(result)
@@ -100,7 +109,7 @@ def _nothing_lost(result: Results) -> Row:
         one["missing"] + sum(one["anomalies"].values())
         for level in result["levels"].values()
         for name, rounds in level["rounds"].items()
-        if name.startswith(("daphne-plain", "daphne-shared", "daphne-redis", "uvicorn-plain", "uvicorn-shared"))
+        if name in OURS
         for one in rounds
     )
     return Row(f"lost or damaged at {', '.join(result['levels'])} sockets, ours", "0", str(bad), bad == 0)

@@ -78,7 +78,7 @@ class Server:
             urls=urls or [self.url(facility)],
             count=count,
             concurrency=CONCURRENT_CONNECTS,
-            headers={"Cookie": cookie} if cookie else {},
+            headers={**self.subject.headers, **({"Cookie": cookie} if cookie else {})},
             receive_buffer=receive_buffer,
             paused=paused,
             patience=self.subject.connect_patience,
@@ -177,6 +177,7 @@ class Workbench:
         sent = self.publisher.ask(
             "burst",
             way=server.subject.way,
+            port=server.port,
             facility=facility or server.subject.name,
             run=run,
             messages=messages,
@@ -205,6 +206,7 @@ class Workbench:
         sent = self.publisher.ask(
             "steady",
             way=server.subject.way,
+            port=server.port,
             facility=facility or server.subject.name,
             run=run,
             messages=messages,

@@ -76,7 +76,8 @@ REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{quote(str(DEMO_DIR / 'redis
 
 WS4REDIS_CONNECTION = {"url": REDIS_URL}
 WS4REDIS_PREFIX = "ws"
-WS4REDIS_EXPIRE = 3600  # seconds; how long the newest message of each key is kept
+WS4REDIS_EXPIRE = 3600  # seconds; how long messages are kept
+WS4CHANNELS_HISTORY = 100  # messages of each key; a page shows the newest 20, and asks for those that it missed
 WS4REDIS_HEARTBEAT = "--heartbeat--"
 WS4REDIS_ALLOWED_CHANNELS = "example_project.chat.rules.allowed_channels"
 WS4REDIS_SUBSCRIBER = "example_project.chat.activity.LoggingSubscriber"

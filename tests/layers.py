@@ -8,7 +8,8 @@ from typing import Any
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
 
-from ws4channels.transports.configured import build_layer_transport, get_transport
+from ws4channels.transports.configured import get_transport
+from ws4channels.transports.configured_layer import build_layer_transport
 from ws4channels.transports.contract import Transport
 from ws4channels.transports.redis_pubsub import RedisTransport
 

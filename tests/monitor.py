@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import redis
 
@@ -47,6 +49,25 @@ def listening(client: redis.Redis, *channels: str) -> Iterator[redis.client.PubS
         for _ in channels:
             assert subscription.get_message(timeout=5)["type"] == "subscribe"
         yield subscription
+
+
+def without_numbers(event: dict[str, Any]) -> dict[str, Any]:
+    """Return an event as it would be without numbers, which are another for each message."""
+    numbers = event.get("numbers")
+    assert numbers is None or re.fullmatch(r"[0-9]{32}:[0-9]+", numbers), event
+    return {name: value for name, value in event.items() if name != "numbers"}
+
+
+def script_for(key: str, *channels: str) -> list[str]:
+    """Return the commands of the script that keeps, numbers and publishes a message, as MONITOR shows them."""
+    record = f"ws4channels:last:{{{key}}}"
+    publishes = [f"PUBLISH {channel}" for channel in channels]
+    return ["EVAL local", f"MGET {record}", "TIME", f"SET {key}", f"SET {record}", *publishes]
+
+
+def kept_keys(client: redis.Redis) -> set[str]:
+    """Return the keys of kept messages: all but those that numbers and logs are in."""
+    return {key.decode() for key in client.scan_iter() if b"ws4channels:" not in key}
 
 
 def arrived(client: redis.Redis, subscription: redis.client.PubSub) -> list[bytes]:

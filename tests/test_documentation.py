@@ -417,7 +417,14 @@ def test_asgi_module_needs_no_environment(tmp_path: Path, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["docs/install.md", "docs/subscribing.md", "docs/settings.md", "docs/migrating.md", "docs/migrating-diffs.md"],
+    [
+        "docs/install.md",
+        "docs/subscribing.md",
+        "docs/settings.md",
+        "docs/migrating.md",
+        "docs/migrating-diffs.md",
+        "docs/history.md",
+    ],
 )
 def test_other_pages_show_python(path: str) -> None:
     """What is shown as Python on pages that show pieces of files is Python, as far as it goes."""
@@ -550,7 +557,7 @@ def test_every_page_is_in_the_contents() -> None:
     assert sorted(listed) == sorted(page.stem for page in DOCS.glob("*.md") if page.stem != "index")
 
 
-@pytest.mark.parametrize("page", ["reliability", "security"])
+@pytest.mark.parametrize("page", ["history", "reliability", "security"])
 def test_promises_name_tests_that_exist(page: str) -> None:
     """Each test by which a promise is held is there, and each page names some."""
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text_of(f"docs/{page}.md"))

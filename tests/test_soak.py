@@ -178,7 +178,7 @@ def test_handshake_that_an_outage_holds_up_may_fill_the_outbox(ledger):
 
 
 def test_failure_without_an_outage_is_found(ledger):
-    """A publisher is told of errors only while something is broken."""
+    """A publisher gets errors only while something is broken."""
     ledger.publications.append(replace(ledger.publications[0], publisher="async", is_accepted=False))
     assert "failed, and nothing was broken" in the_complaint(audit_of(ledger))
     ledger.outages.append(Outage("killed", 10.0, 12.0))

@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 
 from tests import legacy_subscribers
+from tests.monitor import kept_keys
 from tests.sockets import Socket, broadcast, connected
 from tests.visitors import signed_in
 from tests.waiting import QUIET, TIMEOUT, eventually
@@ -415,7 +416,7 @@ async def test_store_shared_by_publisher_and_subscriber_takes_messages_of_client
     async with connected("/ws/f?publish-broadcast&echo") as socket:
         await socket.send_to("hello")
         assert await socket.next() == "hello"
-    assert {key.decode() for key in redis_client.scan_iter()} == {"team:red:f", "broadcast:f"}
+    assert kept_keys(redis_client) == {"team:red:f", "broadcast:f"}
 
 
 async def test_subscribed_names_can_be_listed(use: Any) -> None:

@@ -30,7 +30,7 @@ from ws4channels.access.requests import chosen_subprotocol
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
 from ws4channels.delivery.close_frames import CLOSE_ERROR, CLOSE_RESTART
-from ws4channels.delivery.forms import Form, FormedSubscriber
+from ws4channels.delivery.forms import FormedSubscriber
 from ws4channels.delivery.hub import Hub, get_hub
 from ws4channels.delivery.outbox import Outbox
 from ws4channels.delivery.servers import Inlet, make_inlet, make_outbox, with_whole_path
@@ -41,8 +41,6 @@ from ws4channels.transports.configured import get_transport
 from ws4channels.transports.messages import Delivery, Payload, to_payload
 
 __all__ = ["FacilityConsumer"]
-
-_PLAIN = Form()
 
 
 class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -246,8 +244,8 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if payload is None:
             raise ValueError("You must pass one of bytes_data or text_data")
         negotiated = None if self._client is None else self._client.agreement
-        form = _PLAIN if negotiated is None else negotiated.form
-        await self._outbox.put_waiting(form.of(Delivery(payload)))
+        delivery = Delivery(payload)
+        await self._outbox.put_waiting(negotiated.form.of(delivery) if negotiated else delivery)
         if close:
             await self.close(close)
 
@@ -294,6 +292,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _release(self) -> None:
         """Leave the hub and release everything, however the websocket ended."""
+        self._inlet = None  # Holds this consumer; see `Outbox.aclose`.
         counts["sockets_closed"] += self._is_counted
         if self._client is not None:
             await self._client.leave(self._outbox)

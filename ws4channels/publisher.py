@@ -15,7 +15,7 @@ from ws4channels.redis_store import RedisStore
 from ws4channels.transports import publishing_loop
 from ws4channels.transports.history import anewest_in_log, newest_in_log
 from ws4channels.transports.messages import Delivery, to_raw
-from ws4channels.transports.numbers import history_of
+from ws4channels.transports.numbers import Record, extras_of, history_of
 from ws4channels.transports.publishing_loop import PublishingLoop
 
 __all__ = ["RedisPublisher"]
@@ -84,9 +84,10 @@ class RedisPublisher(RedisStore):
         keys = _keys_of_one(request, facility, audience, count)
         with connections.one_kind_of_failure():
             client = self._connection
-            kept = client.mget(keys) if keys else []
+            # What is published between the two is in the log as well.
+            values = client.mget(_with_records(keys)) if keys else []
             logs = [newest_in_log(client, key, count) if history_of(key) else [] for key in keys]
-        return _newest(kept, logs, count)
+        return _newest(keys, values, logs, count)
 
     async def afetch_messages(self, request: Any, facility: Any, audience: str, count: int) -> list[bytes]:
         """Do as `fetch_messages`, from async code. Sessions and users are looked up in a thread."""
@@ -96,9 +97,9 @@ class RedisPublisher(RedisStore):
 
         async def on_publishing_loop(publishing: PublishingLoop) -> list[bytes]:
             with connections.one_kind_of_failure():
-                kept = await publishing.client.mget(keys) if keys else []
+                values = await publishing.client.mget(_with_records(keys)) if keys else []
                 logs = [await anewest_in_log(publishing.client, key, count) if history_of(key) else [] for key in keys]
-            return _newest(kept, logs, count)
+            return _newest(keys, values, logs, count)
 
         return await publishing_loop.run(on_publishing_loop)
 
@@ -112,15 +113,23 @@ def _keys_of_one(request: Any, facility: Any, audience: str, count: int) -> list
     return _keys_for(request, facility, audience)
 
 
-def _newest(kept: Sequence[Any], logs: Sequence[Sequence[Delivery]], count: int) -> list[bytes]:
-    """Return the newest messages in the order of their numbers; of keys without a log, the kept ones, last."""
-    logged = sorted((each for log in logs for each in log if each.payload), key=lambda each: each.number)
-    messages = [to_raw(each.payload) for each in logged]
-    for raw, log in zip(kept, logs, strict=True):
-        # What another program wrote to the key is in no log.
-        if raw and (not log or to_raw(log[-1].payload) != raw):
-            messages.append(raw)
-    return messages[-count:]
+def _with_records(keys: Sequence[str]) -> list[str]:
+    return [*keys, *(extras_of(key).record for key in keys if history_of(key))]
+
+
+def _newest(keys: Sequence[str], values: Sequence[Any], logs: Sequence[Sequence[Delivery]], count: int) -> list[bytes]:
+    """Return the newest messages in the order of their numbers; what has none is the newest of its key.
+
+    `values` are those of `_with_records`.
+    """
+    records = iter(values[len(keys) :])
+    found: dict[tuple[str, int], Delivery] = {(each.key, each.number): each for log in logs for each in log}
+    for key, raw in zip(keys, values, strict=False):
+        kept = Record.read(key, raw, next(records) if history_of(key) else None).kept
+        if kept is not None:
+            found.setdefault((key, kept.number), kept)
+    newest = sorted(found.values(), key=lambda each: (not each.number, each.number))
+    return [to_raw(each.payload) for each in newest if each.payload][-count:]
 
 
 def _keys_for(request: Any, facility: Any, audience: str) -> list[str]:

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.core.signals import setting_changed
-from django.dispatch import receiver
 
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.shown import without_secrets
@@ -45,6 +43,8 @@ def _above_0(value: float) -> bool:
 
 
 def _is_history(value: object) -> bool:
+    if isinstance(value, Mapping) and not all(isinstance(each, str) for each in value):
+        return False
     counts = value.values() if isinstance(value, Mapping) else [value]
     return all(isinstance(each, int) and not isinstance(each, bool) and each >= 0 for each in counts)
 
@@ -71,9 +71,16 @@ class Setting:
     def read(self) -> Any:
         """Return the value in Django's settings or the default; raise ConfigurationError if it cannot work."""
         value = getattr(django_settings, self.name, self.default)
-        if not self.accepts(value):
-            raise ConfigurationError(f"{self.name} is {without_secrets(value)!r}; it must be {self.valid}.")
+        if value is not _checked.get(self.name, _NOTHING):
+            if not self.accepts(value):
+                raise ConfigurationError(f"{self.name} is {without_secrets(value)!r}; it must be {self.valid}.")
+            _checked[self.name] = value
         return value
+
+
+_NOTHING = object()
+_checked: dict[str, object] = {}
+"""The value of each setting that was last found valid: they are read for every message, and rarely change."""
 
 
 _ALL = [
@@ -314,6 +321,15 @@ _ALL = [
         _is(bool),
     ),
     Setting(
+        "WS4CHANNELS_TUNE_GARBAGE_COLLECTOR",
+        True,
+        "",
+        "True: in a process that serves websockets, Python looks for garbage after 10,000 new objects instead of "
+        "700, so that many can connect without pauses. False: its thresholds are left alone.",
+        "True or False",
+        _is(bool),
+    ),
+    Setting(
         "WS4CHANNELS_HANDSHAKE_THREADS",
         16,
         "threads",
@@ -358,16 +374,7 @@ __all__ = [*SETTINGS]
 def __getattr__(name: str) -> Any:
     if name not in SETTINGS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Python asks here only for what the module has not: from now on, reading the setting costs no more than a global.
-    globals()[name] = value = SETTINGS[name].read()
-    return value
-
-
-@receiver(setting_changed)
-def _forget(*, setting: str, **_: object) -> None:
-    """Read a setting again that ``override_settings`` changed."""
-    if setting in SETTINGS:
-        globals().pop(setting, None)
+    return SETTINGS[name].read()
 
 
 def read_all() -> Iterable[tuple[Setting, ConfigurationError | None]]:

@@ -11,6 +11,7 @@ import redis
 from ws4channels.access import custom_subscribers
 from ws4channels.access.handshake import Agreement
 from ws4channels.delivery.hub import get_hub
+from ws4channels.delivery.welcome import Welcome
 from ws4channels.subscriber import RedisSubscriber
 from ws4channels.transports.configured import get_transport
 from ws4channels.transports.messages import Delivery
@@ -46,10 +47,11 @@ async def test_what_is_overridden_runs_in_a_thread(redis_client: redis.Redis) ->
     """All three are called there, once each, and take the place of what is done otherwise."""
     hub, subscriber = get_hub(get_transport()), Noting()
     agreement = agreement_with(subscriber)
-    [delivery] = await custom_subscribers.send_kept(hub, agreement, [Delivery("kept")])
+    welcome = Welcome([Delivery("kept")], seen={"broadcast:f": 5})
+    await custom_subscribers.send_kept(hub, agreement, welcome)
     await custom_subscribers.publish(hub, agreement, b"hello")
     await custom_subscribers.release(hub, agreement)
-    assert delivery.payload == "own"
+    assert ([each.payload for each in welcome.deliveries], welcome.seen) == (["own"], {})
     assert subscriber.calls == [("send", None, False), ("publish", b"hello", False), ("release", None, False)]
     assert redis_client.keys() == []
 
@@ -60,9 +62,10 @@ async def test_what_is_not_overridden_needs_no_thread(
 ) -> None:
     """Kept messages stay as they are, and messages go to the agreed keys."""
     hub = get_hub(get_transport())
-    agreement, kept = agreement_with(subscriber), [Delivery("kept")]
+    agreement, welcome = agreement_with(subscriber), Welcome([Delivery("kept")], seen={"broadcast:f": 5})
     monkeypatch.delattr(custom_subscribers, "run_in_thread")
-    assert await custom_subscribers.send_kept(hub, agreement, kept) is kept
+    await custom_subscribers.send_kept(hub, agreement, welcome)
+    assert ([each.payload for each in welcome.deliveries], welcome.seen) == (["kept"], {"broadcast:f": 5})
     await custom_subscribers.publish(hub, agreement, b"hello")
     await custom_subscribers.release(hub, agreement)
     assert redis_client.get("broadcast:f") == b"hello"
@@ -74,3 +77,13 @@ async def test_heartbeat_is_not_handed_to_the_subscriber(settings: Any) -> None:
     subscriber = Noting()
     await custom_subscribers.publish(get_hub(get_transport()), agreement_with(subscriber), b"--heartbeat--")
     assert subscriber.calls == []
+
+
+@pytest.mark.parametrize(("recovered", "told"), [(None, None), (True, False), (False, False)])
+async def test_client_is_not_told_that_it_has_all_where_the_subscriber_sends_something_else(
+    recovered: bool | None, told: bool | None
+) -> None:
+    """What the site's own subscriber sends is not known to be what was missed; positions are those of the newest."""
+    welcome = Welcome([Delivery("missed", "broadcast:f", 4)], {"broadcast:f": 4}, {"broadcast:f": 2}, recovered)
+    await custom_subscribers.send_kept(get_hub(get_transport()), agreement_with(Noting()), welcome)
+    assert (welcome.recovered, welcome.positions, welcome.seen) == (told, {"broadcast:f": 4}, {})

@@ -9,6 +9,7 @@ import pytest
 from tests.access.scopes import a_scope
 from ws4channels.access.requests import (
     asked_channels,
+    asked_start,
     build_request,
     chosen_subprotocol,
     offered_subprotocols,
@@ -112,24 +113,43 @@ POSSIBLE = ["subscribe-broadcast", "subscribe-user", "publish-broadcast", "subsc
 
 
 @pytest.mark.parametrize(
-    ("query", "channels", "echo"),
+    ("query", "channels", "words"),
     [
-        ("", [], False),
-        ("subscribe-user&subscribe-broadcast", ["subscribe-user", "subscribe-broadcast"], False),
-        ("subscribe-user&subscribe-user&SUBSCRIBE-USER", ["subscribe-user"], False),
-        ("echo", [], True),
-        ("%20Echo+=no", [], True),
-        ("echoes&ech", [], False),
-        ("subscribe=broadcast&publish=Broadcast+", ["subscribe-broadcast", "publish-broadcast"], False),
-        ("subscribe=room&room=subscribe-user", ["subscribe-room"], False),
-        ("subscribe-broadcast=user", ["subscribe-broadcast"], False),
-        ("publish-user&publish-everything", [], False),
-        ("x=echo&subscribe=echo", [], False),
+        ("", [], set()),
+        ("subscribe-user&subscribe-broadcast", ["subscribe-user", "subscribe-broadcast"], set()),
+        ("subscribe-user&subscribe-user&SUBSCRIBE-USER", ["subscribe-user"], set()),
+        ("echo", [], {"echo"}),
+        ("%20Echo+=no", [], {"echo"}),
+        ("echoes&ech", [], set()),
+        ("subscribe=broadcast&publish=Broadcast+", ["subscribe-broadcast", "publish-broadcast"], set()),
+        ("subscribe=room&room=subscribe-user", ["subscribe-room"], set()),
+        ("subscribe-broadcast=user", ["subscribe-broadcast"], set()),
+        ("publish-user&publish-everything", [], set()),
+        ("x=echo&subscribe=echo", [], set()),
+        ("resume=a.1&BINARY&echo", [], {"resume", "binary", "echo"}),
     ],
 )
-def test_channels_are_read_from_the_query(query: str, channels: list[str], echo: bool) -> None:
-    """Known names are returned once and in order, whatever their case and values, and echo apart from them."""
-    assert asked_channels(build_request(a_scope(query)), POSSIBLE) == (channels, echo)
+def test_channels_are_read_from_the_query(query: str, channels: list[str], words: set[str]) -> None:
+    """Known names are returned once and in order, whatever their case and values, and other words apart from them."""
+    assert asked_channels(build_request(a_scope(query)), POSSIBLE) == (channels, words)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", (0, None)),
+        ("history=20", (20, None)),
+        ("History=3&history=20", (20, None)),
+        ("history", (0, None)),
+        ("history=many&history=-5&history=1.5&history=9999999999", (0, None)),
+        ("resume", (0, "")),
+        ("resume=a.1,b.2&resume=c.3", (0, "a.1,b.2,c.3")),
+        ("RESUME=Ab.1&history=5", (5, "Ab.1")),
+    ],
+)
+def test_start_is_read_from_the_query(query: str, expected: tuple[int, str | None]) -> None:
+    """What is no number asks for nothing; positions are taken as they are."""
+    assert asked_start(build_request(a_scope(query))) == expected
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,11 @@ def state(page: Page) -> Locator:
     return page.locator(".state .label")
 
 
+def notice(page: Page) -> Locator:
+    """Return the sentence that messages may be missing, empty if none are."""
+    return page.locator(".gap")
+
+
 def text_field(page: Page) -> Locator:
     """Return the field in which a message is written."""
     return page.get_by_label("Message", exact=True)

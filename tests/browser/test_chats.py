@@ -98,18 +98,6 @@ def test_sign_out_stops_user_messages(open_window):
     expect(mary).to_have_url(re.compile(r"/login/\?next=/user/$"))
 
 
-@pytest.mark.parametrize("chat", CHATS)
-def test_reload_shows_the_kept_message(open_window, chat):
-    """The newest message is there again after a reload, once."""
-    page = open_window(CHATS[chat], "john")
-    wait_until_connected(page)
-    for text in ("Older", "Newest"):
-        write(page, text)
-        expect(messages(page).last).to_have_text(text)
-    page.reload()
-    expect(messages(page)).to_have_text(["Newest"])
-
-
 class ForeignPage(BaseHTTPRequestHandler):
     """A page of another site."""
 

@@ -9,6 +9,7 @@ from .pages import (
     CHATS,
     assert_end_is_shown,
     messages,
+    notice,
     senders,
     sign_out_in_another_tab,
     state,
@@ -187,6 +188,27 @@ def test_axe_finds_nothing_in_an_outage_and_after_signing_out(open_window, site)
     sign_out_in_another_tab(page)
     expect(state(page)).to_have_text("signed out elsewhere")
     assert_axe_finds_nothing(page)
+
+
+def test_notice_of_missing_messages_fits_and_is_accessible(open_window, site, site_redis, artifacts):
+    """It is above the form on each screen, and hides neither form nor newest message; screenshots are kept."""
+    john, mary = open_window("/", "john"), open_window("/", "mary")
+    wait_until_connected(john, mary)
+    fill_with_messages(john, mary, 6)
+    site.kill()
+    with site_redis.client() as client:
+        client.flushall()
+    site.start()
+    expect(notice(john)).to_have_text("Some messages may be missing.")
+    for size in (DESKTOP, PHONE, PHONE_WITH_KEYBOARD, ENLARGED):
+        john.set_viewport_size(size)
+        expect(notice(john)).to_be_in_viewport(ratio=1)
+        assert_composer_is_in_view(john)
+        assert_end_is_shown(john)
+        for scheme in SCHEMES:
+            john.emulate_media(color_scheme=scheme)
+            john.screenshot(path=artifacts / f"missing-{name_of(size)}-{scheme}.png")
+    assert_axe_finds_nothing(john)
 
 
 def test_axe_finds_nothing_in_other_pages(open_window):

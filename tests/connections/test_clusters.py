@@ -25,12 +25,14 @@ from ws4channels.connections import (
 )
 from ws4channels.connections.clusters import LazyCluster, is_cluster, is_cluster_client
 from ws4channels.delivery.hub import Hub
+from ws4channels.delivery.welcome import Start
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.publisher import RedisPublisher
 from ws4channels.redis_store import RedisStore
 from ws4channels.shown import without_secrets
 from ws4channels.subscriber import KeptMessageCollector, RedisSubscriber
 from ws4channels.transports.configured import get_transport
+from ws4channels.transports.numbers import extras_of
 
 NAME = "ws4channels-subscriber"
 # Keys in the slots of each of the three nodes, many times over.
@@ -233,6 +235,36 @@ async def test_kept_messages_are_found(connection: dict[str, Any], rf: Any) -> N
     assert [each.payload for each in collector.deliveries] == ["kept"]
 
 
+@pytest.mark.parametrize("history", [0, 10])
+async def test_messages_have_numbers(connection: dict[str, Any], settings: Any, history: int) -> None:
+    """Whatever braces a key has, its extra keys are in its slot, and messages arrive once, with their numbers."""
+    settings.WS4CHANNELS_HISTORY = history
+    keys = ("broadcast:f", "user:{tag}:f", "user:a}b:f", "user:{}:f", "user:a{b:f", "group:}{:{f}")
+    hub, inbox = Hub(get_transport()), Inbox()
+    await hub.join(inbox, keys)
+    store = RedisStore()
+    store._publishers = set(keys)
+    await store.apublish_message("first", 60)
+    await asyncio.to_thread(store.publish_message, "second\n", 60)
+    await asyncio.to_thread(store.publish_message, "not kept", 0)
+    await eventually(lambda: len(inbox.deliveries) >= 3 * len(keys), "the messages arrive")
+    client = build_sync_client(connection)
+    for key in keys:
+        first, second, third = [each for each in inbox.deliveries if each.key == key]
+        assert [each.payload for each in (first, second, third)] == ["first", "second\n", "not kept"]
+        assert (first.previous, second.previous, third.number) == (0, first.number, 0)
+        assert int(client.get(extras_of(key).record)[:16]) == second.number
+        assert client.llen(extras_of(key).log) == min(history, 2)
+    positions = {each.key: each.number for each in inbox.deliveries if each.payload == "first"}
+    welcome = await hub.join(Inbox(), keys, Start(0, True, positions))
+    assert sorted((each.key, each.payload) for each in welcome.deliveries) == [
+        (key, "second\n") for key in sorted(keys)
+    ]
+    assert welcome.recovered
+    client.close()
+    await hub.aclose()
+
+
 async def test_hub_goes_to_another_node_when_its_own_dies(settings: Any) -> None:
     """Sockets go on with another node; keys of the dead one are a ConnectionError, all others are published to."""
     with cluster_of_three() as nodes:
@@ -267,7 +299,7 @@ def _publish_to_each(keys: list[str]) -> list[str]:
 
 
 async def test_cluster_that_cannot_be_reached_is_a_connection_error() -> None:
-    """Where no node answers, sites see what they catch, whoever asks."""
+    """Where no node answers, every caller gets an exception that sites catch."""
     with RedisServer() as server:
         connection = {"cluster": True, "url": server.url}
     client, async_client = build_sync_client(connection), build_async_client(connection)

@@ -45,7 +45,7 @@ async def test_cancelling_who_waits_cancels_what_is_waited_for() -> None:
 
 
 async def test_cancellation_is_not_swallowed_by_a_result_of_the_same_moment() -> None:
-    """Whoever is cancelled just when the result comes is cancelled all the same."""
+    """A task that is cancelled just when the result comes is cancelled all the same."""
     result = asyncio.get_running_loop().create_future()
     waiting = asyncio.create_task(within(TIMEOUT, result))
     await asyncio.sleep(0)

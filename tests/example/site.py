@@ -22,6 +22,7 @@ FOREIGN_VARIABLES = {
     "DEMO_DIR",
     "METRICS_TOKEN",
     "PORT",
+    "PYTHONDEVMODE",
     "REDIS_URL",
     "SECRET_KEY",
     "STATIC_ROOT",

@@ -44,6 +44,18 @@ def directory(prepared_directory):
     return prepared_directory
 
 
+@pytest.fixture(scope="module")
+def running(prepared_directory):
+    """A running demo in a directory of its own, for tests that do not end it."""
+    with tempfile.TemporaryDirectory(prefix="demo-", dir="/tmp") as directory:
+        shutil.copytree(
+            prepared_directory, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("redis*", "tmp")
+        )
+        with Demo(Path(directory)) as demo:
+            demo.url()
+            yield demo
+
+
 def remains(demo: Demo) -> list[Path]:
     """Return what a demo that ended left besides its database."""
     return [*demo.temporary.iterdir(), *(path for path in [demo.redis_socket] if path.exists())]
@@ -57,15 +69,15 @@ def is_ended(process: psutil.Process) -> bool:
         return True
 
 
-def test_demo_serves_pages_and_static_files(directory):
+def test_demo_serves_pages_and_static_files(running):
     """The printed URL answers, and so do the style sheet and the scripts that the page names."""
-    with Demo(directory) as demo, httpx.Client(base_url=demo.url(), timeout=20 * SCALE, trust_env=False) as client:
+    with httpx.Client(base_url=running.url(), timeout=20 * SCALE, trust_env=False) as client:
         page = client.get("/")
         assert page.status_code == 200
         for path in ("/static/chat/chat.css", "/static/chat/chat.js", "/static/js/ws4redis.js"):
             assert path in page.text
             assert client.get(path).status_code == 200
-        assert "sign in as john or mary, password: secret" in demo.text()
+        assert "sign in as john or mary, password: secret" in running.text()
 
 
 def test_demo_serves_static_files_without_debug(directory):
@@ -154,25 +166,23 @@ def test_impossible_port_is_refused(directory, port):
     assert done.stdout == ""
 
 
-def test_second_demo_in_the_same_directory_says_where_the_first_is(directory):
+def test_second_demo_in_the_same_directory_says_where_the_first_is(running):
     """A demo that runs already goes on, and the second one prints its address, whatever port it is to have."""
-    with Demo(directory) as demo:
-        url = demo.url()
-        for port in ("0", url.rpartition(":")[2]):
-            done = manage("demo", "--port", port, env=environment(DEMO_DIR=str(directory)))
-            assert done.returncode == 1
-            assert done.stderr == (
-                f"CommandError: The demo runs already at {url}/: end it first, or give this one another port and a "
-                "directory of its own, for example `DEMO_DIR=.demo2 make demo PORT=8001`.\n"
-            )
-        assert httpx.get(url, trust_env=False).status_code == 200
+    url = running.url()
+    for port in ("0", url.rpartition(":")[2]):
+        done = manage("demo", "--port", port, env=environment(DEMO_DIR=str(running.directory)))
+        assert done.returncode == 1
+        assert done.stderr == (
+            f"CommandError: The demo runs already at {url}/: end it first, or give this one another port and a "
+            "directory of its own, for example `DEMO_DIR=.demo2 make demo PORT=8001`.\n"
+        )
+    assert httpx.get(url, trust_env=False).status_code == 200
 
 
-def test_second_demo_on_the_port_of_another_directory_says_where_the_first_is(directory, tmp_path):
+def test_second_demo_on_the_port_of_another_directory_says_where_the_first_is(running, tmp_path):
     """A demo with another state directory, or another Redis, is recognised by its pages."""
-    with Demo(directory) as demo:
-        url = demo.url()
-        done = manage("demo", "--port", url.rpartition(":")[2], env=environment(DEMO_DIR=str(tmp_path)))
+    url = running.url()
+    done = manage("demo", "--port", url.rpartition(":")[2], env=environment(DEMO_DIR=str(tmp_path)))
     assert done.returncode == 1
     assert done.stderr.startswith(f"CommandError: The demo runs already at {url}/: ")
 
@@ -190,18 +200,18 @@ def test_redis_of_another_program_in_the_directory_is_left_alone(directory):
     )
 
 
-def test_printed_commands_work(directory):
+def test_printed_commands_work(running):
     """The three commands to try are printed as they can be typed, and do what they are for."""
-    with Demo(directory) as demo:
-        url = demo.url()
-        wait_until(lambda: "Ctrl-C" in demo.text(), "the demo did not print everything")
-        assert "Try in another terminal, with the same DEMO_DIR:" in demo.text()
-        listen, publish, status = re.findall(r"^    (.* manage.py ws4channels_.*)$", demo.text(), re.M)
-        with connect(f"ws{url.removeprefix('http')}/ws/broadcast-chat?subscribe-broadcast") as websocket:
-            assert typed(publish, demo).returncode == 0
-            assert websocket.recv(20 * SCALE) == "Hello from the terminal"
-        assert "Hello from the terminal" in typed(f"{listen} --count 1", demo).stdout
-        assert typed(status, demo).returncode in {0, 1}  # 1: a warning, of a socket that is used for the first time
+    wait_until(lambda: "Ctrl-C" in running.text(), "the demo did not print everything")
+    assert "Try in another terminal, with the same DEMO_DIR:" in running.text()
+    listen, publish, status = re.findall(r"^    (.* manage.py ws4channels_.*)$", running.text(), re.M)
+    with connect(
+        f"ws{running.url().removeprefix('http')}/ws/broadcast-chat?subscribe-broadcast&heartbeat=0"
+    ) as websocket:
+        assert typed(publish, running).returncode == 0
+        assert websocket.recv(20 * SCALE) == "Hello from the terminal"
+    assert "Hello from the terminal" in typed(f"{listen} --count 1", running).stdout
+    assert typed(status, running).returncode in {0, 1}  # 1: a warning, of a socket that is used for the first time
 
 
 def typed(command: str, demo: Demo) -> subprocess.CompletedProcess[str]:
@@ -237,12 +247,11 @@ def test_log_shows_who_connects_publishes_and_disconnects(directory):
     assert "secret text" not in demo.text()
 
 
-def test_refused_pages_leave_no_traceback(directory):
+def test_refused_pages_leave_no_traceback(running):
     """A visitor who may not read the metrics is refused, with one line in the log."""
-    with Demo(directory) as demo:
-        assert httpx.get(f"{demo.url()}/metrics", trust_env=False).status_code == 403
-        wait_until(lambda: "Forbidden: /metrics" in demo.text(), "the refusal was not logged")
-    assert "Traceback" not in demo.text()
+    assert httpx.get(f"{running.url()}/metrics", trust_env=False).status_code == 403
+    wait_until(lambda: "Forbidden: /metrics" in running.text(), "the refusal was not logged")
+    assert "Traceback" not in running.text()
 
 
 def test_make_demo_says_in_one_line_that_it_could_not_install(tmp_path):

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.live
 def site(tmp_path_factory):
     """The example site, running on a Redis of its own, with one user more: otto, who is in no group."""
     with RedisServer() as server:
-        site = Site(tmp_path_factory.mktemp("site"), server.url)
+        site = Site(tmp_path_factory.mktemp("site"), server.url, settings="tests.example.settings")
         site.prepare()
         add_otto = "from django.contrib.auth.models import User; User.objects.create_user('otto', password='secret')"
         done = manage("shell", "-c", add_otto, env=site.env)

@@ -16,7 +16,7 @@ from tests.live.servers import RunningSite
 from tests.live.site.hooks import SECRET
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("fault_hooks")]
+pytestmark = pytest.mark.live
 
 MANY = 10
 """Less than WS4CHANNELS_HANDSHAKE_THREADS: so many hooks may hang without that others have to wait for them."""

@@ -16,7 +16,7 @@ from tests.live.client import Socket
 from tests.live.servers import RunningSite
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("fault_killed")]
+pytestmark = pytest.mark.live
 
 CAPACITY = 50
 """What the layer holds for a process that takes nothing; less than is published after that process was killed."""
@@ -48,7 +48,7 @@ def wait_until_cut(socket: Socket) -> None:
 
 
 def test_only_the_killed_servers_sockets_are_cut(servers, live_redis: redis.Redis, facility):
-    """The other's get everything in order, before and after; whoever reconnects there gets the newest message."""
+    """The other's get everything in order, before and after; a client that reconnects there gets the newest message."""
     first, second = servers
     with ExitStack() as stack:
         cut = [stack.enter_context(first.connect(facility, "subscribe-broadcast")) for _ in range(5)]

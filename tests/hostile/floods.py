@@ -16,7 +16,7 @@ from tests.waiting import TIMEOUT
 
 BURST = 200_000
 """Frames."""
-ECHOES = 150
+ECHOES = 60
 _PAUSE = 0.02  # seconds between two echoes: fewer than WS4CHANNELS_MAX_MESSAGES_PER_SECOND
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
 
-from example_project.redis_server import RedisServer
 from tests.hostile.floods import ECHOES, FLOODS, Memory, flooding, slow_echo
 from tests.hostile.test_garbage import CONTINUATION, frame
 from tests.outbox_site.payloads import MEBIBYTE
-from tests.outbox_site.running import Running, Servers
+from tests.outbox_site.running import Running, Servers, servers_of_module
 from tests.raw_websocket import TEXT, RawWebsocket, connect_socket
 from tests.waiting import TIMEOUT, wait_until
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("hostile")]
+pytestmark = pytest.mark.live
 
 KINDS = ["daphne", "daphne-tls", "uvicorn", "uvicorn-tls"]
 PLAIN = ["daphne", "uvicorn"]
@@ -26,26 +24,8 @@ ECHO = ("publish-broadcast", "subscribe-broadcast", "echo")
 COMPRESSED = ("Sec-WebSocket-Extensions: permessage-deflate",)
 
 
-class SlowServers(Servers):
-    """Servers whose hook waits for ``waiting…`` until a test lets it go."""
-
-    def start(self, kind, *options, **kwargs):
-        """Run one of them."""
-        settings = {"WS4REDIS_ALLOWED_CHANNELS": "tests.faults.site.hooks.allow_channels"}
-        return super().start(kind, *options, **{"settings": settings, **kwargs})
-
-
-@pytest.fixture(scope="module")
-def servers(redis_server: RedisServer) -> Iterator[Servers]:
-    """The servers of this module."""
-    with SlowServers.sharing(redis_server) as servers:
-        yield servers
-
-
-@pytest.fixture
-def facility(request: pytest.FixtureRequest) -> str:
-    """A facility that no other test uses."""
-    return "".join(each if each.isalnum() else "-" for each in request.node.name)
+# Its hook waits for `waiting…` until a test lets it go.
+servers = servers_of_module(WS4REDIS_ALLOWED_CHANNELS="tests.faults.site.hooks.allow_channels")
 
 
 def check_flood(server: Running, facility: str, client: RawWebsocket, name: str, *, at_once: bool) -> None:
@@ -81,10 +61,10 @@ def test_burst_slows_nobody_and_is_closed_with_1008(servers: Servers, facility: 
 
 @pytest.mark.parametrize("name", ["one-byte-messages", "pings"])
 def test_flood_over_a_compressed_websocket_is_closed_with_1008(servers: Servers, facility: str, name: str) -> None:
-    """On uvicorn a websocket with compression, whose frames are the server's own, is bounded as well."""
+    """On uvicorn a websocket with compression is bounded as well."""
     server = servers.get("uvicorn")
     with server.open(facility, "publish-broadcast", headers=COMPRESSED) as client:
-        assert server.outboxes(facility) == ["Outbox"]
+        assert server.outboxes(facility) == ["UvicornOutbox"]
         check_flood(server, facility, client, name, at_once=False)
         assert client.read_until_closed()[1].close_code == 1008
 

@@ -12,7 +12,7 @@ from tests.faults.sites import next_messages, send
 from tests.live.servers import RunningSite
 from tests.raw_websocket import BINARY, CLOSE, PING, TEXT, RawWebsocket, connect_socket
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("hostile")]
+pytestmark = pytest.mark.live
 
 MASK = b"\x01\x02\x03\x04"
 CONTINUATION = 0x0

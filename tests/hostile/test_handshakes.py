@@ -17,8 +17,6 @@ from tests.raw_websocket import RawWebsocket, connect_socket
 from tests.waiting import TIMEOUT
 from ws4channels.asgi import get_asgi_application
 
-pytestmark = pytest.mark.xdist_group("hostile")
-
 CHANNELS = [
     "subscribe-broadcast",
     "publish-user",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 import redis
 
-from example_project.redis_server import RedisServer
-from tests.outbox_site.running import Running, Servers
+from tests.outbox_site.running import Running, Servers, servers_of_module
 from tests.raw_websocket import connect_socket
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("hostile")]
+pytestmark = pytest.mark.live
 
 STATUS = {
     ("daphne", "query"): b" 403 ",
@@ -30,20 +28,8 @@ LARGE = {
 }
 
 
-@pytest.fixture(scope="module")
-def servers(redis_server: RedisServer) -> Iterator[Servers]:
-    """The servers of this module."""
-    with HookedServers.sharing(redis_server) as servers:
-        yield servers
-
-
-class HookedServers(Servers):
-    """Servers whose hook tells Redis that it began."""
-
-    def start(self, kind, *options, **kwargs):
-        """Run one of them."""
-        settings = {"WS4REDIS_ALLOWED_CHANNELS": "tests.faults.site.hooks.allow_channels"}
-        return super().start(kind, *options, **{"settings": settings, **kwargs})
+# Its hook tells Redis that it began.
+servers = servers_of_module(WS4REDIS_ALLOWED_CHANNELS="tests.faults.site.hooks.allow_channels")
 
 
 def answer(server: Running, path: str, headers: list[str]) -> bytes:

@@ -9,13 +9,14 @@ import pytest
 
 from tests.live.servers import RunningSite, Surroundings, daphne, daphne_on_unix_socket, uvicorn
 from tests.live.site.hooks import SECRET
-from tests.waiting import wait_until
+from tests.waiting import SCALE, wait_until
 
 pytestmark = pytest.mark.live
 
 SETTINGS = {
     "WS4REDIS_ALLOWED_CHANNELS": "tests.live.site.refusing.allow_channels",
     "WS4REDIS_SUBSCRIBER": "tests.live.site.hooks.FailingSubscriber",
+    "WS4CHANNELS_CLOSE_TIMEOUT": 0.5 * SCALE,
 }
 SERVERS = {
     "daphne": (daphne, ["--access-log", "/dev/null"]),

@@ -11,12 +11,14 @@ from tests.live.client import shown, told
 from tests.live.servers import APPLICATION, RunningSite, Surroundings, daphne, daphne_on_unix_socket, on_unix_socket
 from tests.live.servers import uvicorn as uvicorn_on_port
 from tests.live.site.hooks import SECRET
+from tests.waiting import SCALE
 
 pytestmark = pytest.mark.live
 
 SETTINGS = {
     "WS4REDIS_ALLOWED_CHANNELS": "tests.live.site.hooks.allow_channels",
     "WS4REDIS_SUBSCRIBER": "tests.live.site.hooks.FailingSubscriber",
+    "WS4CHANNELS_CLOSE_TIMEOUT": 0.5 * SCALE,
 }
 MEBIBYTE = 1024 * 1024
 SIZES = [1, 125, 126, 65_535, 65_536, MEBIBYTE]
@@ -144,7 +146,7 @@ def test_facility_may_hold_anything(site, facility, name):
 
 
 def test_plain_request_is_told_to_upgrade(site):
-    """Whoever opens a websocket's address in a browser reads what is amiss."""
+    """A browser that opens a websocket's address as a page is answered with what is wrong."""
     answer = site.get("/ws/news?subscribe-broadcast")
     assert answer.status_code == 400
     assert answer.text == "This address serves websockets: a websocket upgrade is needed.\n"

@@ -512,3 +512,27 @@ def test_unreadable_folder_is_skipped_and_said(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(os, "scandir", refuse)
     finding = Case(tmp_path, {}).only("data")
     assert finding.what == "This was not read. It cannot be read: Permission denied."
+
+
+def test_settings_without_the_app_or_staticfiles_get_daphne(tmp_path: Path) -> None:
+    """Daphne stands first as well where nothing else does what it must stand before."""
+    settings = "INSTALLED_APPS = ('django.contrib.admin',)\nWS4REDIS_PREFIX = 'x'\n"
+    text = Case(tmp_path, {"farm/settings.py": settings}).texts["farm/settings.py"]
+    assert text.startswith("INSTALLED_APPS = ('daphne', 'django.contrib.admin', 'channels', 'ws4channels',)\n")
+
+
+def test_subscriber_that_names_nothing_of_the_original_is_reported(tmp_path: Path) -> None:
+    """The file of such a class holds no word of ws4redis."""
+    settings = f"{SETTINGS}WS4REDIS_SUBSCRIBER = 'farm.live.Own'\n"
+    live = "class Own(object):\n    def parse_response(self): pass\n"
+    case = Case(tmp_path, {"farm/settings.py": settings, "farm/live.py": live})
+    assert case.said(Severity.MUST) == [("farm/live.py", 1), ("farm/live.py", 2)]
+
+
+def test_location_of_the_url_is_reported_without_words_about_websockets(tmp_path: Path) -> None:
+    """That it is the URL of the settings is enough, in a file of any name."""
+    files = {
+        "farm/settings.py": f"{SETTINGS}WEBSOCKET_URL = '/push/'\n",
+        "etc/farm": "location ^~ /push/ {\n  proxy_pass http://x;\n}\nlocation / {\n  proxy_pass http://y;\n}\n",
+    }
+    assert Case(tmp_path, files).said(Severity.CHECK) == [("etc/farm", 1)]

@@ -90,7 +90,7 @@ def test_app_lists_are_found_in_their_forms() -> None:
         }
     )
     (module,) = facts.modules.values()
-    assert module.app_lists == (frozenset("a"), frozenset("b"), frozenset("c"))
+    assert module.listed_apps == {"a", "b", "c"}
 
 
 def test_modules_that_hand_the_package_on_are_found() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ws4channels.migration.fixer import Finding, Fixed, Fixer, Severity, masked
+from tests.migration.rewriting import facts_of
+from ws4channels.migration.fixer import Finding, Fixed, Fixer, ProjectFixed, Severity, SourceFile, masked
 
 
 def test_finding_asks_to_look_unless_said_otherwise() -> None:
@@ -13,10 +14,11 @@ def test_finding_asks_to_look_unless_said_otherwise() -> None:
     assert list(Fixed("text").findings) == []
 
 
-def test_fixer_must_say_what_it_wants_and_does() -> None:
-    """A fixer without its two methods cannot be made."""
-    with pytest.raises(TypeError, match="abstract"):
-        Fixer()  # type: ignore[abstract]
+def test_fixer_does_nothing_unless_given_what_to_do() -> None:
+    """A fixer may be for each file, or for all of them at once."""
+    facts = facts_of({})
+    assert Fixer("idle").fix(SourceFile("a", ""), facts) is None
+    assert Fixer("idle").fix_project({}, facts) == ProjectFixed()
 
 
 @pytest.mark.parametrize(

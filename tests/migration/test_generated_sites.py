@@ -116,7 +116,7 @@ def passed_over(report: Report, before: Mapping[str, str]) -> list[str]:
     return left
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
+@settings(suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 @given(TREES)
 def test_tree_is_rewritten_or_reported_and_nothing_else_is_touched(tree: dict[str, str]) -> None:
     """Python stays Python, a second run changes nothing, and what lies outside stays as it was."""

@@ -96,7 +96,7 @@ def test_all_spellings_are_one_name(name: str) -> None:
 def test_other_packages_stay(name: str) -> None:
     """Nothing is to be done, and nothing to be said."""
     verdict = judge(name, ">=1")
-    assert (verdict.name, verdict.what) == (None, "")
+    assert (verdict.name, verdict.said) == (None, "")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import libcst as cst
 import pytest
 
 from tests.migration.rewriting import fix
-from ws4channels.migration.settings_fixer import SettingsFixer, SettingsTransformer, assigned_by
+from ws4channels.migration.settings_fixer import SettingsTransformer, assigned_by
 
 CODE = "NEW = {\n    1,\n}\n"
 
@@ -14,10 +14,6 @@ CODE = "NEW = {\n    1,\n}\n"
 class _Add(SettingsTransformer):
     def plan(self) -> None:
         self.add_after(self.last_line_assigning("FIRST", "TEMPLATES"), CODE)
-
-
-class _AddFixer(SettingsFixer):
-    transformer = _Add
 
 
 @pytest.mark.parametrize(
@@ -39,13 +35,13 @@ class _AddFixer(SettingsFixer):
 )
 def test_code_is_added_where_it_always_runs(before: str, after: str) -> None:
     """It follows the last line that always runs, with its indentation and line ends; else it ends the file."""
-    assert fix(_AddFixer(), before).text == after
+    assert fix(_Add.fix, before).text == after
 
 
 @pytest.mark.parametrize("text", ["DEBUG = 1\n", "def f():\n    TEMPLATES = []\n", "print 'x'; TEMPLATES = []\n"])
 def test_files_that_are_no_settings_are_left(text: str) -> None:
     """Only what assigns settings, and parses, is looked at."""
-    assert fix(_AddFixer(), text).text == text
+    assert fix(_Add.fix, text).text == text
 
 
 @pytest.mark.parametrize(

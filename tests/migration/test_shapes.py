@@ -17,8 +17,7 @@ from websockets.sync.client import connect
 
 from example_project.redis_server import HOST, RedisServer, free_port
 from tests.against_original.environment import ROOT
-from tests.migration.rewriting import write_site
-from tests.migration.sample_sites import run_command
+from tests.migration.rewriting import command, write_site
 from tests.waiting import TIMEOUT, wait_until
 
 MANAGE = """\
@@ -191,10 +190,12 @@ def answers(port: int) -> bool:
 @pytest.mark.live
 @pytest.mark.parametrize("shape", SHAPES)
 def test_site_of_this_shape_delivers(shape: str, tmp_path: Path, shapes_redis: RedisServer) -> None:
-    """After --write, and nothing else, `manage.py check` passes and a websocket receives what is published."""
+    """After --write, and nothing else, `manage.py check` passes and a websocket receives what is published.
+
+    A second run finds nothing to write.
+    """
     site = write_site(tmp_path, SHAPES[shape])
-    done = run_command(site, "--write")
-    assert done.returncode == 0, done.stderr
+    assert command(site, write=True)[0] == 0
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "DJANGO_"))}
     environment |= {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}", "REDIS_PORT": str(shapes_redis.port)}
     manage = next(site.rglob("manage.py"))
@@ -206,11 +207,4 @@ def test_site_of_this_shape_delivers(shape: str, tmp_path: Path, shapes_redis: R
         with redis.Redis(HOST, shapes_redis.port) as publisher:
             publisher.publish(f"broadcast:{port}", "hello")
         assert client.recv(TIMEOUT) == "hello"
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_second_run_changes_nothing(shape: str, tmp_path: Path) -> None:
-    """What was rewritten is not rewritten again."""
-    site = write_site(tmp_path, SHAPES[shape])
-    run_command(site, "--write")
-    assert "Nothing to write" in run_command(site, "--write").stdout
+    assert "Nothing to write" in command(site, write=True)[1]

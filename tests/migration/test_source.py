@@ -35,16 +35,9 @@ def test_binary_file_is_none() -> None:
 
 
 def test_parts_of_the_path() -> None:
-    """A file knows its name, suffix and folder."""
+    """A file knows its name and suffix."""
     file = SourceFile("a/b/c.py", "")
-    assert (file.name, file.suffix, file.folder, file.is_python) == ("c.py", ".py", "a/b", True)
-    assert SourceFile("Pipfile", "").folder == ""
-
-
-@pytest.mark.parametrize(("text", "newline"), [("a\r\nb\n", "\r\n"), ("a\nb\r\n", "\n"), ("", "\n"), ("\r\n", "\r\n")])
-def test_added_lines_end_as_the_first_does(text: str, newline: str) -> None:
-    """The line ending to add lines with is that of the first line."""
-    assert SourceFile("a", text).newline == newline
+    assert (file.name, file.suffix, file.is_python) == ("c.py", ".py", True)
 
 
 def test_line_of_an_offset() -> None:

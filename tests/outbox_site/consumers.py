@@ -57,6 +57,17 @@ class Commanded(FacilityConsumer):
             else:
                 await self.send(text)
 
+    async def do_alternate(self, count: int, size: int) -> None:
+        """Send numbered messages, of each three one by the server's own ``send``, one by ours, one published."""
+        for number in range(count):
+            text = json.dumps([number, "abcdefghij" * 1000])[:size].ljust(size)
+            if number % 3 == 0:
+                await self.base_send({"type": "websocket.send", "text": text})
+            elif number % 3 == 1:
+                await self.send(text)
+            else:
+                self._publish_here(text)
+
     async def do_burst(self, count: int, size: int) -> None:
         """Have this client sent numbered messages that somebody would publish, all before it can read one."""
         for number in range(count):

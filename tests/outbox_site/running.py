@@ -6,12 +6,15 @@ import json
 import ssl
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+import psutil
+import pytest
 
 from example_project.redis_server import HOST, RedisServer
 from tests.live.certificates import make_certificate
@@ -64,6 +67,10 @@ class Running:
         page: dict[str, Any] = answer.json()
         return page
 
+    def wait_until_freed(self) -> None:
+        """Return when no consumer and no outbox is left in the server process, whose garbage collector is off."""
+        wait_until(lambda: not any(self._page("/collector").values()), "consumers and outboxes are freed")
+
     def wait_for(self, facility: str, what: str, **expected: Any) -> dict[str, Any]:
         """Return the state when all that is expected of it is so."""
         states: list[dict[str, Any]] = []
@@ -86,6 +93,15 @@ class Running:
     def wait_until_paused(self, facility: str) -> None:
         """Return when messages of the facility wait for a client that does not read."""
         wait_until(lambda: self.state(facility)["waiting"], "nothing waits for the client")
+
+    def connections(self) -> list[Any]:
+        """Return the TCP connections that the server process has open, as psutil names them."""
+        assert self.process.process is not None
+        process = psutil.Process(self.process.process.pid)
+        # It has that name since psutil 6.
+        connections_of = process.net_connections if hasattr(process, "net_connections") else process.connections
+        found: list[Any] = connections_of("tcp")
+        return found
 
     def outboxes(self, facility: str) -> list[str]:
         """Return the classes of the outboxes that serve a facility."""
@@ -117,8 +133,9 @@ DIRECT = {"daphne": "DaphneOutbox", "uvicorn": "UvicornOutbox"}
 class Servers:
     """The servers of a test module, each started once, when it is first wanted. A context manager that ends them."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Surroundings, settings: Mapping[str, Any] | None = None) -> None:
         self.surroundings = surroundings
+        self._settings = settings or {}
         self._running: dict[str, Running] = {}
         self._stack = ExitStack()
 
@@ -130,11 +147,11 @@ class Servers:
 
     @classmethod
     @contextmanager
-    def sharing(cls, redis_server: RedisServer) -> Iterator[Servers]:
-        """Yield servers that use a Redis of ours."""
+    def sharing(cls, redis_server: RedisServer, settings: Mapping[str, Any]) -> Iterator[Servers]:
+        """Yield servers with these settings that use a Redis of ours."""
         # Not pytest's own directory, whose path is too long for unix sockets on some systems.
         with tempfile.TemporaryDirectory(prefix="ws4-") as directory:
-            with cls(Surroundings(redis_server.url, Path(directory).resolve())) as servers:
+            with cls(Surroundings(redis_server.url, Path(directory).resolve()), settings) as servers:
                 yield servers
 
     def get(self, kind: str) -> Running:
@@ -150,11 +167,11 @@ class Servers:
         """Run a server for one test alone."""
         name, _, way = kind.partition("-")
         run = {"": self._on_port, "tls": self._with_tls, "unix": self._on_unix_socket}[way]
-        with run(name, [*options, application], settings) as running:
+        with run(name, [*options, application], {**self._settings, **(settings or {})}) as running:
             yield running
 
     @contextmanager
-    def _on_port(self, name: str, arguments: list[str], settings: dict[str, Any] | None) -> Iterator[Running]:
+    def _on_port(self, name: str, arguments: list[str], settings: dict[str, Any]) -> Iterator[Running]:
         if name == "daphne":
             command, address = [*_DAPHNE, "-b", HOST, "-p", "0", *arguments], _DAPHNE_ADDRESS
         else:
@@ -163,14 +180,14 @@ class Servers:
             yield Running(site, site.process)
 
     @contextmanager
-    def _on_unix_socket(self, name: str, arguments: list[str], settings: dict[str, Any] | None) -> Iterator[Running]:
+    def _on_unix_socket(self, name: str, arguments: list[str], settings: dict[str, Any]) -> Iterator[Running]:
         path = self.surroundings.new_path(".sock")
         command = [*_DAPHNE, "-u"] if name == "daphne" else [*_UVICORN, "--uds"]
         with on_unix_socket(self.surroundings, [*command, str(path), *arguments], path, settings) as site:
             yield Running(site, site.process)
 
     @contextmanager
-    def _with_tls(self, name: str, arguments: list[str], settings: dict[str, Any] | None) -> Iterator[Running]:
+    def _with_tls(self, name: str, arguments: list[str], settings: dict[str, Any]) -> Iterator[Running]:
         certificate, key = self._certificate()
         if name == "daphne":
             endpoint = f"ssl:0:interface={HOST}:privateKey={key}:certKey={certificate}"
@@ -187,3 +204,14 @@ class Servers:
         if not (directory / "certificate.pem").exists():
             return make_certificate(directory)
         return directory / "certificate.pem", directory / "certificate.key"
+
+
+def servers_of_module(**settings: Any) -> Any:
+    """Return a fixture: servers with these settings, for one module, because they use the Redis of all tests."""
+
+    @pytest.fixture(scope="module")
+    def servers(redis_server: RedisServer) -> Iterator[Servers]:
+        with Servers.sharing(redis_server, settings) as servers:
+            yield servers
+
+    return servers

@@ -22,7 +22,7 @@ class Publication:
     began: float
     ended: float
     is_accepted: bool = True
-    """False: its publisher was told of an error, so nobody knows whether it was published."""
+    """False: its publisher got an error, so nobody knows whether it was published."""
 
     @property
     def name(self) -> tuple[str, str, int]:

@@ -43,7 +43,7 @@ async def test_sync_publish_arrives_as_the_layers_own(settings: Any, options: di
     transport = get_transport()
     assert isinstance(transport, CoreLayerTransport)
     event = await received_by_own_consumer(
-        get_channel_layer(), lambda: transport.publish(Publication((KEY,), b"\xff", 60))
+        get_channel_layer(), lambda: transport.publish(Publication((KEY,), b"\xff", 60), [""])
     )
     assert (event["type"], event["key"], event["bytes"]) == ("ws4channels.message", KEY, b"\xff")
 
@@ -58,7 +58,7 @@ async def test_sync_publish_reaches_each_of_several_hosts(settings: Any, redis_s
         channel = await layer.new_channel()
         for key in keys:
             await layer.group_add(group_of(key), channel)
-        await asyncio.to_thread(transport.publish, Publication(tuple(keys), b"x", 0))
+        await asyncio.to_thread(transport.publish, Publication(tuple(keys), b"x", 0), [""] * len(keys))
         received = {(await asyncio.wait_for(layer.receive(channel), TIMEOUT))["key"] for _ in keys}
         assert received == set(keys)
 
@@ -67,7 +67,7 @@ def test_layer_that_waits_for_something_else_is_an_error(settings: Any) -> None:
     """A subclass whose ``group_send`` needs an event loop is refused with a reason, and does not hang."""
     settings.CHANNEL_LAYERS = one_layer("tests.transports.test_core_layer.WaitingLayer")
     with pytest.raises(TypeError, match="waits for something other than its Redis connections"):
-        get_transport().publish(Publication((KEY,), b"x", 0))
+        get_transport().publish(Publication((KEY,), b"x", 0), [""])
 
 
 class WaitingLayer(RedisChannelLayer):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ws4channels.transports.messages import Delivery, Payload, Publication, build_event, to_payload
+from ws4channels.transports.messages import Delivery, ForeignEvent, Payload, Publication, build_event, to_payload
 
 
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8")))
@@ -45,8 +47,11 @@ def test_event_carries_text_or_bytes() -> None:
 
 def test_publication_makes_one_event_per_key() -> None:
     """Each key has its event, in the order of the keys."""
-    publication = Publication(("a", "b"), b"hello", 60)
-    assert publication.events() == [("a", build_event("a", "hello")), ("b", build_event("b", "hello"))]
+    publication, numbers = Publication(("a", "b"), b"hello", 60), f"{'1' * 16}{'0' * 16}:0"
+    assert publication.events(["", numbers]) == [
+        ("a", build_event("a", "hello")),
+        ("b", build_event("b", "hello", numbers)),
+    ]
 
 
 def test_publication_cannot_change_on_its_way() -> None:
@@ -66,14 +71,29 @@ def test_publication_cannot_change_on_its_way() -> None:
 )
 def test_delivery_survives_the_way_through_a_layer(payload: Payload, message: dict[str, object]) -> None:
     """An event becomes the ASGI event that the server is given, and keeps its key."""
-    delivery = Delivery.from_event(build_event("k", payload))
+    delivery = Delivery.from_event(build_event("k", payload), 0)
     assert (delivery.key, delivery.payload, delivery.message) == ("k", payload, message)
+    assert (delivery.number, delivery.previous) == (0, 0)
     assert not delivery.is_closing
+
+
+@pytest.mark.parametrize(("database", "expected"), [(0, (1234567890123456, 1234567890123454)), (1, (0, 0))])
+def test_numbers_count_in_their_own_database(database: int, expected: tuple[int, int]) -> None:
+    """Pub/sub ignores databases, and the keys of another one have numbers of their own."""
+    delivery = Delivery.from_event(build_event("k", "x", "12345678901234561234567890123454:0"), database)
+    assert (delivery.number, delivery.previous) == expected
+
+
+@pytest.mark.parametrize("numbers", ["1:0", "12345678901234561234567890123454", f"{'x' * 32}:0", 5])
+def test_event_with_malformed_numbers_is_foreign(numbers: Any) -> None:
+    """What no publisher of ours can have sent is no message."""
+    with pytest.raises(ForeignEvent):
+        Delivery.from_event({**build_event("k", "x"), "numbers": numbers}, 0)
 
 
 def test_empty_text_is_not_taken_for_missing() -> None:
     """An event with an empty text makes a text delivery."""
-    assert Delivery.from_event(build_event("k", "")).message == {"type": "websocket.send", "text": ""}
+    assert Delivery.from_event(build_event("k", ""), 0).message == {"type": "websocket.send", "text": ""}
 
 
 @given(st.text() | st.binary())

@@ -10,10 +10,12 @@ import redis
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 
+from example_project.redis_server import RedisServer
 from tests import layers
-from tests.monitor import arrived, listening, recorded_commands
+from tests.monitor import arrived, listening, recorded_commands, script_for
 from tests.waiting import TIMEOUT
 from ws4channels.audience import group_of
+from ws4channels.counters import counts
 from ws4channels.publisher import RedisPublisher
 from ws4channels.redis_store import RedisStore
 
@@ -72,12 +74,49 @@ def test_message_that_is_not_kept_leaves_the_kept_one(redis_client: redis.Redis)
 
 
 @pytest.mark.parametrize("transaction", [True, False])
-def test_pipeline_is_a_transaction_or_not(redis_client: redis.Redis, transaction: bool) -> None:
-    """One round trip keeps and publishes, inside MULTI and EXEC unless the caller does not want that."""
-    with recorded_commands(redis_client) as recorded:
-        store_with(redis_client, "user:1:f", "user:2:f").pipeline_publish_message("hello", transaction=transaction)
+def test_plain_commands_are_a_transaction_or_not(
+    settings: Any, redis_server: RedisServer, redis_client: redis.Redis, transaction: bool
+) -> None:
+    """Where Redis refuses scripts, one round trip keeps and publishes, in MULTI unless the caller refuses that."""
+    settings.WS4CHANNELS_PUBLISH_TO = ["redis"]
+    redis_client.acl_setuser(
+        "plain", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all", "-eval"], reset=True
+    )
+    with (
+        redis.Redis.from_url(redis_server.url, username="plain", password="any") as client,
+        recorded_commands(redis_client) as recorded,
+    ):
+        store_with(client, "user:1:f", "user:2:f").pipeline_publish_message("hello", transaction=transaction)
     commands = ["SET", "SET", "PUBLISH", "PUBLISH"]
     assert [each.split(" ")[0] for each in recorded] == (["MULTI", *commands, "EXEC"] if transaction else commands)
+
+
+def test_keys_whose_scripts_are_allowed_are_published_to_once(
+    settings: Any, redis_server: RedisServer, redis_client: redis.Redis
+) -> None:
+    """Of several scripts, those that Redis refuses are made up for by plain commands, and no others."""
+    settings.WS4CHANNELS_PUBLISH_TO = ["redis"]
+    settings.WS4CHANNELS_HISTORY = {"logged": 5, "*": 0}
+    keys = ["broadcast:logged", "broadcast:other"]
+    redis_client.acl_setuser(
+        "nologs",
+        enabled=True,
+        nopass=True,
+        keys=["broadcast:*", "ws4channels:last:*"],
+        channels=["*"],
+        commands=["+@all"],
+        reset=True,
+    )
+    settings.WS4REDIS_CONNECTION = {"url": redis_server.url, "username": "nologs", "password": "any"}
+    before = counts["messages_unnumbered"]
+    with listening(redis_client, *keys) as receiver:
+        store = RedisStore()
+        store._publishers.update(keys)
+        store.publish_message("hello")
+        assert arrived(redis_client, receiver) == [b"hello", b"hello"]
+    assert redis_client.mget(keys) == [b"hello", b"hello"]
+    assert counts["messages_unnumbered"] == before + 1
+    assert redis_client.keys("ws4channels:*") == [b"ws4channels:last:{broadcast:other}"]
 
 
 # --- which channels ---------------------------------------------------------------------------------------------------
@@ -108,7 +147,7 @@ def test_each_transport_is_published_to_once(
 async def test_one_transaction_keeps_and_publishes_everywhere(
     settings: Any, redis_client: redis.Redis, way: str
 ) -> None:
-    """Two transports cost no second round trip: all commands are in the one MULTI."""
+    """Two transports cost no second round trip: all commands are in the one script."""
     settings.WS4CHANNELS_PUBLISH_TO = ["channel_layer", "redis"]
     publisher = RedisPublisher(facility="f", broadcast=True)
     with recorded_commands(redis_client) as recorded:
@@ -116,8 +155,8 @@ async def test_one_transaction_keeps_and_publishes_everywhere(
             await asyncio.to_thread(publisher.publish_message, "hello")
         else:
             await publisher.apublish_message("hello")
-    channels = (f"PUBLISH {name}" for name in channels_of(["channel_layer", "redis"], "broadcast:f"))
-    assert recorded == ["MULTI", "SET broadcast:f", *channels, "EXEC"]
+    layer_channel, key = channels_of(["channel_layer", "redis"], "broadcast:f")
+    assert recorded == script_for(key, layer_channel, f"ws4channels:note:{{{key}}}", key)
 
 
 @pytest.mark.parametrize("backend", [layers.CORE, layers.IN_MEMORY])

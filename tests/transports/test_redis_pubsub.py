@@ -26,6 +26,7 @@ from tests.waiting import TIMEOUT, eventually
 from ws4channels.connections import build_connector
 from ws4channels.counters import counts
 from ws4channels.exceptions import RedisRefusal
+from ws4channels.transports.numbers import extras_of
 from ws4channels.transports.redis_pubsub import RedisReceiver, Timing
 
 NAME = "ws4channels-subscriber"
@@ -102,6 +103,18 @@ async def test_raw_publish_arrives_as_event(listener: Listener, redis_client: re
         {"type": "ws4channels.message", "key": KEY, "text": "grüß Gott"},
         {"type": "ws4channels.message", "key": KEY, "bytes": b"\xff\x00\r\n"},
     ]
+
+
+async def test_note_without_its_message_numbers_no_later_one(listener: Listener, redis_client: redis.Redis) -> None:
+    """A note belongs to the very next thing on the connection: one whose message was missed is discarded."""
+    note, numbers = extras_of(KEY).note, f"{4:016}{2:016}:0"
+    redis_client.publish(note, f"{numbers}:5")
+    redis_client.publish(KEY, "hello")
+    redis_client.publish(note, f"{numbers}:5")
+    await listener.receiver.join(["broadcast:other"])
+    redis_client.publish(KEY, "hello")
+    await listener.receives("hello", "hello")
+    assert [event.get("numbers", "") for event in listener.events] == [numbers, ""]
 
 
 async def test_one_connection_serves_all_keys(listener: Listener, redis_client: redis.Redis) -> None:

@@ -1,5 +1,6 @@
-"""Tests of `ws4channels.transports.configured`, `ws4channels.transports.channel_layer` and their helpers:
-`ws4channels.transports.contract` and `ws4channels.transports.layer_hosts`.
+"""Tests of `ws4channels.transports.configured`, `ws4channels.transports.configured_layer`,
+`ws4channels.transports.channel_layer` and their helpers: `ws4channels.transports.contract` and
+`ws4channels.transports.layer_hosts`.
 
 What holds for every layer is in test_hub.py and test_publisher.py.
 """
@@ -27,7 +28,7 @@ from ws4channels.publisher import RedisPublisher
 from ws4channels.transports.channel_layer import ChannelLayerTransport, InMemoryTransport
 from ws4channels.transports.configured import get_publishing_transports, get_transport
 from ws4channels.transports.core_layer import CoreLayerTransport
-from ws4channels.transports.message_loss import NumberedReceiver
+from ws4channels.transports.layer_receiver import LayerReceiver
 from ws4channels.transports.messages import Publication
 from ws4channels.transports.pubsub_layer import PubSubLayerReceiver, PubSubLayerTransport
 from ws4channels.transports.redis_pubsub import RedisReceiver, RedisTransport
@@ -42,8 +43,8 @@ SENTINEL = [{"sentinels": [("127.0.0.1", 1)], "master_name": "main"}]
         (PUBSUB, {"hosts": ["redis://127.0.0.1:1"]}, PubSubLayerTransport, PubSubLayerReceiver),
         (PUBSUB, {"hosts": TWO_HOSTS}, ChannelLayerTransport, PubSubLayerReceiver),
         (PUBSUB, {"hosts": SENTINEL}, ChannelLayerTransport, PubSubLayerReceiver),
-        (CORE, {"hosts": ["redis://127.0.0.1:1"]}, CoreLayerTransport, NumberedReceiver),
-        (IN_MEMORY, {}, InMemoryTransport, NumberedReceiver),
+        (CORE, {"hosts": ["redis://127.0.0.1:1"]}, CoreLayerTransport, LayerReceiver),
+        (IN_MEMORY, {}, InMemoryTransport, LayerReceiver),
     ],
 )
 def test_layer_has_the_transport_that_suits_it(
@@ -131,7 +132,7 @@ def test_publish_goes_along_only_to_the_layers_own_redis(settings: Any) -> None:
     assert transport.outgoing(other_login, publication) is None
     outgoing = transport.outgoing(same, publication)
     assert outgoing is not None
-    assert [channel for channel, _ in outgoing] == [f"mine__group__{group_of('broadcast:f')}"]
+    assert [channel for channel, _, _ in outgoing] == [f"mine__group__{group_of('broadcast:f')}"]
 
 
 # --- the redis transport ----------------------------------------------------------------------------------------------
@@ -158,11 +159,24 @@ def test_redis_transport_follows_the_connection(settings: Any) -> None:
 
 
 def test_redis_transport_publishes_to_the_keys_themselves(settings: Any) -> None:
-    """Channel and body are the key and the message, byte for byte, whatever Redis the pipeline leads to."""
+    """The channel is the key and the body the message, whatever Redis that is; numbers are in a note."""
     settings.WS4CHANNELS_TRANSPORT = "redis"
-    publication = Publication(("broadcast:f", "user:a:f"), b"\xff", 0)
     pool = connections.build_sync_client({"port": 1}).connection_pool
-    assert get_transport().outgoing(pool, publication) == [("broadcast:f", b"\xff"), ("user:a:f", b"\xff")]
+    keys = ("broadcast:f", "user:a:f")
+    outgoing = get_transport().outgoing(pool, Publication(keys, b"\xff", 0))
+    assert outgoing == [("broadcast:f", b"", b""), ("user:a:f", b"", b"")]
+    outgoing = get_transport().outgoing(pool, Publication(keys, b"\xff", 60))
+    assert outgoing == [
+        ("broadcast:f", b"ws4channels:note:{broadcast:f}", b""),
+        ("user:a:f", b"ws4channels:note:{user:a:f}", b""),
+    ]
+
+
+def test_redis_transport_sends_whole_messages_in_notes_of_a_cluster(settings: Any) -> None:
+    """There, something else may come between a note and its message."""
+    settings.WS4CHANNELS_TRANSPORT = "redis"
+    outgoing = get_transport().outgoing(None, Publication(("broadcast:f",), b"\xff", 60))
+    assert outgoing == [("ws4channels:note:{broadcast:f}", b"", b":0\n\xff")]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,9 @@ async def send_kept(hub: Hub, agreement: Agreement, welcome: Welcome) -> None:
     await run_in_thread(hub.threads, send, collector)
     await hub.catch_up()
     welcome.deliveries = collector.deliveries
+    # Whatever that is, it is not known to be all that a client missed.
+    welcome.recovered = None if welcome.recovered is None else False
+    welcome.positions = {key: number for key, number in welcome.seen.items() if number}
     # What came meanwhile may be something else than what it sent.
     welcome.seen = {}
 

@@ -41,7 +41,7 @@ def _session_model() -> Any:
         return store.get_model_class() if hasattr(store, "get_model_class") else None
     except (ImportError, RuntimeError):
         # RuntimeError: the setting's default, on a site without django.contrib.sessions. Commands of a site run without
-        # its sessions; whoever asks for one is told what is wrong with the engine.
+        # its sessions; asking for one raises an error that names the engine.
         return None
 
 

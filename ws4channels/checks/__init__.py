@@ -5,16 +5,11 @@ A check looks at the settings, and imports what they name; it connects to nothin
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core import checks
 from django.core.checks import CheckMessage
-
-from ws4channels.checks.application import check_application
-from ws4channels.checks.history import check_history
-from ws4channels.checks.layer import check_layer
-from ws4channels.checks.servers import check_servers
-from ws4channels.checks.site import check_site
-from ws4channels.checks.templates import check_templates
-from ws4channels.checks.values import check_settings
+from django.utils.module_loading import import_string
 
 __all__ = ["TAG", "current_messages", "register"]
 
@@ -22,18 +17,25 @@ TAG = "ws4channels"
 """Selects these checks: ``manage.py check --tag ws4channels``."""
 
 
+_CHECKS = (
+    "ws4channels.checks.values.check_settings",
+    "ws4channels.checks.layer.check_layer",
+    "ws4channels.checks.servers.check_servers",
+    "ws4channels.checks.history.check_history",
+    "ws4channels.checks.site.check_site",
+    "ws4channels.checks.application.check_application",
+    "ws4channels.checks.templates.check_templates",
+)
+"""Imported when they run: they need Channels' layers and handshakes; a process that only publishes does not."""
+
+
 def register() -> None:
     """Have Django run all checks of this package."""
-    for check in (
-        check_settings,
-        check_layer,
-        check_servers,
-        check_history,
-        check_site,
-        check_application,
-        check_templates,
-    ):
-        checks.register(check, TAG)
+    checks.register(_check, TAG)
+
+
+def _check(**kwargs: Any) -> list[CheckMessage]:
+    return [message for path in _CHECKS for message in import_string(path)(**kwargs)]
 
 
 def current_messages() -> list[CheckMessage]:

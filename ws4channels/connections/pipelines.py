@@ -21,30 +21,59 @@ _NEEDS_NAME = (
 _FOR_GET_CONNECTION = ("MULTI",) if _NEEDS_NAME else ()
 
 
-def execute(client: Any, commands: Sequence[Command], transaction: bool) -> list[Any]:
-    """Have Redis execute `commands`, from a thread without an event loop; return the answers, or raise the first error.
+def execute(client: Any, commands: Sequence[Command], transaction: bool) -> None:
+    """Have Redis execute `commands`, from a thread without an event loop; raise the first error among the answers.
 
     A cluster executes each by itself.
     """
     if not commands:
-        return []
+        return
     if _is_plain(client):
-        return _execute_at_once(client.connection_pool, commands, transaction)
+        _raise_first_error(_execute_at_once(client.connection_pool, commands, transaction))
+        return
     with client.pipeline(transaction=_may_be_transaction(client, transaction)) as pipeline:
         for command in commands:
             pipeline.execute_command(*command)
-        answers: list[Any] = pipeline.execute()
-    return answers
+        pipeline.execute()
 
 
-async def aexecute(client: Any, commands: Sequence[Command], transaction: bool) -> list[Any]:
+async def aexecute(client: Any, commands: Sequence[Command], transaction: bool) -> None:
     """Do as `execute` with an async client."""
-    if not commands:
-        return []
     async with client.pipeline(transaction=_may_be_transaction(client, transaction)) as pipeline:
         for command in commands:
             pipeline.execute_command(*command)
-        answers: list[Any] = await pipeline.execute()
+        await pipeline.execute()
+
+
+def ask(client: Any, commands: Sequence[Command]) -> list[Any]:
+    """Return the answers to commands that Redis executes one by one; what it refuses is an error among them."""
+    if not commands:
+        return []
+    if _is_plain(client):
+        return _execute_at_once(client.connection_pool, commands, False)
+    with client.pipeline(transaction=False) as pipeline:
+        for command in commands:
+            pipeline.execute_command(*command)
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
+    return _without_failures(answers)
+
+
+async def aask(client: Any, commands: Sequence[Command]) -> list[Any]:
+    """Do as `ask` with an async client."""
+    if not commands:
+        return []
+    async with client.pipeline(transaction=False) as pipeline:
+        for command in commands:
+            pipeline.execute_command(*command)
+        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+    return _without_failures(answers)
+
+
+def _without_failures(answers: list[Any]) -> list[Any]:
+    """Return answers; raise an error that is none, such as that of a node of a cluster which cannot be reached."""
+    for answer in answers:
+        if isinstance(answer, Exception) and not isinstance(answer, ResponseError):
+            raise answer
     return answers
 
 
@@ -80,8 +109,7 @@ def _execute_at_once(pool: Any, commands: Sequence[Command], transaction: bool) 
         raise
     finally:
         pool.release(connection)
-    _raise_first_error(answers)
-    return answers[-1] if transaction and len(answers) > 1 else answers
+    return answers
 
 
 def _read_answer(connection: Any) -> Any:

@@ -61,6 +61,7 @@ class Gaps:
         self._sequences = Sequences()
         self._unnumbered = Unnumbered()
         self._filling: asyncio.Task[None] | None = None
+        self._comparing = asyncio.Lock()
         self._throttle = LogThrottle()
 
     @property
@@ -93,11 +94,12 @@ class Gaps:
 
     async def compare(self, keys: Iterable[str]) -> int:
         """Compare what was delivered of `keys` with what Redis has; deliver what is missing, and return how much."""
-        missing, sent = await self._settle(keys, is_final=False)
-        if missing:
-            # What is merely under way must not look lost.
-            await asyncio.sleep(_UNDER_WAY)
-            sent += (await self._settle(missing, is_final=True))[1]
+        async with self._comparing:
+            missing, sent = await self._settle(keys, is_final=False)
+            if missing:
+                # What is merely under way must not look lost.
+                await asyncio.sleep(_UNDER_WAY)
+                sent += (await self._settle(missing, is_final=True))[1]
         return sent
 
     def stop(self) -> None:
@@ -126,16 +128,18 @@ class Gaps:
             await asyncio.sleep(_UNDER_WAY)
 
     async def _settle(self, keys: Iterable[str], is_final: bool) -> tuple[list[str], int]:
-        """Return the keys with gaps that could not be filled, unless that is final, and how many messages were sent."""
+        """Return the keys with gaps that are to be looked at again, and how many messages were sent."""
         wanted = {key: Wanted(after=self.last[key]) for key in keys if key in self.last}
         missing, sent = [], 0
         for key, state in (await self._kept.read(wanted)).items() if wanted else ():
             if key not in self.last:
                 continue
+            # What was delivered since Redis was asked may be newer than its answer.
+            is_outdated = self.last[key] != wanted[key].after
             found = self._sequences.missed(key, state)
             if found is not None:
                 sent += await self._deliver(key, found)
-            elif is_final:
+            elif is_final and not is_outdated:
                 sent += await self._give_up(key, state)
             else:
                 missing.append(key)

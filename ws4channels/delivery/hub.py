@@ -18,6 +18,7 @@ from ws4channels import settings
 from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisError
 from ws4channels.connections.log_throttle import LogThrottle
 from ws4channels.counters import counts
+from ws4channels.delivery.garbage import collect_less_often
 from ws4channels.delivery.heartbeats import HeartbeatClock
 from ws4channels.delivery.open_sockets import OpenSockets
 from ws4channels.delivery.serving import Serving
@@ -46,6 +47,7 @@ class Hub:
     """Serves all websockets of one event loop. Starts with the first of them and ends with the loop."""
 
     def __init__(self, transport: Transport) -> None:
+        collect_less_often()
         self._transport = transport
         self._starting = asyncio.Lock()
         self._wanted = SubscriberMap()
@@ -59,9 +61,8 @@ class Hub:
         self.sockets = OpenSockets()
         self._serving: Serving | None = None
         self._receiving: asyncio.Task[None] | None = None
-        # Threads are kept: starting one per handshake would cost more.
         self.threads = ThreadPoolExecutor(settings.WS4CHANNELS_HANDSHAKE_THREADS, "ws4channels-handshake")
-        """Where the site's sync code runs. Starts a thread when it first needs one."""
+        """Where the site's sync code runs. Threads are kept: starting one per handshake would cost more."""
 
     @property
     def server(self) -> str:
@@ -120,7 +121,8 @@ class Hub:
             self._listening.remove(key, subscriber)
             self._wanted.remove(key, subscriber)
             self._ahead.get(key, {}).pop(subscriber, None)
-            if key not in self._wanted:
+            # Not `_wanted`: what comes while a socket is still joining is taken by nobody.
+            if key not in self._listening:
                 self._ahead.pop(key, None)
                 if self._serving is not None:
                     self._serving.gaps.forget(key)
@@ -248,8 +250,9 @@ class Hub:
         return {each: None for each in wanting if each not in ahead}
 
     def tell_gap(self, key: str, number: int) -> None:
-        """Tell sockets that messages of `key` after `number` are lost."""
-        wanting = self._listening.wanting(key)
+        """Tell sockets that messages of `key` after `number` are lost, unless they were sent later ones at connect."""
+        ahead = self._ahead.get(key, {}) if number else {}
+        wanting = {each: None for each in self._listening.wanting(key) if ahead.get(each, -1) < number}
         for subscriber in wanting:
             subscriber.put_gap(key, number)
         self._flush_soon(wanting)

@@ -14,7 +14,7 @@ from ws4channels.transports.contract import Receiver
 from ws4channels.transports.history import Logs, read_records
 from ws4channels.transports.numbers import Record, extras_of, history_of
 from ws4channels.transports.publishing_loop import PublishingLoop
-from ws4channels.transports.scripts import BEGIN
+from ws4channels.transports.scripts import BEGIN, REMEMBER
 
 _KEYS_PER_READ = 1000
 _CONFIRM_TIMEOUT = 5.0
@@ -70,8 +70,7 @@ class KeptMessages:
         """Keep the records of `keys` for as long again, if that is longer."""
         async with self._publishing.client.pipeline(transaction=False) as pipeline:
             for key in keys:
-                # A message that is kept for longer has a record that lives longer, and is young.
-                pipeline.expire(extras_of(key).record, settings.WS4CHANNELS_POSITION_EXPIRE)
+                pipeline.eval(REMEMBER, 1, extras_of(key).record, settings.WS4CHANNELS_POSITION_EXPIRE)
             await pipeline.execute(raise_on_error=False)
 
     async def _read(self, batch: list[Mapping[str, Wanted]]) -> list[dict[str, State]]:
@@ -83,6 +82,9 @@ class KeptMessages:
         keys = list(wanted)
         for start in range(0, len(keys), _KEYS_PER_READ):
             records |= await read_records(self._publishing.client, keys[start : start + _KEYS_PER_READ])
+        if not self._receiver.has_numbers:
+            # What arrives could not be told from what is read.
+            records = {key: record.without_numbers() for key, record in records.items()}
         states = {key: await self._state(key, records[key], wanted[key]) for key in keys}
         await self._receiver.confirm(_CONFIRM_TIMEOUT)
         return [{key: states[key] for key in each} for each in batch]
@@ -93,4 +95,6 @@ class KeptMessages:
         if not record.number or not history_of(key) or not (is_behind or most > 1):
             return State(record)
         after = want.after if is_behind else None
-        return State(record, await self._logs.read(self._publishing.client, key, record.number, after, most))
+        log = await self._logs.read(self._publishing.client, key, record.number, after, most)
+        # What was logged since the record was read is under way: who is sent first what the record knows needs it.
+        return State(record, [each for each in log if each.number <= record.number])

@@ -74,7 +74,7 @@ class Outbox:
         "owner",
     )
 
-    def __init__(self, send: Send, *, echo: bool, on_overflow: Callable[[int], None]) -> None:
+    def __init__(self, send: Send, *, echo: bool, on_overflow: Callable[[int], Any]) -> None:
         self.abort: Callable[[], None] | None = None
         self._send = send
         self._deadline: asyncio.TimerHandle | None = None
@@ -147,10 +147,7 @@ class Outbox:
             self.flush()
 
     def open(self, first: Iterable[Delivery] = (), seen: Mapping[str, int] = _NOTHING_SEEN) -> None:
-        """Begin to send: what goes first, then what has been published since the keys were joined.
-
-        What `first` holds is sent whatever its size. For `seen`, see `without_repeats`.
-        """
+        """Begin to send `first`, whatever its size, then what came since joining, each once; see `without_repeats`."""
         self._state = max(self._state, State.OPEN)
         if self._dropped:
             self._on_overflow(self._dropped)
@@ -158,17 +155,16 @@ class Outbox:
         before, later = without_repeats(first, self._queue, seen)
         self._queue = deque(before + later)
         self._bytes = sum(each.size for each in self._queue)
-        # A long history must not look as if the client read slowly.
-        self._max_messages += len(self._queue)
-        self._max_bytes += self._bytes
+        # A long history does not mean that the client reads slowly.
+        self._max_messages += len(before)
+        self._max_bytes += sum(each.size for each in before)
         self._start()
 
     def close_now(self, code: int, reason: str | None = None) -> None:
         """Close the socket at once; messages that wait are dropped."""
         self._forget()
         self._set_deadline()
-        message = {"type": "websocket.close", "code": code, "reason": reason or ""}
-        self._closer = contextvars.Context().run(asyncio.create_task, self._close_now(message))
+        self._closer = contextvars.Context().run(asyncio.create_task, self._close_now(code, reason))
 
     def close_for_restart(self) -> None:
         """Close the socket with 1012 within ``WS4CHANNELS_SHUTDOWN_SPREAD`` seconds; until then, send on.
@@ -190,15 +186,15 @@ class Outbox:
         self._state = max(self._state, State.CLOSING)
         if self._restart_timer is not None:
             self._restart_timer.cancel()
-        for task in (self._writer, self._closer):
-            if task is not None:
-                if is_closing or task is self._closer:
-                    await asyncio.wait([task], timeout=settings.WS4CHANNELS_CLOSE_TIMEOUT)
-                task.cancel()
-                await asyncio.wait([task])
+        for task in filter(None, (self._writer, self._closer)):
+            if is_closing or task is self._closer:
+                await asyncio.wait([task], timeout=settings.WS4CHANNELS_CLOSE_TIMEOUT)
+            task.cancel()
+            await asyncio.wait([task])
         if self._deadline is not None and self.abort is None:
             self._deadline.cancel()
         self._forget()
+        self._on_overflow = bool  # Not the consumer's method, which would keep both for the garbage collector to free.
 
     def _close_for_restart(self) -> None:
         if not self.is_closed:
@@ -243,7 +239,6 @@ class Outbox:
         return delivery
 
     def _take_message(self) -> dict[str, Any]:
-        """Return what is given to the server next."""
         return self._take().message
 
     def _make_room(self) -> None:
@@ -252,7 +247,6 @@ class Outbox:
             self._room = None
 
     async def _write(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while True:
                 while self._queue:
@@ -261,13 +255,12 @@ class Outbox:
                         return
                     await self._send(self._take_message())
                 self._make_room()
-                self._wakeup = loop.create_future()
+                self._wakeup = asyncio.get_running_loop().create_future()
                 await self._wakeup
         except Exception as error:
             self._forget()
             if _is_disconnect(error):
-                # The consumer gets "websocket.disconnect".
-                logger.debug("A websocket's send failed.", exc_info=True)
+                logger.debug("A websocket's send failed.", exc_info=True)  # The consumer gets "websocket.disconnect".
                 return
             logger.warning("Closed a websocket whose server refused a message: %s", error_on_one_line(error))
             self.close_now(CLOSE_ERROR)
@@ -285,11 +278,11 @@ class Outbox:
                 raise
             await self._send({**message, "code": message["code"] + _FIRST_PRIVATE_CODE})
 
-    async def _close_now(self, message: dict[str, Any]) -> None:
+    async def _close_now(self, code: int, reason: str | None) -> None:
         if self._writer is not None:
             self._writer.cancel()
         try:
-            await self._send_closing(message)
+            await self._send_closing({"type": "websocket.close", "code": code, "reason": reason or ""})
         except Exception:
             logger.debug("A websocket could not be closed; it has gone.", exc_info=True)
 

@@ -62,7 +62,7 @@ class Serving:
         positions = start.positions or {}
         states = await self.kept.read({key: Wanted(positions.get(key), start.history) for key in keys})
         unknown = tuple(key for key, state in states.items() if not state.newest)
-        if start.resumes and unknown:
+        if start.resumes and unknown and self.receiver.has_numbers:
             for key, number in (await self.kept.begin(unknown)).items():
                 states[key] = State(Record(number, 0, states[key].record.kept))
         return states

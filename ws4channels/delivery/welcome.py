@@ -78,6 +78,10 @@ def _newest(state: State, count: int, after: int) -> list[Delivery]:
 
 def note_recovery(welcome: Welcome) -> None:
     """Count how it went where a client came back."""
-    if welcome.recovered is not None:
-        counts["resumes"] += 1
-        counts["resumes_complete" if welcome.recovered else "resumes_incomplete"] += 1
+    if welcome.recovered is None:
+        return
+    counts["resumes"] += 1
+    if welcome.recovered:
+        counts["resumes_complete"] += 1
+    else:
+        counts["resumes_incomplete"] += 1

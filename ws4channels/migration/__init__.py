@@ -10,15 +10,13 @@ How it works, for those who add a fixer:
    before it returned. `leftovers` reports the lines that still name ws4redis afterwards.
 4. `report` prints what was found. `writing` writes all files or none.
 
-A fixer is a class in a module of its own below ``fixers``; its module's name goes into ``fixers.NAMES``, at the place
-where it is to run. It gets one file and returns that file's new text and what it found::
+A fixer is a module below ``fixers``; its name goes into ``fixers.NAMES``, at the place where it is to run. Its function
+`fix` gets one file and returns that file's new text and what it found, or None if it has nothing to do with the file::
 
-    class TemplatesFixer(Fixer):
-        def wants(self, file: SourceFile, facts: Facts) -> bool:
-            return file.suffix in {".html", ".txt"} and "ws4redis" in file.text
-
-        def fix(self, file: SourceFile, facts: Facts) -> Fixed:
-            return Fixed(new_text, [Finding(file.path, line, "what is there", "what to do", Severity.CHECK)])
+    def fix(file: SourceFile, facts: Facts) -> Fixed | None:
+        if file.suffix not in {".html", ".txt"}:
+            return None
+        return Fixed(new_text, [finding("name-of-what-was-found", file.path, line)])
 
 A fixer that finds nothing to change returns the text it got. It must not rewrite what it has rewritten before.
 Findings are what the reader must know or do: a rewriting that needs no thought needs no finding, because the diff
@@ -26,9 +24,9 @@ shows it. The line of a finding is a line of the text that the fixer got, counte
 the file on disk. Findings with the same text are one entry of the report, so what differs from place to place goes
 into `shown`.
 
-Fixers of Python files derive from ``python_fixer.PythonFixer``, which parses with LibCST. Fixers that look at all
-files, or make new ones, derive from ``ProjectFixer``: they run after all others. A fixer that only reports lines is a
-rule in a table: see ``fixers.reported_texts`` and ``fixers.server_files``.
+What rewrites Python is a subclass of ``python_fixer.Transformer``, which parses with LibCST and has such a `fix`. What
+looks at all files, or makes new ones, is a function `fix_project`: it runs after all others. What a finding
+says stands in ``rules.yaml``; so do rules for lines that are only reported.
 
 Nothing here imports Django, because an old site's Django may not import on this Python. LibCST, packaging and PyYAML
 are imported by the fixers only; `cli` says how to install them.

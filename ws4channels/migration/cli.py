@@ -1,13 +1,10 @@
 """The command line: its options, and what each does. Starts without the libraries that fixers need."""
 
-from __future__ import annotations
-
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
 
 from ws4channels.migration.engine import examine
 from ws4channels.migration.errors import MigrationError
@@ -22,13 +19,6 @@ _NOTHING_TO_DO, _SOMETHING_TO_DO, _CANNOT = 0, 1, 2
 _LIBRARIES = {"LibCST": "libcst", "packaging": "packaging", "PyYAML": "yaml"}
 
 
-class Output(Protocol):
-    """Where the report goes: a text stream, or the wrapper of one that Django's commands have."""
-
-    def write(self, text: str, /) -> object:
-        """Write text."""
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options, which the module's and Django's command have in common."""
     parser.add_argument("--write", action="store_true", help="change the files: all of them, or none if one fails")
@@ -39,9 +29,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", metavar="FILE", type=Path, help="write the report to FILE as a web page")
 
 
-def run(path: Path, *, write: bool, check: bool, json: bool, html: Path | None, stdout: Output) -> int:
+def run(path: Path, *, write: bool, check: bool, json: bool, html: Path | None, output: Callable[[str], object]) -> int:
     """Do what the options say and return the exit code. Raises MigrationError if it cannot."""
-    _check_libraries()
+    if missing := [name for name, module in _LIBRARIES.items() if find_spec(module) is None]:
+        verb = "is" if len(missing) == 1 else "are"
+        raise MigrationError(
+            f"This command needs {' and '.join(missing)}, which {verb} not installed. "
+            'Install with: pip install "ws4channels[migration]"'
+        )
     try:
         report = examine(path, progress=_show_progress)
     finally:
@@ -54,22 +49,12 @@ def run(path: Path, *, write: bool, check: bool, json: bool, html: Path | None, 
             raise MigrationError(f"The report cannot be written to {str(html)!r}: {error.strerror}.") from error
     if write:
         write_changes(path, report.changes)
-    stdout.write(as_json(shown, write) + "\n" if json else as_text(shown, write))
+    output(as_json(shown, write) + "\n" if json else as_text(shown, write))
     left_to_do = report.needs_hands if write else report.is_something_to_do
     return _SOMETHING_TO_DO if check and left_to_do else _NOTHING_TO_DO
 
 
-def _check_libraries() -> None:
-    missing = [name for name, module in _LIBRARIES.items() if find_spec(module) is None]
-    if missing:
-        raise MigrationError(
-            f"This command needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. "
-            'Install with: pip install "ws4channels[migration]"'
-        )
-
-
 def _show_progress(text: str) -> None:
-    """Show on a terminal what the command is at, in place of what it showed before."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\033[K{text}")
         sys.stderr.flush()
@@ -82,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_options(parser)
     options = vars(parser.parse_args(arguments))
     try:
-        return run(options.pop("path"), **options, stdout=sys.stdout)
+        return run(options.pop("path"), **options, output=sys.stdout.write)
     except MigrationError as error:
         sys.stderr.write(f"{error}\n")
         return _CANNOT

@@ -1,7 +1,5 @@
 """Read the commands in the files of servers, Docker and shells."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Build a host of ``CHANNEL_LAYERS`` from ``WS4REDIS_CONNECTION``, without copying its values."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import libcst as cst

@@ -1,7 +1,5 @@
 """Run the fixers over the files of a project and collect a report; change nothing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,12 +8,12 @@ from pathlib import Path
 
 from ws4channels.migration.errors import MigrationError
 from ws4channels.migration.facts import Facts, collect_facts
-from ws4channels.migration.fixer import Finding, Fixer, ProjectFixer, Severity, Step, masked
+from ws4channels.migration.fixer import Finding, Fixer, Severity, masked
 from ws4channels.migration.fixers import load_fixers
 from ws4channels.migration.leftovers import leftovers_in
+from ws4channels.migration.original import ITS_NAME
 from ws4channels.migration.project import Project, git, read_project
 from ws4channels.migration.source import SourceFile, line_in
-from ws4channels.migration.syntax import ITS_NAME
 
 _PYTHON_2 = re.compile(r"(?m)^\s*(?:print\s+[^\s(=]|exec\s+[^\s(]|except\s[^:\n()]+,\s*\w+:|raise\s+\w+,)|\bur['\"]|<>")
 _TODO_BY_HAND = "Change it by hand as in the other files."
@@ -53,7 +51,7 @@ class Report:
         """Whether somebody must change something by hand."""
         return any(finding.severity is Severity.MUST for finding in self.findings)
 
-    def after_writing(self) -> Report:
+    def after_writing(self) -> "Report":
         """Return the report with the lines of findings as they are after the changes."""
         texts = {change.after.path: (change.before.text, change.after.text) for change in self.changes if change.before}
         moved = (
@@ -65,9 +63,9 @@ class Report:
 
 def examine(
     root: Path,
-    fixers: Sequence[Fixer | ProjectFixer] | None = None,
+    fixers: Sequence[Fixer] | None = None,
     progress: Callable[[str], None] = lambda text: None,
-) -> Report:
+) -> "Report":
     """Return what is to be done below `root`. Raises MigrationError if that is no project or a fixer fails."""
     project = read_project(root, progress)
     progress("Reading Python")
@@ -78,15 +76,14 @@ def examine(
     for number, file in enumerate(project.files.values(), 1):
         if number % 20 == 0:
             progress(f"Examining files: {number} of {len(project.files)}")
-        files[file.path], found = _fix_file(file, [each for each in fixers if isinstance(each, Fixer)], facts)
+        files[file.path], found = _fix_file(file, fixers, facts)
         findings += found
     changes = [Change(file, files[file.path]) for file in project.files.values() if files[file.path] != file]
     for fixer in fixers:
-        if isinstance(fixer, ProjectFixer):
-            with _named_in_errors(fixer, "All files"):
-                made = fixer.fix_project(files, facts)
-            changes += [Change(None, SourceFile(path, text)) for path, text in made.new_files.items()]
-            findings += (_with_step(each, fixer) for each in made.findings)
+        with _named_in_errors(fixer, "All files"):
+            made = fixer.fix_project(files, facts)
+        changes += [Change(None, SourceFile(path, text)) for path, text in made.new_files.items()]
+        findings += made.findings
     for path, file in files.items():
         if path not in facts.unparsed:
             reported = {each.line for each in findings if each.path == path}
@@ -98,28 +95,24 @@ def examine(
 
 
 @contextmanager
-def _named_in_errors(fixer: Fixer | ProjectFixer, where: str) -> Iterator[None]:
+def _named_in_errors(fixer: Fixer, where: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        what = f"{type(fixer).__name__} failed with {type(error).__name__}: {error}"
+        what = f"{fixer.name} failed with {type(error).__name__}: {error}"
         raise MigrationError(f"{where}: {what}. Nothing was changed. Please report it.") from error
-
-
-def _with_step(finding: Finding, fixer: Fixer | ProjectFixer) -> Finding:
-    return replace(finding, step=fixer.step) if finding.step is Step.CODE else finding
 
 
 def _fix_file(file: SourceFile, fixers: Sequence[Fixer], facts: Facts) -> tuple[SourceFile, list[Finding]]:
     now = file
     findings = []
     for fixer in fixers:
-        if fixer.wants(now, facts):
-            with _named_in_errors(fixer, file.path):
-                fixed = fixer.fix(now, facts)
+        with _named_in_errors(fixer, file.path):
+            fixed = fixer.fix(now, facts)
+        if fixed is not None:
             for each in fixed.findings:
-                findings.append(_with_step(replace(each, line=line_in(each.line, now.text, file.text)), fixer))
-            now = now if fixed.text == now.text else now.with_text(fixed.text)
+                findings.append(replace(each, line=line_in(each.line, now.text, file.text)))
+            now = now if fixed.text == now.text else replace(now, text=fixed.text)
     return now, findings
 
 

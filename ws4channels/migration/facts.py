@@ -1,19 +1,18 @@
 """What a fixer of one file must know about the other files."""
 
-from __future__ import annotations
-
 import ast
 import fnmatch
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import PurePosixPath
 
 from ws4channels.migration import syntax
+from ws4channels.migration.original import ITS_NAME, ITS_SETTINGS, OUR_NAME
 from ws4channels.migration.project import Project
-from ws4channels.migration.roots import module_name, path_at, root_of, source_roots
+from ws4channels.migration.roots import path_at, source_roots
 from ws4channels.migration.source import SourceFile
-from ws4channels.migration.syntax import ITS_NAME, ITS_SETTINGS, OUR_NAME
 
 _SETTINGS = ITS_SETTINGS | {
     *("INSTALLED_APPS", "MIDDLEWARE", "MIDDLEWARE_CLASSES", "ROOT_URLCONF", "TEMPLATES", "TEMPLATE_CONTEXT_PROCESSORS"),
@@ -41,27 +40,26 @@ class ModuleFacts:
     @cached_property
     def assigned(self) -> frozenset[str]:
         """The names that the module, or a class in it, assigns outside functions."""
-        return frozenset(syntax.assigned(self.tree))
+        return frozenset().union(*(names for names, _ in syntax.assignments(self.tree)))
 
     @cached_property
     def imported(self) -> frozenset[str]:
         """The dotted names of what is imported anywhere in the file, relative ones resolved."""
         return frozenset(syntax.imported(self.tree, self.name, self.path))
 
+    def imports(self, *packages: str) -> bool:
+        """Tell whether one of the packages, or something in it, is imported."""
+        return any(name == each or name.startswith(f"{each}.") for name in self.imported for each in packages)
+
     @cached_property
-    def imported_packages(self) -> frozenset[str]:
-        """The first parts of the names that are not imported by relative imports."""
-        return frozenset(name.partition(".")[0] for name in syntax.imported(self.tree))
+    def listed_apps(self) -> frozenset[str]:
+        """The texts in lists of apps: what is assigned, or added, to a name in …APPS."""
+        return frozenset(syntax.listed_apps(self.tree))
 
     @cached_property
     def apps(self) -> frozenset[str]:
         """The texts in lists of apps, and in calls of ``…APPS.append()`` and the like."""
-        return frozenset().union(*self.app_lists, *syntax.added_apps(self.tree))
-
-    @cached_property
-    def app_lists(self) -> tuple[frozenset[str], ...]:
-        """The texts in each list or tuple of apps: one that is assigned or added to a name in …APPS."""
-        return tuple(syntax.app_lists(self.tree))
+        return self.listed_apps.union(syntax.added_apps(self.tree))
 
     @cached_property
     def names_the_original(self) -> bool:
@@ -70,7 +68,7 @@ class ModuleFacts:
         return bool(self.assigned & ITS_SETTINGS) or any(text.startswith(f"{ITS_NAME}.") for text in texts)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Facts:
     """The project as a whole. Paths are below its root, with slashes."""
 
@@ -114,11 +112,12 @@ class Facts:
 
     def root_of(self, path: str) -> str:
         """Return the nearest folder above `path` that is on Python's path."""
-        return root_of(path, self.roots)
+        return next((root for root in self.roots if not root or path.startswith(f"{root}/")), "")
 
     def name_of(self, path: str) -> str:
         """Return the dotted name of the module at `path`, which need not exist."""
-        return module_name(path, self.roots)
+        parts = PurePosixPath(path[len(self.root_of(path)) :].lstrip("/")).with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
     def together_with(self, path: str) -> list[ModuleFacts]:
         """Return the settings at `path`, and what star imports combine with them: heirs, bases, bases of heirs."""
@@ -177,14 +176,12 @@ def collect_facts(project: Project) -> Facts:
     unparsed = {path: error for path, error in parsed.items() if not isinstance(error, ast.Module)}
     paths = project.paths or frozenset(project.files)
     roots = source_roots(paths, trees)
-    modules = {path: ModuleFacts(path, module_name(path, roots), tree) for path, tree in trees.items()}
-    facts = Facts(modules, unparsed, paths, roots, project.files, project.read)
-    with_stars = {path: _with_stars(module, facts) for path, module in modules.items()}
-    return replace(facts, modules=with_stars)
+    facts = Facts({}, unparsed, paths, roots, project.files, project.read)
+    modules = {path: ModuleFacts(path, facts.name_of(path), tree) for path, tree in trees.items()}
+    return replace(facts, modules={path: _with_stars(module, facts) for path, module in modules.items()})
 
 
 def _parse(file: SourceFile) -> ast.Module | tuple[int, str]:
-    """Return the syntax of a file; if it has none, the line and what is wrong with it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Old source is full of what is deprecated, such as "\d".

@@ -1,18 +1,14 @@
-"""The interface of fixers: each gets one file, and returns its new text and findings."""
-
-from __future__ import annotations
+"""The interface of fixers: what they get and return."""
 
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from typing import ClassVar
 
 from ws4channels.migration.facts import Facts
 from ws4channels.migration.source import SourceFile
 
-__all__ = ["Facts", "Finding", "Fixed", "Fixer", "ProjectFixed", "ProjectFixer", "Severity", "SourceFile", "Step"]
+__all__ = ["Facts", "Finding", "Fixed", "Fixer", "ProjectFixed", "Severity", "SourceFile", "Step"]
 
 _SECRET = re.compile(
     r"""(?ix)
@@ -79,34 +75,21 @@ class Fixed:
 
 @dataclass(frozen=True)
 class ProjectFixed:
-    """What a project fixer returns: the text of each new file by its path, and findings."""
+    """What a fixer returns for all files at once: the text of each new file by its path, and findings."""
 
     new_files: Mapping[str, str] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
 
 
-class Fixer(ABC):
-    """Fixes one kind of thing in one file at a time. What it does to a file depends on that and the facts alone."""
+@dataclass(frozen=True)
+class Fixer:
+    """Fixes one kind of thing, in each file or in all at once."""
 
-    step: ClassVar[Step] = Step.CODE
+    name: str
+    fix: Callable[[SourceFile, Facts], Fixed | None] = lambda file, facts: None
+    """Returns the file's new text and findings, which depend on the arguments alone; None if it is of no concern."""
+    fix_project: Callable[[Mapping[str, SourceFile], Facts], ProjectFixed] = lambda files, facts: ProjectFixed()
+    """Runs after `fix` of all fixers, with the files by path as these have left them; returns new files and findings.
 
-    @abstractmethod
-    def wants(self, file: SourceFile, facts: Facts) -> bool:
-        """Tell whether `fix` should see this file. Is called for every file, so it should be fast."""
-
-    @abstractmethod
-    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
-        """Return the file's new text, or the same, and findings."""
-
-
-class ProjectFixer(ABC):
-    """Sees all files at once, after the other fixers: makes new files, and reports what takes more than one file."""
-
-    step: ClassVar[Step] = Step.CODE
-
-    @abstractmethod
-    def fix_project(self, files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
-        """Return new files and findings. `files` are all files by path, as the fixers have left them.
-
-        The lines of findings are those of the files as they were found, which are in `facts.files`.
-        """
+    The lines of its findings are those of the files as they were found, which are in `facts.files`.
+    """

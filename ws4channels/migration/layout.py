@@ -1,26 +1,13 @@
 """Find the settings that list the app, the WSGI module and the ASGI module of a site."""
 
-from __future__ import annotations
-
 from ws4channels.migration.facts import Facts, ModuleFacts
-from ws4channels.migration.syntax import (
-    ITS_NAME,
-    OUR_NAME,
-    SERVER_MODULES,
-    settings_named,
-    statements_that_add_apps,
-    texts_of,
-)
+from ws4channels.migration.original import ITS_NAME, OUR_NAME, SERVER_MODULES
+from ws4channels.migration.syntax import settings_named, statements_that_add_apps, texts_of
 
 STATICFILES = "django.contrib.staticfiles"
 DAPHNE = "daphne"
 CHANNELS = "channels"
 PACKAGES = {ITS_NAME, OUR_NAME}
-
-
-def lists(module: ModuleFacts, app: str) -> bool:
-    """Tell whether a list of apps in a settings file holds `app`."""
-    return any(app in texts for texts in module.app_lists)
 
 
 def app_modules(facts: Facts) -> list[ModuleFacts]:
@@ -30,13 +17,13 @@ def app_modules(facts: Facts) -> list[ModuleFacts]:
 
 def must_list_the_app(module: ModuleFacts, facts: Facts) -> bool:
     """Tell whether a settings file gets ws4channels though no list of apps has ws4redis, which worked without that."""
-    if not any(module.app_lists) or "INSTALLED_APPS" not in module.assigned:
+    if not module.listed_apps or "INSTALLED_APPS" not in module.assigned:
         return False
     together = facts.together_with(module.path)
     if not any(each.names_the_original for each in together) or any(each.apps & PACKAGES for each in together):
         return False
     bases = facts.bases_of(module.path)
-    return not any("INSTALLED_APPS" in base.assigned and any(base.app_lists) for base in bases)
+    return not any("INSTALLED_APPS" in base.assigned and base.listed_apps for base in bases)
 
 
 def is_concerned(facts: Facts, path: str) -> bool:
@@ -58,7 +45,7 @@ def _daphne_path(module: ModuleFacts, facts: Facts) -> str:
     if adds_daphne_itself(module, facts):
         return module.path
     candidates = [module, *facts.bases_of(module.path)]
-    return next((each.path for each in candidates if lists(each, STATICFILES)), module.path)
+    return next((each.path for each in candidates if STATICFILES in each.listed_apps), module.path)
 
 
 def adds_daphne_itself(module: ModuleFacts, facts: Facts) -> bool:
@@ -71,8 +58,8 @@ def adds_daphne_itself(module: ModuleFacts, facts: Facts) -> bool:
         return False
     if all(each.is_conditional for each in added):
         return True
-    base = next((each for each in facts.bases_of(module.path) if lists(each, STATICFILES)), None)
-    if base is None or lists(module, STATICFILES):
+    base = next((each for each in facts.bases_of(module.path) if STATICFILES in each.listed_apps), None)
+    if base is None or STATICFILES in module.listed_apps:
         return False
     heirs = [each for each in facts.settings if base in facts.bases_of(each.path)]
     leaves = [each for each in heirs if not any(each in facts.bases_of(other.path) for other in heirs)]
@@ -81,7 +68,7 @@ def adds_daphne_itself(module: ModuleFacts, facts: Facts) -> bool:
 
 def has_already(facts: Facts, path: str, app: str) -> bool:
     """Tell whether the settings file at `path`, or one that it is combined with, lists an app."""
-    return any(lists(module, app) for module in facts.together_with(path))
+    return any(app in module.listed_apps for module in facts.together_with(path))
 
 
 def wsgi_of(facts: Facts, path: str, suffixes: tuple[str, ...] = ("/wsgi.py",)) -> str | None:
@@ -105,8 +92,8 @@ def asgi_of(facts: Facts, path: str) -> str:
     folder = _project_folder(facts, path)
     usual = f"{folder}/asgi.py" if folder else "asgi.py"
     module = facts.modules.get(usual)
-    names = module.imported_packages | module.imported if module is not None else frozenset()
-    is_ours = usual not in facts.paths or not names.isdisjoint({"channels", "ws4channels", "django.core.asgi"})
+    is_asgi = module is not None and module.imports("channels", OUR_NAME, "django.core.asgi")
+    is_ours = usual not in facts.paths or is_asgi
     return usual if is_ours else f"{usual[:-3]}_websocket.py"
 
 
@@ -154,4 +141,4 @@ def _project_folder(facts: Facts, path: str) -> str:
 
 def serves(module: ModuleFacts) -> bool:
     """Tell whether a module uses the original's server."""
-    return bool({f"{ITS_NAME}.{name}" for name in SERVER_MODULES} & module.imported)
+    return module.imports(*(f"{ITS_NAME}.{name}" for name in SERVER_MODULES))

@@ -1,15 +1,13 @@
 """Report the lines that still name ws4redis after all fixers have run."""
 
-from __future__ import annotations
-
 import io
 import re
 import tokenize
 from collections.abc import Collection, Iterator
 
 from ws4channels.migration.fixer import Finding, Severity, SourceFile, Step
+from ws4channels.migration.original import ITS_NAME
 from ws4channels.migration.source import PRINTED, line_in
-from ws4channels.migration.syntax import ITS_NAME
 
 _STAYS = re.compile(r"ws4redis:memberof|ws4redis(?:\.min)?\.js|[\w/@.-]+/ws4redis[\w/.-]*|ws4redis/[\w/.-]+")
 """What keeps its name: a key of sessions, the browser client, and paths of the site."""

@@ -1,9 +1,11 @@
 """The names in django-websocket-redis: which ones ws4channels has, and what replaces the others."""
 
-from __future__ import annotations
-
-from ws4channels.migration.syntax import ITS_NAME, ITS_SETTINGS, PUBLIC_MODULES, SERVER_MODULES
-
+OUR_NAME = "ws4channels"
+ITS_NAME = "ws4redis"
+ITS_SETTINGS = frozenset(
+    {"WS4REDIS_ALLOWED_CHANNELS", "WS4REDIS_CONNECTION", "WS4REDIS_EXPIRE", "WS4REDIS_HEARTBEAT", "WS4REDIS_PREFIX"}
+    | {"WS4REDIS_PROCESS_REQUEST", "WS4REDIS_SUBSCRIBER"}
+)
 NAMES = {
     "context_processors": {"default"},
     "exceptions": {"FrameTooLargeException", "HandshakeError", "UpgradeRequiredError", "WebSocketError"},
@@ -14,28 +16,12 @@ NAMES = {
     "subscriber": {"RedisStore", "RedisSubscriber", "SELF", "settings"},
 }
 """What may be imported from each module here as from the original's."""
+PUBLIC_MODULES = frozenset(NAMES)
+SERVER_MODULES = frozenset({"django_runserver", "utf8validator", "uwsgi_runserver", "websocket", "wsgi_server"})
+"""The modules of the original that were its server; they have no namesake."""
 
 OF_REDIS_PY = frozenset({"ConnectionPool", "StrictRedis"})
 """What the original's modules had from redis-py, and sites import from them."""
-
-REPLACEMENTS = {
-    "django_runserver": "runserver comes from daphne, which stands first in INSTALLED_APPS; remove what uses this.",
-    "uwsgi_runserver": "Serve {application} with daphne in place of this process, and remove what uses this.",
-    "wsgi_server": "Serve {application} with daphne in place of this server. What a subclass of it changed goes into "
-    "WS4REDIS_PROCESS_REQUEST, WS4REDIS_ALLOWED_CHANNELS or a subclass of ws4channels.consumers.FacilityConsumer.",
-    "websocket": "The ASGI server speaks the protocol; remove what uses this. Tests open websockets with "
-    "ws4channels.testing or channels.testing.WebsocketCommunicator.",
-    "utf8validator": "The ASGI server validates what clients send; remove what uses this.",
-}
-"""What to do about each of the server's modules."""
-
-
-def replacement_of(module: str, application: str) -> str:
-    """Return what to do where a module of the original is used that has no namesake here."""
-    return REPLACEMENTS.get(
-        module,
-        "The original has no such module: it comes from a changed copy. Move what you need of it into your site.",
-    ).format(application=application)
 
 
 def is_the_original(dotted: str) -> bool:

@@ -1,7 +1,5 @@
 """Read the files of a site, and note which are skipped and why."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
@@ -26,11 +24,11 @@ _OF_AN_ENVIRONMENT = ("pyvenv.cfg", "bin/activate", "Scripts/activate", "bin/act
 _PYTHON = re.compile(
     rb"ws4|WS4|gevent|DJANGO_SETTINGS_MODULE|APPS\b|MIDDLEWARE|ROOT_URLCONF|TEMPLATES|CONTEXT_PROCESSORS|WEBSOCKET_URL"
     rb"|WSGI_APPLICATION|SESSION_SERIALIZER|CACHES|import \*|core\.[aw]sgi|is_authenticated\(|is_anonymous\(|uwsgi"
-    rb"|websocket.redis|channels|publish|subscribe|split_settings|exec(?:file)?\("
+    rb"|websocket.redis|channels|publish|parse_response|get_file_descriptor|Subscriber|subscribe|split_settings|exec(?:file)?\("
 )
 _ALWAYS = ("manage.py", "setup.py", "wsgi.py", "asgi.py", "tox.ini", ".python-version")
 _TEXT = re.compile(
-    rb"(?i)ws4|websocket|uwsgi|gevent|greenlet|staticfiles|admin_static|python|django|redis|upgrade|^-[rc]|/ws|requirement",
+    rb"(?i)ws4|websocket|uwsgi|gevent|greenlet|staticfiles|admin_static|python|django|redis|upgrade|^-[rc]|/ws|requirement|_pass",
     re.M,
 )
 
@@ -84,8 +82,6 @@ def read_project(root: Path, progress: Callable[[str], None] = lambda text: None
 
 
 class _Walk:
-    """One walk through a site's folders."""
-
     def __init__(self, root: Path) -> None:
         self.root = root
         self.vendored: list[str] = []

@@ -1,54 +1,54 @@
-"""The base class of fixers that rewrite Python with LibCST, which keeps the formatting."""
-
-from __future__ import annotations
+"""The base class of what rewrites Python with LibCST, which keeps the formatting."""
 
 import re
-from dataclasses import replace
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, TypeVar, cast
 
 import libcst as cst
+from libcst import metadata
 from libcst.helpers import get_full_name_for_node
-from libcst.metadata import (
-    MetadataWrapper,
-    ParentNodeProvider,
-    PositionProvider,
-    QualifiedNameProvider,
-    QualifiedNameSource,
-    ScopeProvider,
-)
 
 from ws4channels.migration import layout, original
-from ws4channels.migration.excerpts import Excerpt, excerpt_of
-from ws4channels.migration.facts import Facts
-from ws4channels.migration.fixer import Finding, Fixed, Fixer, Severity
-from ws4channels.migration.source import SourceFile
+from ws4channels.migration.fixer import Facts, Finding, Fixed, SourceFile
+from ws4channels.migration.rules import finding, instead_of
 from ws4channels.migration.syntax import resolve
 
-_TODO_UNPARSED = "It was skipped: change it by hand as in the other files."
+T = TypeVar("T")
 
 
 class Transformer(cst.CSTTransformer):
     """What a Python fixer does with one file. Subclasses change nodes in ``leave_…`` methods and call `report`."""
 
-    METADATA_DEPENDENCIES = (PositionProvider, ParentNodeProvider, QualifiedNameProvider, ScopeProvider)
+    pattern = r"\bws4redis\b"
+    """What occurs in the files that the transformer wants."""
 
-    def __init__(self, file: SourceFile, facts: Facts) -> None:
+    def __init__(self, file: SourceFile, facts: Facts, tree: metadata.MetadataWrapper) -> None:
         super().__init__()
+        self._tree = tree
         self.file = file
         self.facts = facts
         self.findings: list[Finding] = []
 
-    def report(self, node: cst.CSTNode | None, what: str, todo: str, severity: Severity = Severity.CHECK) -> None:
-        """Add a finding about an original node, which is one that was not replaced; None is the file as a whole."""
-        line = 0 if node is None else self.get_metadata(PositionProvider, node).start.line
-        self.findings.append(Finding(self.file.path, line, what, todo, severity))
+    def metadata_of(
+        self, provider: type[metadata.BaseMetadataProvider[T]], node: cst.CSTNode, default: Any = None
+    ) -> T:
+        """Return what a provider knows of an original node.
+
+        Providers run when they are first asked: that takes far longer than the visit, and most files need none.
+        """
+        value = self._tree.resolve(provider).get(node, default)
+        return cast(T, value() if callable(value) else value)  # Some are worked out even later.
+
+    def report(self, node: cst.CSTNode | None, name: str, /, **values: str) -> None:
+        """Add the finding of that name about an original node, which is one that was not replaced; None is the file."""
+        line = 0 if node is None else self.metadata_of(metadata.PositionProvider, node).start.line
+        self.findings.append(finding(name, self.file.path, line, **values))
 
     def report_unmoved(self, node: cst.CSTNode, dotted: str) -> None:
         """Add a finding about a part of ws4redis, of that dotted name, that is not here."""
         application = layout.application_near(self.facts, self.file.path)
-        todo = original.replacement_of(original.module_of(dotted), application)
-        self.report(node, f"{dotted} has no counterpart in ws4channels.", todo, Severity.MUST)
+        instead = instead_of(original.module_of(dotted), application)
+        self.report(node, "unmoved", dotted=dotted, instead=instead)
 
     def module_named_by(self, node: cst.ImportFrom) -> str:
         """Return the dotted name of the module that a ``from`` import names; relative ones are resolved."""
@@ -62,39 +62,28 @@ class Transformer(cst.CSTTransformer):
 
     def imported_names(self, node: cst.CSTNode) -> set[str]:
         """Return the dotted names that an original expression may stand for, as far as imports say."""
-        names = self.get_metadata(QualifiedNameProvider, node, set())
-        return {name.name for name in names if name.source is QualifiedNameSource.IMPORT}
+        names = self.metadata_of(metadata.QualifiedNameProvider, node, set())
+        return {name.name for name in names if name.source is metadata.QualifiedNameSource.IMPORT}
 
+    @classmethod
+    def wants(cls, file: SourceFile, facts: Facts) -> bool:
+        return file.path in facts.modules and re.search(cls.pattern, file.text) is not None
 
-class PythonFixer(Fixer):
-    """Fixes Python files in which `pattern` occurs, with `transformer`."""
-
-    pattern: ClassVar[str] = r"\bws4redis\b"
-    transformer: ClassVar[type[Transformer]]
-    needs_whole_file: ClassVar[bool] = False
-    """Whether statements matter that hold neither an import nor the original's name."""
-
-    def wants(self, file: SourceFile, facts: Facts) -> bool:
-        """Tell whether the file is Python that parses and holds the pattern."""
-        return file.path in facts.modules and re.search(self.pattern, file.text) is not None
-
-    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
-        """Return what the transformer makes of the file."""
-        whole = self.needs_whole_file or facts.is_settings(file.path)
-        excerpt = Excerpt(file.text) if whole else excerpt_of(file.text)
+    @classmethod
+    def fix(cls, file: SourceFile, facts: Facts) -> Fixed | None:
+        """Return what the transformer makes of the file; None if it does not want it."""
+        if not cls.wants(file, facts):
+            return None
         try:
-            parsed = _parsed(excerpt.text)
+            tree = _parsed(file.text)
         except cst.ParserSyntaxError as error:
             # Python takes it, as it is syntax of a release that this LibCST does not know, or the other way round.
-            what = f"LibCST cannot parse this: {error.message}"
-            return Fixed(file.text, [Finding(file.path, error.raw_line, what, _TODO_UNPARSED, Severity.MUST)])
-        transformer = self.transformer(file, facts)
-        code = excerpt.restored(parsed.visit(transformer).code)
-        return Fixed(code, [replace(each, line=excerpt.line_in_whole(each.line)) for each in transformer.findings])
+            return Fixed(file.text, [finding("unparsed", file.path, error.raw_line, message=error.message)])
+        transformer = cls(file, facts, tree)
+        return Fixed(tree.module.visit(transformer).code, transformer.findings)
 
 
-# Most fixers leave most files as they are: one after the other gets the same text. Positions and names take far longer
-# to work out than the visit itself, and transformers do not change the tree that they visit.
+# Most fixers leave most files as they are: one after the other gets the same text. They do not change its tree.
 @lru_cache(maxsize=1)
-def _parsed(text: str) -> MetadataWrapper:
-    return MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
+def _parsed(text: str) -> metadata.MetadataWrapper:
+    return metadata.MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)

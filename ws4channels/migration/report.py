@@ -1,7 +1,5 @@
 """Print the report as text, JSON or HTML: what must be done, in the order of doing, and a unified diff."""
 
-from __future__ import annotations
-
 import difflib
 import html
 import json
@@ -82,7 +80,6 @@ def _place(finding: Finding) -> str:
 
 
 def _summary(report: Report, written: bool) -> list[str]:
-    """Return what was or would be written, and what to do next, a line each."""
     files = f"{len(report.changes)} file{'' if len(report.changes) == 1 else 's'}"
     if written:
         if not report.changes:

@@ -1,9 +1,7 @@
 """Decide what becomes of one requirement; `packaging` reads and compares it."""
 
-from __future__ import annotations
-
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -11,8 +9,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from ws4channels import __version__
-from ws4channels.migration.fixer import Severity
-from ws4channels.migration.syntax import OUR_NAME
+from ws4channels.migration.original import OUR_NAME
 
 ORIGINAL = "django-websocket-redis"
 REDIS_VERSIONS = ">=5,<9"
@@ -27,15 +24,12 @@ _POETRY_OPERATOR = re.compile(r"(\^|~(?!=)|=(?!=)|(?=\d))\s*v?([\d.]+)")
 """The operators of Poetry that packaging does not know, and its bare versions."""
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What takes the place of a requirement, and what there is to say. `name` None: it stays as it is."""
+class Verdict(NamedTuple):
+    """What takes the place of a requirement, and the finding about it. `name` None: it stays as it is."""
 
     name: str | None = None
     versions: str = ""
-    what: str = ""
-    todo: str = ""
-    severity: Severity = Severity.CHECK
+    said: str = ""
 
 
 def read_requirement(text: str) -> Requirement | None:
@@ -52,12 +46,9 @@ def judge(name: str, versions: str) -> Verdict:
     if package == ORIGINAL:
         return Verdict(OUR_NAME, in_the_style_of(versions))
     if package == "redis" and excludes_from(versions, _MINIMUMS[package]):
-        what = "This keeps redis below version 5, which ws4channels needs."
-        return Verdict(name, REDIS_VERSIONS, what, f"It became {REDIS_VERSIONS}: pin it as you pin other packages.")
+        return Verdict(name, REDIS_VERSIONS, "old-redis")
     if package == "django" and excludes_from(versions, _MINIMUMS[package]):
-        what = "This keeps Django below version 4.2, which ws4channels needs."
-        todo = "Raise it, and follow Django's release notes: what in the site must change for that is not part of this."
-        return Verdict(None, what=what, todo=todo, severity=Severity.MUST)
+        return Verdict(said="old-django")
     return Verdict()
 
 

@@ -1,7 +1,5 @@
 """Find the folders on Python's path, and the dotted names of the files below them."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -46,15 +44,3 @@ def path_at(folder: str, name: str, paths: frozenset[str]) -> str | None:
     """Return the file of a dotted name below a folder, which ends with a slash or is empty; None if there is none."""
     base = f"{folder}{name.replace('.', '/')}"
     return next((path for path in (f"{base}.py", f"{base}/__init__.py", f"{base}.wsgi") if path in paths), None)
-
-
-def root_of(path: str, roots: tuple[str, ...]) -> str:
-    """Return the nearest of the roots above a path."""
-    return next((root for root in roots if not root or path.startswith(f"{root}/")), "")
-
-
-def module_name(path: str, roots: tuple[str, ...]) -> str:
-    """Return the dotted name of the module at a path."""
-    root = root_of(path, roots)
-    parts = PurePosixPath(path[len(root) :].lstrip("/")).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)

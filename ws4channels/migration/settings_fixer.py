@@ -1,20 +1,22 @@
-"""The base class of fixers that add statements to settings files."""
-
-from __future__ import annotations
+"""The base class of what adds statements to settings files."""
 
 from collections.abc import Iterator, Sequence
 
 import libcst as cst
 from libcst.metadata import ParentNodeProvider
 
-from ws4channels.migration.facts import Facts
-from ws4channels.migration.python_fixer import PythonFixer, Transformer
-from ws4channels.migration.source import SourceFile
+from ws4channels.migration.fixer import Facts, SourceFile
+from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.texts import Line, Statement
 
 
 class SettingsTransformer(Transformer):
     """A transformer that can add code after a statement, with the same indentation, or at the end of the file."""
+
+    @classmethod
+    def wants(cls, file: SourceFile, facts: Facts) -> bool:
+        """Tell whether the file assigns settings and parses."""
+        return file.is_python and facts.is_settings(file.path)
 
     def visit_Module(self, node: cst.Module) -> None:
         """Note which lines assign which names, and let the subclass plan."""
@@ -44,25 +46,22 @@ class SettingsTransformer(Transformer):
 
     def always_runs(self, line: Line) -> bool:
         """Tell whether a line stands on the top level, or directly in a class."""
-        parent = self.get_metadata(ParentNodeProvider, line)
+        parent = self.metadata_of(ParentNodeProvider, line)
         if isinstance(parent, cst.IndentedBlock):
-            parent = self.get_metadata(ParentNodeProvider, parent)
+            parent = self.metadata_of(ParentNodeProvider, parent)
         return isinstance(parent, (cst.Module, cst.ClassDef))
 
     def leave_SimpleStatementLine(self, original_node: Line, updated_node: Line) -> Statement:
-        """Put the added statements after their line."""
         if original_node not in self._added:
             return updated_node
         return cst.FlattenSentinel([updated_node, *self._parsed(original_node)])
 
     def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
-        """Put what has no line to follow at the end."""
         if None not in self._added:
             return updated_node
         return updated_node.with_changes(body=[*updated_node.body, *self._parsed(None)], has_trailing_newline=True)
 
     def _parsed(self, line: Line | None) -> list[cst.BaseStatement]:
-        """Return what follows a line, with this file's line endings."""
         text = "".join(self._added[line]).replace("\n", self._module.default_newline)
         return [cst.ensure_type(each, Line) for each in cst.parse_module(text, self._module.config_for_parsing).body]
 
@@ -88,11 +87,3 @@ def assigned_by(statement: cst.CSTNode) -> Iterator[str]:
             target = target.value
         if isinstance(target, cst.Name):
             yield target.value
-
-
-class SettingsFixer(PythonFixer):
-    """Fixes settings files in which ws4redis, or one of its settings, occurs."""
-
-    def wants(self, file: SourceFile, facts: Facts) -> bool:
-        """Tell whether the file assigns settings and parses."""
-        return file.is_python and facts.is_settings(file.path)

@@ -1,16 +1,14 @@
 """One file of a site: its path and its text, which can be written back byte for byte."""
 
-from __future__ import annotations
-
 import codecs
 import difflib
 import io
 import re
 import tokenize
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import takewhile
 from pathlib import PurePosixPath
+from posixpath import commonprefix
 
 _PYTHON_SUFFIXES = (".py", ".pyw", ".wsgi")  # mod_wsgi's files are Python under another suffix.
 PRINTED = re.compile(r"(?:^|&&|\|\||;|\bRUN\s|@|\bthen\s|\bdo\s)\s*[@-]?(?:echo|printf|logger|log)\b[^&|;]*", re.I)
@@ -37,20 +35,9 @@ class SourceFile:
         return PurePosixPath(self.path).suffix
 
     @cached_property
-    def folder(self) -> str:
-        """The path without the name; empty for files in the root."""
-        return "/".join(self.path.split("/")[:-1])
-
-    @cached_property
     def is_python(self) -> bool:
         """Whether this is Python source, by its suffix or its first line."""
         return is_python(self.path, self.text[:200].encode("utf-8", "replace"))
-
-    @cached_property
-    def newline(self) -> str:
-        """The line ending that lines added to this file get: that of its first line."""
-        first, found, _ = self.text.partition("\n")
-        return "\r\n" if found and first.endswith("\r") else "\n"
 
     @cached_property
     def lines(self) -> list[str]:
@@ -60,10 +47,6 @@ class SourceFile:
     def line_of(self, offset: int) -> int:
         """Return the number, from 1, of the line that holds the character at `offset`."""
         return self.text.count("\n", 0, offset) + 1
-
-    def with_text(self, text: str) -> SourceFile:
-        """Return this file with another text."""
-        return replace(self, text=text)
 
     def to_bytes(self) -> bytes:
         """Return the file's content."""
@@ -97,8 +80,8 @@ def line_in(line: int, before: str, after: str) -> int:
         return line
     old, new = before.splitlines(), after.splitlines()
     # Only what lies between the first and the last difference is compared: that takes long in large files.
-    first = _equal_at_start(old, new)
-    last = _equal_at_start(old[first:][::-1], new[first:][::-1])
+    first = len(commonprefix([old, new]))
+    last = len(commonprefix([old[first:][::-1], new[first:][::-1]]))
     if line <= first:
         return line
     if line > len(old) - last:
@@ -109,7 +92,3 @@ def line_in(line: int, before: str, after: str) -> int:
         if start <= place < end:
             return max(1, first + min(new_start + place - start, new_end - 1) + 1)
     return max(1, len(new))
-
-
-def _equal_at_start(one: list[str], other: list[str]) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -1,24 +1,12 @@
 """Read names, imports and lists of apps from the syntax tree of one module."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-OUR_NAME = "ws4channels"
-ITS_NAME = "ws4redis"
-PUBLIC_MODULES = frozenset(
-    {"context_processors", "exceptions", "models", "publisher", "redis_store", "settings", "subscriber"}
-)
-"""The modules of the original that have a namesake here."""
-SERVER_MODULES = frozenset({"django_runserver", "utf8validator", "uwsgi_runserver", "websocket", "wsgi_server"})
-"""The modules of the original that were its server; they have none."""
-ITS_SETTINGS = frozenset(
-    {"WS4REDIS_ALLOWED_CHANNELS", "WS4REDIS_CONNECTION", "WS4REDIS_EXPIRE", "WS4REDIS_HEARTBEAT", "WS4REDIS_PREFIX"}
-    | {"WS4REDIS_PROCESS_REQUEST", "WS4REDIS_SUBSCRIBER"}
-)
+from ws4channels.migration.original import ITS_NAME, PUBLIC_MODULES
+
 _ENVIRONMENT = "DJANGO_SETTINGS_MODULE"
 
 
@@ -37,36 +25,34 @@ def targets(node: ast.AST) -> list[ast.expr]:
     return [node.target] if isinstance(node, (ast.AnnAssign, ast.AugAssign)) else []
 
 
-def assigned(tree: ast.AST) -> Iterator[str]:
-    """Yield the names that are assigned outside functions."""
+def assignments(tree: ast.AST) -> Iterator[tuple[set[str], ast.expr | None]]:
+    """Yield the names and the value of each assignment outside functions; an item counts for the name that holds it."""
     for node in outside_functions(tree):
-        for target in targets(node):
-            yield from (each.id for each in ast.walk(target) if isinstance(each, ast.Name))
+        names = {each.id for target in targets(node) for each in ast.walk(target) if isinstance(each, ast.Name)}
+        if names:
+            yield names, getattr(node, "value", None)
 
 
 def texts_of(tree: ast.AST, name: str) -> list[str]:
     """Return the texts that a name is assigned outside functions."""
-    nodes = [node for node in outside_functions(tree) if isinstance(node, ast.Assign)]
-    values = (node.value for node in nodes if name in [dotted_name(each, {}) for each in node.targets])
+    values = (value for names, value in assignments(tree) if name in names)
     return [text for value in values if (text := text_in(value)) is not None]
 
 
-def app_lists(tree: ast.AST) -> Iterator[frozenset[str]]:
+def listed_apps(tree: ast.AST) -> Iterator[str]:
     """Yield the texts in each list or tuple that is part of what is assigned, or added, to a name in …APPS."""
-    for node in outside_functions(tree):
-        named = (each.id for target in targets(node) for each in ast.walk(target) if isinstance(each, ast.Name))
-        value = getattr(node, "value", None) if any(name.endswith("APPS") for name in named) else None
-        for each in ast.walk(value) if value is not None else ():
-            if isinstance(each, (ast.List, ast.Tuple)):
-                yield frozenset(text for item in each.elts if (text := text_in(item)) is not None)
+    for names, value in assignments(tree):
+        if value is not None and any(name.endswith("APPS") for name in names):
+            lists = (each for each in ast.walk(value) if isinstance(each, (ast.List, ast.Tuple)))
+            yield from (text for each in lists for item in each.elts if (text := text_in(item)) is not None)
 
 
-def added_apps(tree: ast.AST) -> Iterator[frozenset[str]]:
+def added_apps(tree: ast.AST) -> Iterator[str]:
     """Yield the texts in each call of ``append`` and the like on a name in …APPS."""
     for node in outside_functions(tree):
         called = (dotted_name(node.func, {}) or "") if isinstance(node, ast.Call) else ""
         if re.fullmatch(r"\w*APPS\.(?:append|insert|extend)", called):
-            yield frozenset(texts_within(node))
+            yield from texts_within(node)
 
 
 class AddedApps(NamedTuple):
@@ -105,12 +91,12 @@ def texts_within(tree: ast.AST) -> Iterator[str]:
     yield from (text for node in ast.walk(tree) if (text := text_in(node)) is not None)
 
 
-def imported(tree: ast.AST, module: str = "", path: str = "") -> Iterator[str]:
-    """Yield the dotted names of what is imported anywhere; without a `module` to resolve them, no relative ones."""
+def imported(tree: ast.AST, module: str, path: str) -> Iterator[str]:
+    """Yield the dotted names of what the module of that name at `path` imports anywhere."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (module or not node.level):
+        elif isinstance(node, ast.ImportFrom):
             owner = absolute_name(module, path, node)
             yield from (owner, *(f"{owner}.{alias.name}" for alias in node.names))
 

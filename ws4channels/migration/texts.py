@@ -1,7 +1,5 @@
 """Helpers for LibCST nodes that several fixers share: literals, imports, and statements after a removal."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from typing import TypeAlias

@@ -1,10 +1,7 @@
 """Write all files, or none if one cannot be written or the process is stopped."""
 
-from __future__ import annotations
-
 import os
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,7 +10,6 @@ from pathlib import Path
 from ws4channels.migration.engine import Change
 from ws4channels.migration.errors import MigrationError
 
-_NEW_FILE_MODE = 0o666
 _ENDING = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 
 
@@ -69,27 +65,19 @@ def _check_unchanged(root: Path, change: Change) -> None:
 
 
 def _prepare(root: Path, change: Change) -> Path:
-    """Write the new content beside the file, and return where."""
     path = root / change.after.path
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with temporary.open("xb") as stream:
+            if change.before is not None:
+                temporary.chmod(path.stat().st_mode & 0o7777)
             stream.write(change.after.to_bytes())
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(path.stat().st_mode & 0o7777 if change.before is not None else _NEW_FILE_MODE & ~_umask())
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     return temporary
-
-
-def _umask() -> int:
-    # There is no other way to read it.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _replace_all(root: Path, prepared: Sequence[tuple[Change, Path]], check_signals: Callable[[], None]) -> None:

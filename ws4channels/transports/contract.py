@@ -34,6 +34,10 @@ class Receiver(Protocol):
         """Seconds after which `join` has to be repeated; None if never."""
 
     @property
+    def has_numbers(self) -> bool:
+        """Whether messages arrive with their numbers."""
+
+    @property
     def comparison_interval(self) -> float:
         """Seconds after which to compare what was received with what Redis has: few if messages get lost silently."""
 

@@ -53,6 +53,8 @@ class LayerReceiver:
         self._arrivals: dict[int, asyncio.Future[None]] = {}
         self._probe_numbers = itertools.count()
 
+    has_numbers = True
+
     @property
     def renewal_interval(self) -> float | None:
         """Half of the time after which the layer forgets the members of groups; None if it never does."""

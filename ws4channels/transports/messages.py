@@ -87,14 +87,15 @@ class Delivery:
     are bounded and deliveries counted.
     """
 
-    __slots__ = ("forms", "frame", "is_closing", "key", "message", "number", "payload", "previous", "size")
+    __slots__ = ("deflated", "forms", "frame", "is_closing", "key", "message", "number", "payload", "previous", "size")
 
     def __init__(self, payload: Payload, key: str = "", number: int = 0, previous: int = 0) -> None:
         self.key = key
         self.number = number
         self.previous = previous
         self.payload = payload
-        self.frame: bytes | None = None  # built and remembered by ``servers``
+        self.frame: bytes | None = None  # built and remembered by ``servers``, as is the next
+        self.deflated: bytes | None = None
         self.forms: dict[Any, Any] | None = None  # likewise by ``forms`` and ``events``
         self.is_closing = False
         self.message: dict[str, Any]
@@ -127,7 +128,7 @@ class Delivery:
                 numbers, _, of_database = event.get("numbers", "").partition(":")
                 is_numbered = numbers and int(of_database) == database
                 return cls(payload, event["key"], *(split_numbers(numbers) if is_numbered else (0, 0)))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ForeignEvent(f"type {event.get('type')!r}") from error
         raise ForeignEvent(f"type {event.get('type')!r}")
 

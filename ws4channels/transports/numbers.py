@@ -44,7 +44,9 @@ def extras_of(key: str) -> Extras:
 
 @lru_cache(maxsize=4096)
 def _extras_of(prefix: str | None, key: str) -> Extras:
-    lead, tagged = f"{prefix}:{_EXTRAS}" if prefix else _EXTRAS, _with_tag(key)
+    # A brace of the prefix would begin the tag. The key has the prefix as well, so that no two keys are the same.
+    is_leading = prefix and ("{" not in prefix or _has_tag(prefix))
+    lead, tagged = f"{prefix}:{_EXTRAS}" if is_leading else _EXTRAS, _with_tag(key)
     return Extras(*(f"{lead}{word}:{tagged}" for word in ("last", "log", "note")))
 
 
@@ -108,13 +110,18 @@ class Record(NamedTuple):
     @classmethod
     def read(cls, key: str, raw: bytes | None, record: bytes | None) -> Record:
         """Build it from the values of a key and of its record."""
-        number, previous = split_numbers(record[: 2 * DIGITS]) if record else (0, 0)
+        is_ours = record is not None and record[: 2 * DIGITS].isdigit()
+        number, previous = split_numbers(record[: 2 * DIGITS]) if record and is_ours else (0, 0)
         if not raw:
             return cls(number, previous)
         size = 2 * DIGITS
         is_same = bool(record) and record is not None and record[size : size + _DIGEST_SIZE] == digest_of(raw)
         numbers = (number, previous) if is_same else (0, 0)
         return cls(number, previous, Delivery(to_payload(raw), key, *numbers))
+
+    def without_numbers(self) -> Record:
+        """Return the kept message alone."""
+        return Record(kept=None if self.kept is None else Delivery(self.kept.payload, self.kept.key))
 
 
 def bytes_logged(record: bytes) -> int:

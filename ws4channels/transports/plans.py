@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from ws4channels import connections, settings
 from ws4channels.connections.pipelines import Command
@@ -15,6 +15,13 @@ from ws4channels.transports.scripts import PUBLISH, PUBLISH_AND_LOG
 
 # Redis serves nobody else while a script runs.
 _KEYS_PER_SCRIPT = 500
+
+
+class Script(NamedTuple):
+    """A command that publishes to some of the keys."""
+
+    keys: tuple[str, ...]
+    command: Command
 
 
 class Plan:
@@ -36,62 +43,54 @@ class Plan:
                 self.elsewhere.append(cast(LayerTransport, transport))
             else:
                 outgoing.append(publishes)
-        self._by_key: list[tuple[Outgoing, ...]] = list(zip(*outgoing, strict=True))
         self._count = len(outgoing)
+        self._of_key = dict(zip(publication.keys, zip(*outgoing, strict=True), strict=True)) if outgoing else {}
+        """What publishes to each key."""
 
-    def scripts(self) -> list[Command]:
+    def scripts(self) -> list[Script]:
         """Keep, number, log and send it, at the Redis of the keys."""
         keys = self._publication.keys
         if not self._is_numbered:
-            is_needed = self._count or self._publication.expire > 0
-            return list(self._scripts(keys, 0, 0, b"")) if is_needed else []
+            return list(self._scripts(keys, 0, b"")) if self._count or self._publication.expire > 0 else []
         digest = digest_of(self._publication.raw)
-        if len(keys) == 1:
-            return list(self._scripts(keys, 0, history_of(keys[0]), digest))
-        commands: list[Command] = []
-        start = 0
-        for most, some in groupby(keys, history_of):
-            group = tuple(some)
-            commands += self._scripts(group, start, most, digest)
-            start += len(group)
-        return commands
+        return [each for most, some in groupby(keys, history_of) for each in self._scripts(tuple(some), most, digest)]
 
-    def plain(self) -> list[Command]:
-        """Keep and send it without numbers, where Redis refuses the scripts."""
+    def plain(self, keys: tuple[str, ...]) -> list[Command]:
+        """Keep it at `keys` and send it without numbers, where Redis refuses the scripts."""
         if self._pool is None:
             # redis-py's pipelines for a cluster take no PUBLISH.
-            return list(self._scripts(self._publication.keys, 0, 0, b""))
+            return [script.command for script in self._scripts(keys, 0, b"")]
         raw, expire = self._publication.raw, self._publication.expire
-        keeps: list[Command] = [("SET", key, raw, "EX", expire) for key in self._publication.keys if expire > 0]
-        return keeps + self.live()
+        keeps: list[Command] = [("SET", key, raw, "EX", expire) for key in keys if expire > 0]
+        return keeps + self.live(keys)
 
-    def live(self) -> list[Command]:
-        """Send it without keeping it."""
+    def live(self, keys: tuple[str, ...]) -> list[Command]:
+        """Send it to `keys` without keeping it."""
         if self._pool is None:
             return []
         raw, numbers = self._publication.raw, NO_NUMBERS.encode()
         return [
             ("PUBLISH", channel, before + numbers + after if after else raw)
-            for publishes in self._by_key
-            for channel, before, after in publishes
+            for key in keys
+            for channel, before, after in self._of_key.get(key, ())
         ]
 
-    def _scripts(self, keys: tuple[str, ...], start: int, most: int, digest: bytes) -> Iterator[Command]:
-        """Yield scripts for `keys`, those of the publication from `start` on; without a digest, without numbers."""
+    def _scripts(self, keys: tuple[str, ...], most: int, digest: bytes) -> Iterator[Script]:
+        """Yield scripts for so many of `keys` each; without a digest, without numbers."""
         arguments = self._arguments(most, digest)
         # Keys of a cluster are on several nodes.
         size = 1 if self._pool is None else _KEYS_PER_SCRIPT
-        for first in range(0, len(keys), size):
-            some = keys[first : first + size]
+        for start in range(0, len(keys), size):
+            some = keys[start : start + size]
             names: tuple[str, ...] = some
             if digest:
                 extras = [extras_of(key) for key in some]
                 names += tuple(each.record for each in extras)
                 if most:
                     names += tuple(each.log for each in extras)
-            at = start + first
-            publishes = [value for each in self._by_key[at : at + size] for parts in each for value in parts]
-            yield "EVAL", PUBLISH_AND_LOG if most else PUBLISH, len(names), *names, *arguments, *publishes
+            publishes = [value for key in some for parts in self._of_key.get(key, ()) for value in parts]
+            script = PUBLISH_AND_LOG if most else PUBLISH
+            yield Script(some, ("EVAL", script, len(names), *names, *arguments, *publishes))
 
     def _arguments(self, most: int, digest: bytes) -> tuple[Any, ...]:
         expire = self._publication.expire

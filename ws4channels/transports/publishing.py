@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import NoPermissionError, ReadOnlyError, ResponseError
 
 from ws4channels import connections
 from ws4channels.connections.log_throttle import LogThrottle
-from ws4channels.connections.pipelines import aexecute, execute
+from ws4channels.connections.pipelines import aask, aexecute, ask, execute
 from ws4channels.counters import counts
 from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports import configured, publishing_loop
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 recorders: list[list[Publication]] = []
 """While this is not empty, messages are recorded in its lists instead of published; see ``ws4channels.testing``."""
 
+_PLACE_IN_SCRIPT = re.compile(r"^.*@user_script: ?\d+: -?| script: [0-9a-f]{40}, on @user_script:\d+\.?$", re.S)
 _refused_numbers = LogThrottle(quiet=60.0)
 
 
@@ -41,15 +43,13 @@ def publish(publication: Publication, connection: Any, transaction: bool = True)
         for transport in plan.elsewhere:
             transport.check_publish()
         outcome = _Outcome(publication, plan)
-        try:
-            outcome.read(execute(connection, plan.scripts(), False))
-        except ResponseError as error:
-            outcome.check_plain(error)
+        refused = outcome.read(ask(connection, outcome.commands))
+        if refused:
             try:
-                execute(connection, plan.plain(), transaction)
+                execute(connection, plan.plain(refused), transaction)
             except ResponseError as refusal:
                 outcome.refusal = str(refusal)
-                execute(connection, plan.live() if transaction else [], False)
+                execute(connection, plan.live(refused) if transaction else [], False)
         for transport in plan.elsewhere:
             transport.publish(publication, outcome.numbers)
         outcome.raise_refusal()
@@ -67,15 +67,13 @@ async def apublish(publication: Publication, transaction: bool = True) -> None:
         with connections.one_kind_of_failure():
             plan = Plan(client, publication, publishing_to, is_numbered=True)
             outcome = _Outcome(publication, plan)
-            try:
-                outcome.read(await aexecute(client, plan.scripts(), False))
-            except ResponseError as error:
-                outcome.check_plain(error)
+            refused = outcome.read(await aask(client, outcome.commands))
+            if refused:
                 try:
-                    await aexecute(client, plan.plain(), transaction)
+                    await aexecute(client, plan.plain(refused), transaction)
                 except ResponseError as refusal:
                     outcome.refusal = str(refusal)
-                    await aexecute(client, plan.live() if transaction else [], False)
+                    await aexecute(client, plan.live(refused) if transaction else [], False)
         return outcome
 
     with _naming_refusals(publication):
@@ -103,27 +101,31 @@ class _Outcome:
     def __init__(self, publication: Publication, plan: Plan) -> None:
         self._publication = publication
         self.plan = plan
+        self._scripts = plan.scripts()
+        self.commands = [script.command for script in self._scripts]
         self.refusal = ""
         """What Redis said when it refused to keep the message, which was sent all the same."""
         self.numbers = [""] * len(publication.keys)
         """Those of each key, as ``build_event`` takes them."""
 
-    def read(self, answers: Sequence[Any]) -> None:
-        """Take the answers of the scripts."""
+    def read(self, answers: Sequence[Any]) -> tuple[str, ...]:
+        """Take the answers of the scripts; return the keys of those that Redis refused, for plain commands."""
+        refused: list[str] = []
         numbers: list[str] = []
-        for refusal, refused_extras, *some in answers:
-            self.refusal = self.refusal or _as_text(refusal)
+        for script, answer in zip(self._scripts, answers, strict=True):
+            if isinstance(answer, ResponseError):
+                _check_plain(answer)
+                refused += script.keys
+                numbers += [NO_NUMBERS] * len(script.keys)
+                continue
+            refusal, refused_extras, *some = answer
+            self.refusal = self.refusal or _reason_in(refusal)
             if refused_extras:
-                _note_refused_numbers(_as_text(refused_extras))
+                _note_refused_numbers(_reason_in(refused_extras))
             numbers += map(_as_text, some)
-        if numbers:
+        if self.plan.elsewhere and numbers:
             self.numbers = ["" if each == NO_NUMBERS else f"{each}:{self.plan.database}" for each in numbers]
-
-    def check_plain(self, error: ResponseError) -> None:
-        """Raise an error of the scripts unless plain commands may be allowed where these are not."""
-        if not isinstance(error, NoPermissionError) and "unknown command" not in str(error).lower():
-            raise error
-        _note_refused_numbers(str(error))
+        return tuple(refused)
 
     def raise_refusal(self) -> None:
         """Raise if the message was sent and is not kept."""
@@ -132,8 +134,22 @@ class _Outcome:
             raise RedisRefusal.of("SET", self._publication.keys, error, is_delivered=True) from error
 
 
+def _check_plain(error: ResponseError) -> None:
+    """Raise what a script failed with unless plain commands may do where it may not."""
+    if isinstance(error, ReadOnlyError):
+        return
+    if not isinstance(error, NoPermissionError) and "unknown command" not in str(error).lower():
+        raise error
+    _note_refused_numbers(str(error))
+
+
 def _as_text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _reason_in(error: Any) -> str:
+    """Return what Redis said, without where in the script that was: before it in Redis 6, behind it in Redis 7."""
+    return _PLACE_IN_SCRIPT.sub("", _as_text(error))
 
 
 def _note_refused_numbers(refusal: str) -> None:

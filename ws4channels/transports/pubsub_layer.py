@@ -23,6 +23,8 @@ from ws4channels.transports.layer_receiver import CALL_TIMEOUT, LayerReceiver, r
 from ws4channels.transports.messages import NO_NUMBERS, Publication, build_event
 from ws4channels.transports.numbers import database_of
 
+_DATABASE_DIGITS = 5  # Of fixed width, because numbers are found by their distance from the end.
+
 
 class FirstTraceback(logging.Filter):
     """While Redis is away the layer logs a traceback a second: pass the first, and everything else it logs."""
@@ -145,7 +147,7 @@ class PubSubLayerTransport(ChannelLayerTransport):
         if pool is None or not self._numbers_at or self._server_of.get(pool) != self._server:
             return None
         start, end = self._numbers_at, self._numbers_at + len(NO_NUMBERS)
-        placeholders = [f"{NO_NUMBERS}:{database_of(pool):02}"] * len(publication.keys)
+        placeholders = [f"{NO_NUMBERS}:{database_of(pool):0{_DATABASE_DIGITS}}"] * len(publication.keys)
         return [(channel, body[:start], body[end:]) for channel, body in self._bodies(publication, placeholders)]
 
     def _bodies(self, publication: Publication, numbers: Sequence[str]) -> list[tuple[str, bytes]]:
@@ -167,7 +169,7 @@ def find_numbers(serialize: Callable[[dict[str, Any]], bytes]) -> int:
 
     Found by trying, because the layer may have any serializer: one that encrypts has no such place.
     """
-    some, others = (f"{digit * len(NO_NUMBERS)}:00" for digit in "12")
+    some, others = (f"{digit * len(NO_NUMBERS)}:{0:0{_DATABASE_DIGITS}}" for digit in "12")
     bodies = [serialize(build_event("key", "text", numbers)) for numbers in (some, others)]
     longer = serialize(build_event("another key", "text" * 100, some))
     start = bodies[0].rfind(some.encode()) - len(bodies[0])

@@ -82,6 +82,11 @@ class RedisReceiver:
         receiver._ready.set()
         return receiver
 
+    @property
+    def has_numbers(self) -> bool:
+        """Whether Redis lets us subscribe to the notes."""
+        return self._has_notes
+
     async def aclose(self, keys: Iterable[str] = ()) -> None:
         """Close the connection, and with it all subscriptions, after the last `receive`."""
         connection, self._connection = self._connection, None
@@ -148,8 +153,11 @@ class RedisReceiver:
             message = self._channels.take(reply[1], reply[2])
             if message is not None and message.raw and message.raw != self._heartbeat:
                 return build_event(message.key, to_payload(message.raw), message.numbers)
-        elif reply[0] == b"pong":
-            self._confirmed(reply[1])
+        else:
+            # A message comes right after its note, so the one of the last note has not come.
+            self._channels.forget_note()
+            if reply[0] == b"pong":
+                self._confirmed(reply[1])
         return None
 
     # --- commands -----------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ import re
 # transports publish, what follows the numbers in notes, whether numbers are to be returned; then three for each key and
 # transport: channel, what stands before the numbers in the body, what follows them. Without the third, the body is the
 # message itself, and the second is the channel of a note with its numbers, if there is one.
-# Returns what Redis refused of keeping, what of the extras, and the numbers.
+# Returns what Redis refused of keeping, what of the extras, and the numbers. A replica is an error before anything is
+# sent: so redis-py looks for the new master, where a Sentinel knows it.
 _PUBLISH = """
 local raw, expire, digest, transports = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[7])
 local none = '00000000000000000000000000000000'
@@ -22,10 +23,10 @@ local refusal, refused_extras, answer, count, records, now = '', '', {}, #KEYS, 
 if digest ~= '' then
     count = count / PARTS
     records = redis.pcall('MGET', unpack(KEYS, count + 1, 2 * count))
-    if records.err then
-        refused_extras, records = records.err, nil
+    local time = redis.pcall('TIME')
+    if records.err or time.err then
+        refused_extras, records = records.err or time.err, nil
     else
-        local time = redis.call('TIME')
         local micros = string.sub('00000' .. time[2], -6)
         local last_digit = tonumber(string.sub(micros, 6))
         now = time[1] .. string.sub(micros, 1, 5) .. (last_digit - last_digit % 2)
@@ -37,10 +38,11 @@ for i = 1, count do
     if expire > 0 then
         local kept = redis.pcall('SET', KEYS[i], raw, 'EX', expire)
         if kept.err then
+            if string.find(kept.err, 'READONLY', 1, true) then return redis.error_reply('READONLY It is a replica.') end
             refusal = kept.err
         elseif records then
             local record, own, last, size = records[i], now, nil, ''
-            if record then last = string.sub(record, 1, 16) end
+            if record then last = string.match(record, '^' .. string.rep('%d', 16)) end
             FIND_LAST
             if last and last >= own then
                 own = string.format('%016.0f', tonumber(last) + 2 - tonumber(last) % 2)
@@ -72,6 +74,7 @@ answer[1], answer[2] = refusal, refused_extras
 return answer
 """
 
+# The record outlives the log, and has the size of one that has gone: hence the test of `length` before it is added to.
 _LOGGING = """
 local most, most_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
 local deadline
@@ -84,14 +87,13 @@ local function append(log, entry, size)
         size = 0
         for _, each in ipairs(redis.call('LRANGE', log, 0, -1)) do size = size + #each end
     end
-    local length = redis.pcall('RPUSH', log, entry)
-    if type(length) == 'table' then return '', length.err end
-    size = size + #entry
+    local length = redis.call('RPUSH', log, entry)
+    size = (length > 1 and size or 0) + #entry
     while length > 1 and (length > most or size > most_bytes) do
         size, length = size - #redis.call('LPOP', log), length - 1
     end
     if redis.call('TTL', log) < expire then redis.call('EXPIRE', log, expire) end
-    return size, nil
+    return size
 end
 """
 
@@ -104,9 +106,8 @@ end
 """
 
 _LOG = """
-local err
-size, err = append(log, numbers .. deadline .. raw, record and tonumber(string.sub(record, 41)))
-if err then refused_extras = err end
+local is_logged, result = pcall(append, log, numbers .. deadline .. raw, record and tonumber(string.sub(record, 41)))
+if is_logged then size = result else refused_extras = type(result) == 'table' and result.err or tostring(result) end
 """
 
 _UNDO = """
@@ -150,4 +151,9 @@ local last_digit = tonumber(string.sub(micros, 6))
 local number = time[1] .. string.sub(micros, 1, 5) .. (last_digit + 1 - last_digit % 2)
 redis.call('SET', KEYS[1], number .. '0000000000000000' .. string.rep('\\0', 8), 'EX', ARGV[1])
 return number
+"""
+
+# KEYS: a record. ARGV: seconds for which to keep it at least. EXPIRE knows GT from Redis 7 on.
+REMEMBER = """
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 """

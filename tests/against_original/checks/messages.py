@@ -182,7 +182,7 @@ def with_echo_a_socket_hears_everything(side: Side) -> Any:
 
 @check(PLAIN, [], quick=True)
 def without_echo_an_equal_message_of_somebody_else_is_withheld(side: Side) -> Any:
-    """What equals the last message that a socket sent is not sent to it, whoever published it, however often."""
+    """What equals the last message that a socket sent is not sent to it, even if another client published it."""
     socket = side.connect("room", "publish-broadcast&subscribe-broadcast")
     socket.send("same")
     side.wait_for_keys(1)

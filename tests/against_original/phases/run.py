@@ -33,7 +33,7 @@ LONGEST_TEXT = 300
 
 
 class PublisherFailed(Exception):
-    """A publisher told of an error."""
+    """A publisher got an error."""
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def publish_by_view(member: Member, side: Side, numbers: range) -> None:
 
 
 def check(answers: Sequence[Mapping[str, Any]]) -> None:
-    """Raise the first error that a publisher told of."""
+    """Raise the first error that a publisher got."""
     for answer in answers:
         if answer["error"] is not None:
             raise PublisherFailed(f"a publisher of {answer['keys']} failed with {answer['error']}")

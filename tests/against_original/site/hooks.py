@@ -40,7 +40,7 @@ def allow_by_query(request: HttpRequest, channels: list[str]) -> Any:
 
 
 def allow_signed_in(request: HttpRequest, channels: list[str]) -> list[str]:
-    """Refuse whoever is not signed in; asks the database."""
+    """Refuse visitors who are not signed in; asks the database."""
     if not request.user or not request.user.is_authenticated:
         raise PermissionDenied
     groups = set(request.user.groups.values_list("name", flat=True))

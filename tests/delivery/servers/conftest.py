@@ -1,24 +1,10 @@
-"""What the tests on real servers share: the servers, each started once, when it is first wanted."""
+"""What the tests on real servers share: the servers, and facilities."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from tests.live.conftest import facility
+from tests.outbox_site.running import servers_of_module
 
-import pytest
+__all__ = ["facility", "servers"]
 
-from example_project.redis_server import RedisServer
-from tests.outbox_site.running import Servers
-
-
-@pytest.fixture(scope="module")
-def servers(redis_server: RedisServer) -> Iterator[Servers]:
-    """The servers of a test module: not of longer, for they use the Redis of all tests."""
-    with Servers.sharing(redis_server) as servers:
-        yield servers
-
-
-@pytest.fixture
-def facility(request: pytest.FixtureRequest) -> str:
-    """A facility that no other test uses."""
-    return re.sub(r"\W", "-", request.node.name)
+servers = servers_of_module()

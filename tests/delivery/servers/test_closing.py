@@ -6,15 +6,14 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import psutil
 import pytest
 
-from example_project.redis_server import HOST, RedisServer
+from example_project.redis_server import HOST
 from tests.live.servers import Surroundings
 from tests.outbox_site.payloads import MEBIBYTE
-from tests.outbox_site.running import DIRECT, Running, Servers, command, numbered, publish
+from tests.outbox_site.running import DIRECT, Running, Servers, command, numbered, publish, servers_of_module
 from tests.raw_websocket import RawWebsocket
 from tests.silence import refusing_port
 from tests.waiting import SCALE, wait_until
@@ -28,27 +27,13 @@ PROMPTLY = 5 * SCALE
 """Seconds; a Daphne gives up on a consumer that does not end after ten, and service managers on a server."""
 
 
-class StrictServers(Servers):
-    """Servers that take small messages only, tell refused clients why, and wait a second for close frames."""
-
-    @contextmanager
-    def start(self, kind: str, *options: str, **kwargs: Any) -> Iterator[Running]:
-        """Run one of them."""
-        settings = {
-            "WS4CHANNELS_MAX_MESSAGE_SIZE": 1000,
-            "WS4CHANNELS_CLOSE_CODE_ON_REFUSAL": True,
-            "WS4REDIS_ALLOWED_CHANNELS": "tests.live.site.hooks.allow_channels",
-            "WS4CHANNELS_CLOSE_TIMEOUT": 1.0,
-        }
-        with super().start(kind, *options, settings=settings) as running:
-            yield running
-
-
-@pytest.fixture(scope="module")
-def strict_servers(redis_server: RedisServer) -> Iterator[Servers]:
-    """The strict servers of this module."""
-    with StrictServers.sharing(redis_server) as servers:
-        yield servers
+# They tell refused clients why, and wait half a second for close frames.
+strict_servers = servers_of_module(
+    WS4CHANNELS_MAX_MESSAGE_SIZE=1000,
+    WS4CHANNELS_CLOSE_CODE_ON_REFUSAL=True,
+    WS4REDIS_ALLOWED_CHANNELS="tests.live.site.hooks.allow_channels",
+    WS4CHANNELS_CLOSE_TIMEOUT=2.0 * SCALE,
+)
 
 
 # How sockets end
@@ -72,14 +57,24 @@ def test_nothing_is_sent_after_a_close(servers: Servers, facility: str, kind: st
         assert client.read_to_end() == b""
 
 
+@contextmanager
+def stalled(server: Running, facility: str, *, how: str = "burst") -> Iterator[RawWebsocket]:
+    """Open a websocket for which messages wait, because it does not read; check that nothing of it is left."""
+    with server.open_narrow(facility) as client:
+        command(client, how, 100 if how == "burst" else 500, 10_000)
+        server.wait_until_paused(facility)
+        yield client
+        begin = time.monotonic()
+    server.wait_for(facility, "the consumer ends", has_ended=True, outboxes=[])
+    assert time.monotonic() - begin < PROMPTLY
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_sent_after_the_answer_to_a_close(servers: Servers, facility: str, kind: str) -> None:
     """A client that closes while much is on its way gets whole messages up to the close frame, and nothing more."""
     facility = f"commanded.{facility}"
     server = servers.get(kind)
-    with server.open_narrow(facility) as client:
-        command(client, "burst", 100, 10_000)
-        server.wait_until_paused(facility)
+    with stalled(server, facility) as client:
         client.send_close()
         # In order, on the same connection to Redis: when the other has it, the first one's outbox has had it too.
         with server.open(facility) as other:
@@ -89,60 +84,40 @@ def test_nothing_is_sent_after_the_answer_to_a_close(servers: Servers, facility:
         assert frame.close_code == 1000
         assert messages == numbered(100, 10_000)[: len(messages)]
         assert client.read_to_end() == b""
-    server.wait_for(facility, "the consumers end", outboxes=[])
 
 
 @pytest.mark.parametrize("kind", TLS_TOO)
 def test_close_of_the_server_waits_for_a_client_that_pauses(servers: Servers, facility: str, kind: str) -> None:
     """A close while the client pauses arrives when the client goes on, after all else."""
-    facility = f"commanded.{facility}"
-    server = servers.get(kind)
-    with server.open_narrow(facility) as client:
-        command(client, "burst", 100, 10_000)
+    with stalled(servers.get(kind), f"commanded.{facility}") as client:
         command(client, "close", 4002, "")
-        server.wait_until_paused(facility)
         messages, frame = client.read_until_closed()
         client.send_close(4002)
         assert messages == numbered(100, 10_000)
         assert frame.close_code == 4002
         assert client.read_to_end() == b""
-    server.wait_for(facility, "the consumer ends", has_ended=True, outboxes=[])
 
 
-@pytest.mark.parametrize("what", ["burst", "send"])
+@pytest.mark.parametrize("how", ["burst", "send"])
 @pytest.mark.parametrize("kind", TLS_TOO)
 def test_client_that_vanishes_while_paused_leaves_nothing_behind(
-    servers: Servers, facility: str, kind: str, what: str
+    servers: Servers, facility: str, kind: str, how: str
 ) -> None:
     """When a client is lost that did not read, its consumer, even one that waits for room, ends at once."""
-    facility = f"commanded.{facility}"
-    server = servers.get(kind)
-    with server.open_narrow(facility) as client:
-        command(client, what, 100 if what == "burst" else 500, 10_000)
-        server.wait_until_paused(facility)
+    with stalled(servers.get(kind), f"commanded.{facility}", how=how) as client:
         client.reset()
-        begin = time.monotonic()
-        server.wait_for(facility, "the consumer ends", has_ended=True, outboxes=[])
-        assert time.monotonic() - begin < PROMPTLY
 
 
-@pytest.mark.parametrize("what", ["burst", "send"])
+@pytest.mark.parametrize("how", ["burst", "send"])
 @pytest.mark.parametrize("kind", TLS_TOO)
 def test_client_that_closes_while_paused_leaves_nothing_behind(
-    servers: Servers, facility: str, kind: str, what: str
+    servers: Servers, facility: str, kind: str, how: str
 ) -> None:
     """When a client closes that did not read, nothing follows the answer; its consumer, even one that waits, ends."""
-    facility = f"commanded.{facility}"
-    server = servers.get(kind)
-    with server.open_narrow(facility) as client:
-        command(client, what, 100 if what == "burst" else 500, 10_000)
-        server.wait_until_paused(facility)
+    with stalled(servers.get(kind), f"commanded.{facility}", how=how) as client:
         client.send_close()
         client.read_until_closed()
         assert client.read_to_end() == b""
-        begin = time.monotonic()
-    server.wait_for(facility, "the consumer ends", has_ended=True, outboxes=[])
-    assert time.monotonic() - begin < PROMPTLY
 
 
 @pytest.mark.parametrize("kind", TLS_TOO)
@@ -314,7 +289,7 @@ def test_client_that_does_not_read_is_closed_with_4008_through_send_too(servers:
 
 @pytest.mark.parametrize("kind", TLS_TOO)
 def test_client_that_never_reads_on_is_dropped(strict_servers: Servers, facility: str, kind: str) -> None:
-    """It has ten seconds (here one) to take note of its closing; then the server hangs up and keeps nothing of it."""
+    """After its time for the closing, the server hangs up and keeps nothing of it."""
     server = strict_servers.get(kind)
     with server.open(facility, receive_buffer=4096), server.open(facility) as reader:
         publish_until_dropped(server, facility, reader)
@@ -326,12 +301,8 @@ def test_client_that_never_reads_on_is_dropped(strict_servers: Servers, facility
 
 def connections(server: Running) -> int:
     """Return how many TCP connections of clients a server has that both sides keep open."""
-    assert server.process.process is not None
     port = int(server.site.host.rpartition(":")[2])
-    process = psutil.Process(server.process.process.pid)
-    # It has that name since psutil 6.
-    connections_of = process.net_connections if hasattr(process, "net_connections") else process.connections
-    return sum(each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port for each in connections_of("tcp"))
+    return sum(each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port for each in server.connections())
 
 
 @pytest.mark.parametrize("kind", KINDS)

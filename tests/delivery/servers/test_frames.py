@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import zlib
 from contextlib import ExitStack
 
 import pytest
 import redis
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from tests.outbox_site.payloads import HEADERS, MEBIBYTE, PAYLOADS, payloads_up_to
 from tests.outbox_site.running import DIRECT, Running, Servers, command, numbered, publish
@@ -204,8 +207,8 @@ def test_session_middleware_of_a_site_s_own_is_not_passed_by(servers: Servers, f
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_compression_leaves_frames_to_the_server(servers: Servers, facility: str, kind: str) -> None:
-    """Where compression was negotiated, the client gets everything, compressed by the server."""
+def test_client_that_takes_compression_gets_everything(servers: Servers, facility: str, kind: str) -> None:
+    """Where compression was negotiated, the client gets everything, compressed by Daphne, or once for all by us."""
     facility = f"commanded.{facility}"
     server = servers.get(kind)
     if kind == "daphne":
@@ -220,6 +223,65 @@ def test_compression_leaves_frames_to_the_server(servers: Servers, facility: str
         client.send(json.dumps(["close", 4001, "enough"]))
         assert client.closing()[0] == 4001
     server.wait_for(facility, "the consumer ends", has_ended=True, outboxes=[])
+
+
+DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
+LONG = "All work and no play makes Jack a dull boy. " * 200
+
+
+def test_small_messages_are_not_compressed(servers: Servers, facility: str) -> None:
+    """What fits into one packet goes out on uvicorn as to a client that takes no compression."""
+    with servers.get("uvicorn").open(facility, headers=(DEFLATE,)) as client:
+        publish(facility, "x" * 1000)
+        assert client.read(4 + 1000) == b"\x81\x7e\x03\xe8" + b"x" * 1000
+
+
+def test_long_messages_are_compressed_once(servers: Servers, facility: str) -> None:
+    """On uvicorn all clients that take compression get the same bytes, which refer to no message before them."""
+    server = servers.get("uvicorn")
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.open(facility, headers=(DEFLATE,))) for _ in range(3)]
+        assert server.outboxes(facility) == ["UvicornOutbox"] * 3
+        for _ in range(2):
+            publish(facility, LONG)
+            for client in clients:
+                first, length = client.read(2)
+                assert first == 0xC1
+                data = client.read(length if length < 126 else int.from_bytes(client.read(2), "big"))
+                assert len(data) < len(LONG) / 10
+                assert zlib.decompress(data + b"\x00\x00\xff\xff\x03\x00", wbits=-12).decode() == LONG
+
+
+def test_messages_that_cannot_be_compressed_are_not(servers: Servers, facility: str) -> None:
+    """On uvicorn a message that would grow goes out as it is."""
+    payload = b"\xff" + os.urandom(3000)
+    with servers.get("uvicorn").open(facility, headers=(DEFLATE,)) as client:
+        publish(facility, payload)
+        assert client.read_frame().payload == payload
+
+
+def test_client_with_a_small_window_gets_uncompressed_frames(servers: Servers, facility: str) -> None:
+    """What was compressed with a window of 4 KiB is not sent to a client that has room for less."""
+    header = f"{DEFLATE}; server_max_window_bits=9"
+    with servers.get("uvicorn").open(facility, headers=(header,)) as client:
+        publish(facility, LONG)
+        assert client.read_message() == LONG
+
+
+@pytest.mark.parametrize("size", [100, 3000, 10_000])
+@pytest.mark.parametrize("window", [None, 9, 12])
+def test_compressed_messages_of_server_and_ours_mix(
+    servers: Servers, facility: str, window: int | None, size: int
+) -> None:
+    """Whoever compressed the message before, uvicorn or this package, the client understands the next one."""
+    facility = f"commanded.{facility}"
+    offer = ClientPerMessageDeflateFactory(server_max_window_bits=window)
+    server = servers.get("uvicorn")
+    with server.site.connect(facility, "subscribe-broadcast", extensions=[offer]) as client:
+        assert server.outboxes(facility) == ["UvicornOutbox"]
+        client.send(json.dumps(["alternate", 90, size]))
+        texts = [json.dumps([number, "abcdefghij" * 1000])[:size].ljust(size) for number in range(90)]
+        assert sorted(client.receive_many(90)) == sorted(texts)
 
 
 @pytest.mark.parametrize("way", ["direct", "wrapped"])

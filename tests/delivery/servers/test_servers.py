@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import io
+import os
 import socket
+import zlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +20,7 @@ import pytest
 from channels.sessions import InstanceSessionWrapper
 from daphne.server import Server
 from twisted.internet.defer import Deferred
+from websockets.extensions.permessage_deflate import PerMessageDeflate
 
 from tests.outbox_site.payloads import HEADERS, PAYLOADS
 from tests.raw_websocket import CLOSE, TEXT, Frame, take_frame
@@ -25,7 +28,7 @@ from tests.waiting import QUIET, TIMEOUT, eventually
 from ws4channels.delivery.outbox import Outbox
 from ws4channels.delivery.servers import make_outbox
 from ws4channels.delivery.servers.daphne import DaphneOutbox
-from ws4channels.delivery.servers.direct import DirectOutbox, build_frame
+from ws4channels.delivery.servers.direct import WINDOW_BITS, DirectOutbox, build_deflated, build_frame
 from ws4channels.delivery.servers.uvicorn import UvicornOutbox
 from ws4channels.transports.messages import Delivery
 
@@ -319,8 +322,30 @@ async def test_customised_session_middleware_has_the_plain_outbox(daphne: Daphne
 
 
 async def test_negotiated_extension_has_the_plain_outbox(uvicorn: UvicornProtocol) -> None:
-    """Frames with an extension, such as compression, are built by uvicorn."""
+    """Frames with an extension that is not known are built by uvicorn."""
     uvicorn.conn.extensions = ["permessage-deflate"]
+    assert type(outbox_for(uvicorn.send)) is Outbox
+
+
+def compression(window_bits: int = 12) -> PerMessageDeflate:
+    """Return the compression of a websocket, as uvicorn negotiates it."""
+    return PerMessageDeflate(False, False, 12, window_bits)
+
+
+async def test_known_compression_has_an_outbox_of_its_own(uvicorn: UvicornProtocol) -> None:
+    """Frames beside the compression of the library `websockets` are ours."""
+    uvicorn.conn.extensions = [compression()]
+    assert type(outbox_for(uvicorn.send)) is UvicornOutbox
+    uvicorn.conn.extensions = [compression(), compression()]
+    assert type(outbox_for(uvicorn.send)) is Outbox
+
+
+@pytest.mark.parametrize("name", ["local_max_window_bits", "local_no_context_takeover"])
+async def test_unfamiliar_compression_has_the_plain_outbox(uvicorn: UvicornProtocol, name: str) -> None:
+    """A compression that misses anything the fast path uses is left alone."""
+    extension = compression()
+    delattr(extension, name)
+    uvicorn.conn.extensions = [extension]
     assert type(outbox_for(uvicorn.send)) is Outbox
 
 
@@ -388,6 +413,22 @@ def test_frame_is_built_once(kind: str, length: int) -> None:
     built = build_frame(delivery)
     assert delivery.frame is built
     assert built == first_byte + HEADERS[length] + raw
+
+
+def test_compressed_frame_is_built_once() -> None:
+    """It is remembered for the next socket, and the uncompressed one stays for those that take no compression."""
+    delivery = Delivery("ü" * 1000)
+    built = build_deflated(delivery)
+    assert delivery.deflated is built
+    assert built[0] == 0xC1
+    assert zlib.decompress(built[2:] + b"\x00\x00\xff\xff\x03\x00", wbits=-WINDOW_BITS).decode() == delivery.payload
+    assert build_frame(delivery)[:4] == b"\x81\x7e\x07\xd0"
+
+
+def test_frame_that_compressing_makes_longer_stays_as_it_is() -> None:
+    """Then both kinds of clients get the same frame."""
+    delivery = Delivery(b"\xff" + os.urandom(2000))
+    assert build_deflated(delivery) is delivery.frame
 
 
 # Daphne's outbox

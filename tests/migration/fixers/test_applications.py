@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.migration.rewriting import check_leaves, check_rewrites, fix
-from ws4channels.migration.fixers.applications import ApplicationsFixer
+from ws4channels.migration.fixers import applications
 
-FIXER = ApplicationsFixer()
+FIXER = applications.fix
 SETTINGS = "mysite/settings.py"
 APPS = "INSTALLED_APPS = ['ws4redis']\n"
 WSGI = {"mysite/wsgi.py": "application = 1\n", "manage.py": ""}

@@ -6,9 +6,9 @@ import pytest
 
 from tests.migration.rewriting import check_leaves, check_rewrites, fix
 from ws4channels.migration.fixer import Severity
-from ws4channels.migration.fixers.asgi import AsgiFixer
+from ws4channels.migration.fixers import asgi
 
-FIXER = AsgiFixer()
+FIXER = asgi.fix
 PATH = "mysite/asgi.py"
 SITE = {"manage.py": "", "mysite/settings.py": "INSTALLED_APPS = ['ws4redis']\n", "mysite/wsgi.py": ""}
 DJANGOS = "from django.core.asgi import get_asgi_application\napplication = get_asgi_application()\n"

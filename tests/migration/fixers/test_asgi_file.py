@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.migration.rewriting import facts_of, project_of
+from tests.migration.rewriting import examine_site, facts_of, project_of
 from ws4channels.migration.fixer import ProjectFixed
-from ws4channels.migration.fixers.asgi_file import AsgiFileFixer
+from ws4channels.migration.fixers import asgi
 
 SETTINGS = {"manage.py": "", "mysite/settings.py": "INSTALLED_APPS = ['ws4redis']\n"}
 WSGI = """\
@@ -24,7 +26,7 @@ application = get_wsgi_application()
 
 def make(texts: dict[str, str]) -> ProjectFixed:
     """Return what the fixer makes for a project."""
-    return AsgiFileFixer().fix_project(project_of(texts).files, facts_of(texts))
+    return asgi.fix_project(project_of(texts).files, facts_of(texts))
 
 
 def test_file_is_the_twin_of_wsgi_py() -> None:
@@ -124,3 +126,12 @@ def test_nothing_is_written_for_others(texts: dict[str, str]) -> None:
     """A site with an ASGI module, or without ws4redis among its apps, gets none."""
     made = make(texts)
     assert (dict(made.new_files), list(made.findings)) == ({}, [])
+
+
+def test_server_module_that_mentions_nothing_of_ours_is_read(tmp_path: Path) -> None:
+    """The file that WSGI_APPLICATION names is looked at, whatever its name and words."""
+    settings = "INSTALLED_APPS = ['ws4redis']\nWSGI_APPLICATION = 'mysite.deploy.application'\n"
+    deploy = "from site_tools import make\napplication = make()\n"
+    report = examine_site(tmp_path, {"manage.py": "", "mysite/settings.py": settings, "mysite/deploy.py": deploy})
+    assert "mysite/asgi.py" in [change.after.path for change in report.changes]
+    assert ("mysite/deploy.py", "Copy what websockets need.") in [(each.path, each.todo) for each in report.findings]

@@ -9,9 +9,9 @@ from channels_redis.utils import create_pool
 
 from tests.migration.rewriting import check_leaves, fix
 from ws4channels import connections
-from ws4channels.migration.fixers.channel_layers import ChannelLayersFixer
+from ws4channels.migration.fixers import channel_layers
 
-FIXER = ChannelLayersFixer()
+FIXER = channel_layers.fix
 SETTINGS = "mysite/settings.py"
 APPS = "INSTALLED_APPS = ['ws4redis']\n"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.migration.rewriting import check_leaves, check_rewrites, fix
-from ws4channels.migration.fixers.dotted_paths import DottedPathsFixer
+from ws4channels.migration.fixers import dotted_paths
 
-FIXER = DottedPathsFixer()
+FIXER = dotted_paths.fix
 
 
 @pytest.mark.parametrize(

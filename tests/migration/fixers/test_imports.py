@@ -6,9 +6,9 @@ import pytest
 
 from tests.migration.rewriting import check_leaves, check_rewrites, fix
 from ws4channels.migration.fixer import Severity
-from ws4channels.migration.fixers.imports import ImportsFixer
+from ws4channels.migration.fixers import imports
 
-FIXER = ImportsFixer()
+FIXER = imports.fix
 
 SIMPLE = [
     ("from ws4redis.publisher import RedisPublisher\n", "from ws4channels.publisher import RedisPublisher\n"),

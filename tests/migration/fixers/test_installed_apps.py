@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.migration.rewriting import check_leaves, check_rewrites
-from ws4channels.migration.fixers.installed_apps import InstalledAppsFixer
+from ws4channels.migration.fixers import installed_apps
 
-FIXER = InstalledAppsFixer()
+FIXER = installed_apps.fix
 SETTINGS = "site/settings.py"
 STATIC = "django.contrib.staticfiles"
 

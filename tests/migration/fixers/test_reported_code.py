@@ -6,9 +6,9 @@ import pytest
 
 from tests.migration.rewriting import check_leaves, fix
 from ws4channels.migration.fixer import Severity
-from ws4channels.migration.fixers.reported_code import ReportedCodeFixer
+from ws4channels.migration.fixers import reported_code
 
-FIXER = ReportedCodeFixer()
+FIXER = reported_code.fix
 
 
 @pytest.mark.parametrize("method", ["parse_response", "get_file_descriptor"])

@@ -6,7 +6,7 @@ import pytest
 
 from tests.migration.rewriting import findings_of
 from ws4channels.migration.fixer import Finding, Severity
-from ws4channels.migration.fixers.reported_settings import ReportedSettingsFixer
+from ws4channels.migration.fixers import reported_settings
 
 APPS = "INSTALLED_APPS = ['ws4redis']\n"
 RULES = {"common/rules.py": "def allowed(request, channels):\n    return channels\n", "common/__init__.py": ""}
@@ -15,7 +15,7 @@ RULES = {"common/rules.py": "def allowed(request, channels):\n    return channel
 def found(text: str, **others: str) -> list[Finding]:
     """Return what is said of settings in a site."""
     site = {"manage.py": "import django\n", "shop/settings.py": APPS + text, **RULES, **others}
-    return findings_of(ReportedSettingsFixer(), site)
+    return findings_of(reported_settings.fix_project, site)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_settings_of_a_worker_are_told_what_to_add() -> None:
 def test_site_whose_settings_cannot_be_read_is_told_what_to_add(settings: dict[str, str]) -> None:
     """One entry lists all lines that the settings need."""
     site = {"manage.py": "", "shop/wsgi.py": "", "shop/news.py": "import ws4redis.publisher\n", **settings}
-    (finding,) = findings_of(ReportedSettingsFixer(), site)
+    (finding,) = findings_of(reported_settings.fix_project, site)
     assert finding.path == next(iter(settings), "shop/news.py")
     assert 'INSTALLED_APPS = ["daphne", …, "channels", "ws4channels"]' in finding.todo
     assert 'ASGI_APPLICATION = "shop.asgi.application"' in finding.todo

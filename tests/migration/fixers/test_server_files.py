@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.migration.rewriting import findings_of
-from ws4channels.migration.fixers.server_files import ServerFilesFixer
+from ws4channels.migration.fixers import server_files
 
 APPS = "INSTALLED_APPS = ['ws4redis']\n"
 SITE = {"shop/wsgi.py": "from django.core.wsgi import get_wsgi_application\n"}
@@ -36,7 +36,7 @@ FOUND = [
 @pytest.mark.parametrize(("path", "text", "line", "what"), FOUND)
 def test_line_about_websockets_is_reported(path: str, text: str, line: int, what: str) -> None:
     """The report shows the line as it stands and what replaces it; the file stays."""
-    (finding,) = findings_of(ServerFilesFixer(), {**SITE, path: text})
+    (finding,) = findings_of(server_files.fix_project, {**SITE, path: text})
     assert (finding.path, finding.line, finding.what) == (path, line, f"{what}.")
     assert finding.todo
 
@@ -67,7 +67,7 @@ def test_line_about_websockets_is_reported(path: str, text: str, line: int, what
 )
 def test_other_lines_and_files_are_passed_over(path: str, text: str) -> None:
     """Pages, comments, other services and other kinds of file are not reported."""
-    assert findings_of(ServerFilesFixer(), {**SITE, path: text}) == []
+    assert findings_of(server_files.fix_project, {**SITE, path: text}) == []
 
 
 @pytest.mark.parametrize(
@@ -83,5 +83,5 @@ def test_other_lines_and_files_are_passed_over(path: str, text: str) -> None:
 )
 def test_command_names_the_sites_application(others: dict[str, str], application: str) -> None:
     """Who reads the report can copy the command."""
-    (finding,) = findings_of(ServerFilesFixer(), {**others, "uwsgi.ini": "http-websockets = true\n"})
+    (finding,) = findings_of(server_files.fix_project, {**others, "uwsgi.ini": "http-websockets = true\n"})
     assert f"daphne -b 127.0.0.1 -p 8001 {application}" in finding.todo

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.migration.rewriting import check_leaves, check_rewrites, fix
-from ws4channels.migration.fixer import Severity
-from ws4channels.migration.fixers.templates import TemplatesFixer
+from ws4channels.migration.fixers import templates
 
-FIXER = TemplatesFixer()
+FIXER = templates.fix
 PATH = "chat/templates/chat.html"
 WITH_STATIC = "<script src=\"{% static 'js/ws4redis.js' %}\"></script>\n"
 
@@ -74,21 +73,6 @@ def test_other_templates_stay(text: str) -> None:
 def test_other_files_stay(path: str) -> None:
     """Jinja has no `load`, and other files are no templates."""
     check_leaves(FIXER, '<script src="{{ STATIC_URL }}js/ws4redis.js"></script>\n', path)
-
-
-@pytest.mark.parametrize("quoted", ["'{{ WS4REDIS_HEARTBEAT }}'", '"{{WS4REDIS_HEARTBEAT|safe}}"'])
-def test_quoted_heartbeat_is_left_and_mentioned(quoted: str) -> None:
-    """It works as it did with the original: the report says what would be better."""
-    text = f"WS4Redis({{\n  heartbeat_msg: {quoted}\n}});\n"
-    fixed = fix(FIXER, text, PATH)
-    assert fixed.text == text
-    (finding,) = fixed.findings
-    assert (finding.line, finding.severity) == (2, Severity.NOTE)
-
-
-def test_heartbeat_in_an_attribute_is_left() -> None:
-    """The quotes of an attribute are HTML's, and its value is read back without them."""
-    check_leaves(FIXER, '<body data-heartbeat="{{ WS4REDIS_HEARTBEAT|force_escape }}">\n', PATH)
 
 
 def test_old_library_elsewhere_is_left_and_mentioned() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.migration.rewriting import check_leaves, check_rewrites, fix
-from ws4channels.migration.fixers.wsgi import WsgiFixer
+from ws4channels.migration.fixers import wsgi
 
-FIXER = WsgiFixer()
+FIXER = wsgi.fix
 PATH = "mysite/wsgi.py"
 
 

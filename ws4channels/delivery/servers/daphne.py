@@ -131,12 +131,12 @@ class DaphneOutbox(DirectOutbox):
         else:
             super()._start()
 
-    def _stop(self, protocol: Any) -> Any:
+    def _stop(self, protocol: Any) -> None:
         self.stopProducing()
         # Twisted waits without end until all is written.
         if getattr(self._transport, "dataBuffer", b"") or getattr(self._transport, "_tempDataBuffer", ()):
             self._set_deadline()
-        return protocol
+        # Nothing is returned: a protocol that is the result of its own Deferred is freed by the garbage collector only.
 
     def _may_write(self) -> bool:
         # Not in the middle of a message that somebody sends in pieces through autobahn's own interface.
@@ -185,6 +185,8 @@ class DaphneInlet(Inlet):
         # What came right behind the handshake.
         self._data, protocol.data = protocol.data, b""
         protocol.dataReceived = self.data_received
+        # As autobahn does with what comes then; and the two no longer keep each other alive.
+        protocol.is_closed.addCallback(_receive_no_more)
 
     def _waiting(self) -> int:
         count: int = self._protocol.application_queue.qsize()
@@ -245,6 +247,15 @@ async def _cancel(tasks: Collection[asyncio.Task[Any]], timeout: float) -> None:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=timeout)
+
+
+def _receive_no_more(protocol: Any) -> Any:
+    protocol.dataReceived = _ignore
+    return protocol
+
+
+def _ignore(data: bytes) -> None:
+    """Take the place of ``dataReceived``."""
 
 
 def _drop(reference: weakref.ref[Any]) -> None:

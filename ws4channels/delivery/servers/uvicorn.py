@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ws4channels.delivery.outbox import Send
-from ws4channels.delivery.servers.direct import DirectOutbox
+from ws4channels.delivery.servers.direct import WINDOW_BITS, DirectOutbox
 from ws4channels.delivery.servers.inlet import Inlet
 
 _CLASS = ("uvicorn.protocols.websockets.websockets_sansio_impl", "WebSocketsSansIOProtocol")
+_COMPRESSION = ("websockets.extensions.permessage_deflate", "PerMessageDeflate")
 _ATTRIBUTES = (
     "close_sent",
     "conn",
@@ -33,8 +34,17 @@ def uvicorn_protocol(send: Any) -> Any:
 
 
 def takes_frames(protocol: Any) -> bool:
-    """Tell whether frames are ours to build: not with an extension, such as compression."""
-    return not protocol.conn.extensions
+    """Tell whether frames are ours to build: with no extension, or none but compression as this module expects it."""
+    return not protocol.conn.extensions or _compression_of(protocol) is not None
+
+
+def _compression_of(protocol: Any) -> Any:
+    """Return the compression of a websocket, if it is the only extension and all is as this module expects."""
+    first, *others = protocol.conn.extensions or [None]
+    if others or (type(first).__module__, type(first).__name__) != _COMPRESSION:
+        return None
+    is_familiar = hasattr(first, "local_max_window_bits") and hasattr(first, "local_no_context_takeover")
+    return first if is_familiar else None
 
 
 def aborting(protocol: Any) -> Callable[[], None]:
@@ -84,6 +94,13 @@ class UvicornOutbox(DirectOutbox):
     def _start(self) -> None:
         # A uvicorn that ends calls it for all sockets in one go, and knows no other way of being told to wait.
         self._protocol.shutdown = self.close_for_restart
+        compression = _compression_of(self._protocol)
+        if compression is not None:
+            # From now on a message that uvicorn compresses refers to none before it, which a server may do without
+            # being asked (RFC 7692, 7.1.1.1). Else it would refer to its own last one, where the client has ours.
+            compression.local_no_context_takeover = True
+            vars(compression).pop("encoder", None)
+            self._takes_deflated = compression.local_max_window_bits >= WINDOW_BITS
         super()._start()
 
     def _close_for_restart(self) -> None:

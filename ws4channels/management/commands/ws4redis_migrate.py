@@ -31,7 +31,7 @@ class Command(BaseCommand):
         """Run the command; exit with 1 if --check finds something to do, and with 2 if it cannot work."""
         names = ("write", "check", "json", "html")
         try:
-            code = cli.run(options["path"], **{name: options[name] for name in names}, stdout=self.stdout)
+            code = cli.run(options["path"], **{name: options[name] for name in names}, output=self.stdout.write)
         except MigrationError as error:
             raise CommandError(str(error), returncode=2) from error
         if code:

@@ -1,22 +1,20 @@
 """Replace ws4redis in ``WSGI_APPLICATION``, and add ``ASGI_APPLICATION``."""
 
-from __future__ import annotations
-
 import libcst as cst
 from libcst import matchers as m
+from libcst.metadata import MetadataWrapper
 
 from ws4channels.migration import layout, original
-from ws4channels.migration.facts import Facts
-from ws4channels.migration.settings_fixer import SettingsFixer, SettingsTransformer, assigned_by
-from ws4channels.migration.source import SourceFile
+from ws4channels.migration.fixer import Facts, SourceFile
+from ws4channels.migration.settings_fixer import SettingsTransformer, assigned_by
 from ws4channels.migration.texts import Line, Statement, beside, text_of, what_is_left, without_dead_branch
 
 _WSGI, _ASGI = "WSGI_APPLICATION", "ASGI_APPLICATION"
 
 
 class _Applications(SettingsTransformer):
-    def __init__(self, file: SourceFile, facts: Facts) -> None:
-        super().__init__(file, facts)
+    def __init__(self, file: SourceFile, facts: Facts, tree: MetadataWrapper) -> None:
+        super().__init__(file, facts, tree)
         self._replaced: Line | None = None
         self._plain_wsgi = layout.wsgi_of(facts, file.path)
         self._asgi = f"{facts.name_of(layout.asgi_of(facts, file.path))}.application"
@@ -46,7 +44,6 @@ class _Applications(SettingsTransformer):
         return super().leave_SimpleStatementLine(original_node, kept)
 
     def leave_If(self, original_node: cst.If, updated_node: cst.If) -> Statement:
-        """Leave nothing of a switch between the two servers."""
         assigns = m.findall(original_node, m.Assign(targets=[m.AssignTarget(m.Name(_WSGI))]))
         return without_dead_branch(updated_node) if any(map(_names_the_server, assigns)) else updated_node
 
@@ -64,10 +61,7 @@ class _Applications(SettingsTransformer):
         return old.with_changes(targets=[cst.AssignTarget(cst.Name(name))], value=beside(old.value, text))
 
 
-class ApplicationsFixer(SettingsFixer):
-    """Fixes the names of the applications."""
-
-    transformer = _Applications
+fix = _Applications.fix
 
 
 def _names_the_server(statement: cst.CSTNode) -> bool:

@@ -1,43 +1,16 @@
 """Add ``CHANNEL_LAYERS`` after ``WS4REDIS_CONNECTION``, and the transport of the first phase."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from ws4channels.migration import layout
 from ws4channels.migration.connection_arguments import CONNECTION, Arguments, arguments_of, assigns_item, host_of
 from ws4channels.migration.facts import ModuleFacts
-from ws4channels.migration.fixer import Severity, Step
-from ws4channels.migration.settings_fixer import SettingsFixer, SettingsTransformer
+from ws4channels.migration.rules import code
+from ws4channels.migration.settings_fixer import SettingsTransformer
 from ws4channels.migration.texts import Line
 
-_LAYERS, _TRANSPORT = "CHANNEL_LAYERS", "WS4CHANNELS_TRANSPORT"
-_LAYER = """\
-CHANNEL_LAYERS = {{
-    "default": {{
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {{{hosts}}},
-    }},
-}}
-"""
-_DEFAULT_HOSTS = '"hosts": [{"host": "localhost", "port": 6379}]'
-_MULTILINE_HOSTS = """
-            "hosts": [
-                {{
-                    {items},
-                }},
-            ],
-        """
 _MAX_LENGTH = 80
-_FIRST_PHASE = """\
-WS4CHANNELS_TRANSPORT = "redis"  # shares the channels of ws4redis; phase 2 of docs/migrating.md leaves it
-"""
-_TODO_COMPUTED = (
-    "Look whether it fits a host of CHANNEL_LAYERS: the arguments of redis-py's Connection (host, port, db, password), "
-    "or {'address': 'redis://…'}."
-)
-_GUESSED = f"CHANNEL_LAYERS was given the host localhost:6379, because these settings do not set {CONNECTION}."
-_TODO_LEFT_OUT = "Add to its host what of that the layer needs as well."
+_LAYERS, _TRANSPORT = "CHANNEL_LAYERS", "WS4CHANNELS_TRANSPORT"
 
 
 class _ChannelLayers(SettingsTransformer):
@@ -51,7 +24,7 @@ class _ChannelLayers(SettingsTransformer):
         if _LAYERS not in inherited:
             self._add_layers(self.lines_assigning(CONNECTION), path in listing)
         if path in listing and not layout.is_inherited(facts, path, listing) and _TRANSPORT not in inherited:
-            self.add_after(self.last_line_assigning(CONNECTION, "INSTALLED_APPS"), _FIRST_PHASE)
+            self.add_after(self.last_line_assigning(CONNECTION, "INSTALLED_APPS"), code("first-phase"))
 
     def _add_layers(self, lines: Sequence[Line], lists_the_app: bool) -> None:
         whole = [line for line in lines if not assigns_item(line)]
@@ -69,10 +42,9 @@ class _ChannelLayers(SettingsTransformer):
     def _add_layer(self, line: Line, after: Line | None) -> None:
         arguments = arguments_of(line)
         if not arguments.known:
-            self.report(line, f"{CONNECTION} is computed, so its keys are not known.", _TODO_COMPUTED)
+            self.report(line, "computed")
         if arguments.left_out:
-            names = ", ".join(arguments.left_out)
-            self.report(line, f"CHANNEL_LAYERS was made without {names} of {CONNECTION}.", _TODO_LEFT_OUT)
+            self.report(line, "left-out", names=", ".join(arguments.left_out))
         self.add_after(after, _layer(arguments))
 
     def _add_default_layer(self, together: Sequence[ModuleFacts]) -> None:
@@ -80,27 +52,18 @@ class _ChannelLayers(SettingsTransformer):
         if any(name.endswith(f".{CONNECTION}") for name in together[0].imported):
             self.add_after(line, _layer(Arguments(known=False)))
             return
-        self.add_after(line, _LAYER.format(hosts=_DEFAULT_HOSTS))
+        self.add_after(line, code("layer", host='"host": "localhost", "port": 6379'))
         setting = [each.path for each in self.facts.modules.values() if CONNECTION in each.assigned]
         missing = sorted({name for module in together for name in module.missing_stars})
         if setting or missing:
-            where = (
-                f"{', '.join(setting)} sets it" if setting else f"{', '.join(missing)}, which is not here, may set it"
-            )
-            todo = f"{where[0].upper()}{where[1:]}: give the layer the same Redis."
-            self.report(line, _GUESSED, todo, Severity.MUST if setting else Severity.CHECK)
+            self.report(line, "set-elsewhere" if setting else "set-out-of-sight", where=", ".join(setting or missing))
 
 
 def _layer(arguments: Arguments) -> str:
     items = host_of(arguments)
-    host = ", ".join(items)
-    if len(host) <= _MAX_LENGTH:
-        return _LAYER.format(hosts=f'"hosts": [{{{host}}}]')
-    return _LAYER.format(hosts=_MULTILINE_HOSTS.format(items=",\n                    ".join(items)))
+    if sum(map(len, items)) + 2 * len(items) <= _MAX_LENGTH + 2:
+        return code("layer", host=", ".join(items))
+    return code("layer-of-long-host", items=",\n                    ".join(items))
 
 
-class ChannelLayersFixer(SettingsFixer):
-    """Adds the channel layer and the transport."""
-
-    step = Step.SETTINGS
-    transformer = _ChannelLayers
+fix = _ChannelLayers.fix

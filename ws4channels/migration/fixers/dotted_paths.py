@@ -1,24 +1,23 @@
 """Rename dotted paths in strings, such as ``"ws4redis.context_processors.default"``."""
 
-from __future__ import annotations
-
 import re
 
 import libcst as cst
 from libcst.metadata import ParentNodeProvider
 
 from ws4channels.migration import original
-from ws4channels.migration.python_fixer import PythonFixer, Transformer
+from ws4channels.migration.original import ITS_NAME, OUR_NAME
+from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.settings_fixer import assigned_by
-from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
 from ws4channels.migration.texts import text_of, with_text
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 class _DottedPaths(Transformer):
+    pattern = r"['\"][\w.]*\bws4redis\b"
+
     def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.SimpleString:
-        """Rename a text that is as a whole a dotted path."""
         text = text_of(original_node)
         if text is None or ITS_NAME not in text:
             return updated_node
@@ -47,12 +46,8 @@ class _DottedPaths(Transformer):
         if self.facts.modules[self.file.path].name not in self.facts.binders:
             return False
         while not isinstance(node, (cst.BaseSmallStatement, cst.Module)):
-            node = self.get_metadata(ParentNodeProvider, node)
+            node = self.metadata_of(ParentNodeProvider, node)
         return "__all__" in assigned_by(node)
 
 
-class DottedPathsFixer(PythonFixer):
-    """Fixes dotted paths in texts."""
-
-    pattern = r"['\"][\w.]*\bws4redis\b"
-    transformer = _DottedPaths
+fix = _DottedPaths.fix

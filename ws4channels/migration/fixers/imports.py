@@ -1,22 +1,18 @@
 """Rename imports of ``ws4redis`` and the uses of the name that they bind."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import libcst as cst
 from libcst.metadata import ImportAssignment, ParentNodeProvider, ScopeProvider
 
 from ws4channels.migration import original
-from ws4channels.migration.fixer import Severity
-from ws4channels.migration.python_fixer import PythonFixer, Transformer
-from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
+from ws4channels.migration.original import ITS_NAME, OUR_NAME
+from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.texts import Line, Statement, imported_by
 
 
 class _Imports(Transformer):
     def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> cst.Import:
-        """Rename ``import ws4redis`` and ``import ws4redis.publisher``."""
         return updated_node.with_changes(names=[self._moved(alias) for alias in original_node.names])
 
     def _moved(self, alias: cst.ImportAlias) -> cst.ImportAlias:
@@ -31,7 +27,6 @@ class _Imports(Transformer):
     def leave_ImportFrom(
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
     ) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
-        """Rename ``from ws4redis import …`` and ``from ws4redis.publisher import …``."""
         module, names = self.module_named_by(original_node), imported_by(original_node)
         if original_node.relative or not original.is_the_original(module):
             return self._follow(module, updated_node)
@@ -47,8 +42,7 @@ class _Imports(Transformer):
         part = original.module_of(module)
         for name in names:
             if name not in original.NAMES.get(part, set()) | original.OF_REDIS_PY:
-                todo = "Copy what it does into your site, or do without it."
-                self.report(original_node, f"ws4channels.{part} has no {name}.", todo, Severity.MUST)
+                self.report(original_node, "no-such-name", module=part, name=name)
         of_redis_py = updated_node.with_changes(module=cst.Name("redis"))
         return _divided(ours, of_redis_py, lambda name: name not in original.OF_REDIS_PY)
 
@@ -75,7 +69,7 @@ class _Imports(Transformer):
         return updated_node.with_changes(value=OUR_NAME)
 
     def _is_variable(self, node: cst.Name) -> bool:
-        parent = self.get_metadata(ParentNodeProvider, node)
+        parent = self.metadata_of(ParentNodeProvider, node)
         if isinstance(parent, cst.Attribute):
             is_server = original.is_server(f"{ITS_NAME}.{parent.attr.value}")
             return parent.value is node and not is_server and not self._within_import(parent)
@@ -85,11 +79,11 @@ class _Imports(Transformer):
 
     def _within_import(self, node: cst.CSTNode) -> bool:
         while isinstance(node, (cst.Attribute, cst.ImportAlias)):
-            node = self.get_metadata(ParentNodeProvider, node)
+            node = self.metadata_of(ParentNodeProvider, node)
         return isinstance(node, (cst.Import, cst.ImportFrom))
 
     def _stands_for_package(self, node: cst.Name) -> bool:
-        scope = self.get_metadata(ScopeProvider, node, None)
+        scope = self.metadata_of(ScopeProvider, node, None)
         if scope is None:
             return False
         if assignments := scope[ITS_NAME]:
@@ -113,14 +107,10 @@ class _Imports(Transformer):
         return updated_node.with_changes(attr=cst.Name(OUR_NAME)) if owners & self.facts.binders else updated_node
 
 
-class ImportsFixer(PythonFixer):
-    """Fixes imports."""
-
-    transformer = _Imports
+fix = _Imports.fix
 
 
 def _renamed(dotted: str) -> cst.BaseExpression:
-    """Return a dotted name with its first part replaced by ours."""
     return cst.parse_expression(dotted.replace(ITS_NAME, OUR_NAME, 1))
 
 

@@ -1,20 +1,17 @@
 """Replace ws4redis in lists of apps by channels and ws4channels, and put daphne first."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import libcst as cst
 from libcst import matchers as m
 from libcst.helpers import get_full_name_for_node
-from libcst.metadata import ParentNodeProvider
+from libcst.metadata import MetadataWrapper, ParentNodeProvider
 
 from ws4channels.migration import layout
-from ws4channels.migration.facts import Facts
-from ws4channels.migration.python_fixer import PythonFixer, Transformer
+from ws4channels.migration.fixer import Facts, SourceFile
+from ws4channels.migration.original import ITS_NAME, OUR_NAME
+from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.settings_fixer import assigned_by
-from ws4channels.migration.source import SourceFile
-from ws4channels.migration.syntax import ITS_NAME, OUR_NAME
 from ws4channels.migration.texts import Line, Statement, beside, text_of, with_text
 
 _ASKS = {"is_installed", "get_app_config", "import_module", "find_spec", "__import__"}
@@ -22,15 +19,17 @@ _CHANGES = {"append", "insert", "remove", "extend", "index", "count"}
 
 
 class _InstalledApps(Transformer):
-    def __init__(self, file: SourceFile, facts: Facts) -> None:
-        super().__init__(file, facts)
+    pattern = r"['\"]ws4redis['\"]|staticfiles|INSTALLED_APPS"
+
+    def __init__(self, file: SourceFile, facts: Facts, tree: MetadataWrapper) -> None:
+        super().__init__(file, facts, tree)
         module, settings = facts.modules[file.path], facts.is_settings(file.path)
         self.needs_channels = settings and not layout.has_already(facts, file.path, layout.CHANNELS)
         gets_daphne = file.path in layout.daphne_paths(facts)
         lacks_daphne = gets_daphne and not layout.has_already(facts, file.path, layout.DAPHNE)
         self._prepends = lacks_daphne and layout.adds_daphne_itself(module, facts)
         self.needs_daphne = lacks_daphne and not self._prepends
-        self._wants_staticfiles = self.needs_daphne and layout.lists(module, layout.STATICFILES)
+        self._wants_staticfiles = self.needs_daphne and layout.STATICFILES in module.listed_apps
         self._is_unlisted = settings and layout.must_list_the_app(module, facts)
 
     def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.SimpleString:
@@ -40,13 +39,11 @@ class _InstalledApps(Transformer):
         return with_text(updated_node, OUR_NAME)
 
     def leave_List(self, original_node: cst.List, updated_node: cst.List) -> cst.List:
-        """Add the new apps to a list."""
         opening, elements = self._with_apps(original_node, updated_node, updated_node.lbracket.whitespace_after)
         bracket = updated_node.lbracket.with_changes(whitespace_after=opening)
         return updated_node.with_changes(lbracket=bracket, elements=elements)
 
     def leave_Tuple(self, original_node: cst.Tuple, updated_node: cst.Tuple) -> cst.Tuple:
-        """Add the new apps to a tuple."""
         *outer, inner = updated_node.lpar or [cst.LeftParen()]
         opening, elements = self._with_apps(original_node, updated_node, inner.whitespace_after)
         brackets = [*outer, inner.with_changes(whitespace_after=opening)] if updated_node.lpar else []
@@ -65,7 +62,8 @@ class _InstalledApps(Transformer):
             self._is_unlisted = False
             _add(elements, len(elements), "channels", opening)
             _add(elements, len(elements), OUR_NAME, opening)
-        if ITS_NAME in texts and self.needs_channels and "channels" not in texts:
+            texts = [*texts, ITS_NAME]
+        elif ITS_NAME in texts and self.needs_channels and "channels" not in texts:
             _add(elements, texts.index(ITS_NAME), "channels", opening)
         if self.needs_daphne and (layout.STATICFILES if self._wants_staticfiles else ITS_NAME) in texts:
             _add(elements, 0, "daphne", opening)
@@ -100,18 +98,14 @@ class _InstalledApps(Transformer):
     def _climb(self, node: cst.CSTNode, accepts: Callable[[cst.CSTNode, cst.CSTNode], bool]) -> bool:
         """Tell whether `accepts` is true of a node above and the child on the way, within the same statement."""
         while not isinstance(node, (cst.BaseSmallStatement, cst.BaseCompoundStatement, cst.Module)):
-            parent = self.get_metadata(ParentNodeProvider, node)
+            parent = self.metadata_of(ParentNodeProvider, node)
             if accepts(parent, node):
                 return True
             node = parent
         return False
 
 
-class InstalledAppsFixer(PythonFixer):
-    """Fixes the lists of apps, and questions for the app."""
-
-    pattern = r"['\"]ws4redis['\"]|staticfiles|INSTALLED_APPS"
-    transformer = _InstalledApps
+fix = _InstalledApps.fix
 
 
 def _is_apps(node: cst.CSTNode) -> bool:

@@ -1,55 +1,32 @@
 """Report Python that must be changed by hand: subscribers, patches, removed methods of users."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator
 
 from ws4channels.migration import layout
 from ws4channels.migration.facts import ModuleFacts
-from ws4channels.migration.fixer import Facts, Finding, Fixed, Fixer, Severity, SourceFile
-from ws4channels.migration.original import is_server, module_of, replacement_of
-from ws4channels.migration.syntax import ITS_NAME, OUR_NAME, bound_names, dotted_name, targets, texts_of
+from ws4channels.migration.fixer import Facts, Finding, Fixed, SourceFile
+from ws4channels.migration.original import ITS_NAME, OUR_NAME, is_server, module_of
+from ws4channels.migration.rules import finding, instead_of
+from ws4channels.migration.syntax import bound_names, dotted_name, targets, texts_of
 
 _SUBSCRIBER = {f"{package}.subscriber.RedisSubscriber" for package in (ITS_NAME, OUR_NAME)}
-_UNCALLED = {
-    "get_file_descriptor": "Remove it: no connection to Redis belongs to one websocket.",
-    "parse_response": "Remove it: messages are received for all websockets at once. What it changed or withheld must "
-    "be changed where it is published.",
-}
-_NO_SUBSCRIBER = (
-    "WS4REDIS_SUBSCRIBER names a class that does not inherit from RedisSubscriber: each websocket is refused."
-)
-_TODO_INHERIT = (
-    "Inherit from ws4channels.subscriber.RedisSubscriber, and keep only the methods that differ from its own: "
-    "docs/custom-subscribers.md lists those that are called."
-)
+_UNCALLED = ("get_file_descriptor", "parse_response")
 _WERE_METHODS = ("is_authenticated", "is_anonymous")
 _CALL_ON_USER = re.compile(r"[\w.]*(?i:user)\.\w+\(\)")
 _ASKS = re.compile(rf"(?s)callable\(.*\.(?:{'|'.join(_WERE_METHODS)})\)")
-_TODO_GEVENT = (
-    "Remove it unless something else needs gevent: the processes that serve websockets run on asyncio, and must not be "
-    "patched."
-)
-_TODO_SETTING = "It takes effect here as well, for this process. Better: put it into Django's settings."
-_TODO_OTHER = "Make a subclass instead, and use that: what is assigned here is not what ws4channels calls."
 
 
-class ReportedCodeFixer(Fixer):
-    """Reports what no rewriting can mend. Runs first, because it looks at the files as they are."""
-
-    def wants(self, file: SourceFile, facts: Facts) -> bool:
-        """Tell whether the file is Python that parses."""
-        return file.path in facts.modules
-
-    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
-        """Return the file as it is, and what was found in it."""
-        module = facts.modules[file.path]
-        findings = [*_subscribers(module, facts), *_calls_of_attributes(module), *_replaced_parts(module, facts)]
-        if not layout.serves(module):
-            findings += gevent_patches(file.path, module.tree)
-        return Fixed(file.text, findings)
+def fix(file: SourceFile, facts: Facts) -> Fixed | None:
+    """Return the file as it is, and what was found in it. Runs first, because it looks at files as they are."""
+    module = facts.modules.get(file.path)
+    if module is None:
+        return None
+    findings = [*_subscribers(module, facts), *_calls_of_attributes(module), *_replaced_parts(module, facts)]
+    if not layout.serves(module):
+        findings += gevent_patches(file.path, module.tree)
+    return Fixed(file.text, findings)
 
 
 def _subscribers(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:
@@ -59,12 +36,11 @@ def _subscribers(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:
             continue
         is_named = f"{module.name}.{node.name}" in named
         if is_named and not inherits(module, node.name, facts, _SUBSCRIBER):
-            yield Finding(module.path, node.lineno, _NO_SUBSCRIBER, _TODO_INHERIT, Severity.MUST, node.name)
+            yield finding("no-subscriber", module.path, node.lineno, node.name)
         if is_named or any((dotted_name(base, {}) or "").endswith("Subscriber") for base in node.bases):
             for statement in node.body:
                 if isinstance(statement, ast.FunctionDef) and statement.name in _UNCALLED:
-                    what, todo = f"{node.name}.{statement.name}() is not called.", _UNCALLED[statement.name]
-                    yield Finding(module.path, statement.lineno, what, todo, Severity.MUST)
+                    yield finding(statement.name, module.path, statement.lineno, owner=node.name)
 
 
 def inherits(module: ModuleFacts, name: str, facts: Facts, wanted: set[str]) -> bool:
@@ -101,8 +77,7 @@ def _calls_of_attributes(module: ModuleFacts) -> Iterator[Finding]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and id(node) not in guarded:
             name = node.func.attr
             if name in _WERE_METHODS and _CALL_ON_USER.fullmatch(ast.unparse(node)):
-                what, todo = f"{name}() fails: since Django 2.0 it is no method.", f"Write {name} without parentheses."
-                yield Finding(module.path, node.lineno, what, todo, Severity.MUST, ast.unparse(node))
+                yield finding("was-a-method", module.path, node.lineno, ast.unparse(node), name=name)
 
 
 def gevent_patches(path: str, tree: ast.Module) -> Iterator[Finding]:
@@ -112,12 +87,12 @@ def gevent_patches(path: str, tree: ast.Module) -> Iterator[Finding]:
         if isinstance(node, ast.Call):
             name = dotted_name(node.func, bound) or ""
             if name.startswith("gevent.monkey.patch_"):
-                yield Finding(path, node.lineno, f"{name}() changes the whole process.", _TODO_GEVENT)
+                yield finding("gevent", path, node.lineno, patch=f"{name}() changes the whole process")
         elif isinstance(node, ast.Assign):
             source = dotted_name(node.value, bound) or ""
             for name in (dotted_name(target, bound) or "" for target in node.targets):
                 if name.startswith("redis.") and source.startswith("gevent."):
-                    yield Finding(path, node.lineno, f"{name} is replaced by {source}.", _TODO_GEVENT)
+                    yield finding("gevent", path, node.lineno, patch=f"{name} is replaced by {source}")
 
 
 def _replaced_parts(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:
@@ -127,9 +102,6 @@ def _replaced_parts(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:
             name = dotted_name(target, bound) or ""
             if isinstance(target, ast.Attribute) and name.partition(".")[0] in layout.PACKAGES:
                 name = name.replace(OUR_NAME, ITS_NAME, 1)
-                todo, severity = _TODO_OTHER, Severity.MUST
-                if module_of(name) == "settings":
-                    todo, severity = _TODO_SETTING, Severity.CHECK
-                elif is_server(name):
-                    todo = replacement_of(module_of(name), layout.application_near(facts, module.path))
-                yield Finding(module.path, target.lineno, f"{name} is replaced at run time.", todo, severity)
+                kind = "setting" if module_of(name) == "settings" else "server" if is_server(name) else "part"
+                instead = instead_of(module_of(name), layout.application_near(facts, module.path))
+                yield finding(f"{kind}-replaced", module.path, target.lineno, name=name, instead=instead)

@@ -1,52 +1,30 @@
 """Report settings that no longer work, and settings that are missing."""
 
-from __future__ import annotations
-
 import ast
-import re
 from collections.abc import Iterator, Mapping
 
 from ws4channels.migration import layout, syntax
 from ws4channels.migration.facts import ModuleFacts
-from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, ProjectFixer, Severity, SourceFile, Step
-from ws4channels.migration.syntax import ITS_NAME, ITS_SETTINGS, OUR_NAME, text_in
+from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, SourceFile
+from ws4channels.migration.original import ITS_NAME, ITS_SETTINGS, OUR_NAME
+from ws4channels.migration.rules import finding
+from ws4channels.migration.syntax import text_in
 
 _HOOKS = {
     "WS4REDIS_ALLOWED_CHANNELS": "The original let everybody in; ws4channels refuses every websocket.",
     "WS4REDIS_PROCESS_REQUEST": "ws4channels refuses every websocket.",
     "WS4REDIS_SUBSCRIBER": "ws4channels refuses every websocket.",
 }
-_DEAD = {
-    "MIDDLEWARE_CLASSES": ("MIDDLEWARE", "Django has not read MIDDLEWARE_CLASSES since version 2.0."),
-    "TEMPLATE_CONTEXT_PROCESSORS": ("TEMPLATES", "Django has not read TEMPLATE_CONTEXT_PROCESSORS since version 1.10."),
-}
-"""Settings that Django dropped: what replaced each, and what to say."""
-_REMOVED = {
-    "PickleSerializer": (
-        "Django 5.0 has no PickleSerializer: sessions, and so every websocket, fail with it.",
-        "Write 'django.contrib.sessions.serializers.JSONSerializer'. Pickled sessions end with it.",
-    ),
-    "memcached.MemcachedCache": (
-        "Django 4.1 has no MemcachedCache: sessions in this cache, and so websockets, fail.",
-        "Write 'django.core.cache.backends.memcached.PyMemcacheCache', and install pymemcache.",
-    ),
-}
-_TODO_HOOK = (
-    "Write the dotted path of the function or class, such as 'common.rules.allowed_channels', or remove the setting."
-)
-_TRANSPORT = 'WS4CHANNELS_TRANSPORT = "redis"'
+_DEAD = {"MIDDLEWARE_CLASSES": ("MIDDLEWARE", "2.0"), "TEMPLATE_CONTEXT_PROCESSORS": ("TEMPLATES", "1.10")}
+"""Settings that Django dropped: what replaced each, and in which version."""
+_REMOVED = ("PickleSerializer", "memcached.MemcachedCache")
 
 
-class ReportedSettingsFixer(ProjectFixer):
-    """Looks at the settings as they were found."""
-
-    step = Step.SETTINGS
-
-    def fix_project(self, files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
-        """Return what is to be said about the settings."""
-        concerned = [module for module in facts.settings if layout.is_concerned(facts, module.path)]
-        findings = [each for module in concerned for each in _in_settings(module, facts)]
-        return ProjectFixed(findings=[*findings, *_incomplete(facts), *_nowhere(facts)])
+def fix_project(files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
+    """Return what is to be said about the settings."""
+    concerned = [module for module in facts.settings if layout.is_concerned(facts, module.path)]
+    findings = [each for module in concerned for each in _in_settings(module, facts)]
+    return ProjectFixed(findings=[*findings, *_incomplete(facts), *_nowhere(facts)])
 
 
 def _in_settings(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:
@@ -56,20 +34,16 @@ def _in_settings(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:
             if name in _DEAD:
                 yield _dead(name, module, line, facts)
             elif name in _HOOKS and (wrong := _wrong_hook(value, module, facts)):
-                what = f"{name} {wrong}. {_HOOKS[name]}"
-                yield Finding(module.path, line, what, _TODO_HOOK, Severity.MUST, ast.unparse(node))
+                shown, effect = ast.unparse(node), _HOOKS[name]
+                yield finding("wrong-hook", module.path, line, shown, name=name, wrong=wrong, effect=effect)
             for text in syntax.texts_within(value) if isinstance(value, ast.AST) else ():
-                for part, (what, todo) in _REMOVED.items():
-                    if part in text:
-                        yield Finding(module.path, line, what, todo, Severity.MUST, text)
+                yield from (finding(part, module.path, line, text) for part in _REMOVED if part in text)
 
 
 def _dead(name: str, module: ModuleFacts, line: int, facts: Facts) -> Finding:
-    new, what = _DEAD[name]
-    if any(new in each.assigned for each in facts.together_with(module.path)):
-        return Finding(module.path, line, what, f"Delete it: {new} is what counts.")
-    todo = f"Move what it lists into {new}; until then it has no effect."
-    return Finding(module.path, line, what, todo, Severity.MUST)
+    new, version = _DEAD[name]
+    is_there = any(new in each.assigned for each in facts.together_with(module.path))
+    return finding("dead-twice" if is_there else "dead", module.path, line, name=name, new=new, version=version)
 
 
 def _wrong_hook(value: ast.expr | None, module: ModuleFacts, facts: Facts) -> str:
@@ -102,15 +76,12 @@ def _incomplete(facts: Facts) -> Iterator[Finding]:
         has_apps = any(each in modules or each.apps & layout.PACKAGES for each in together)
         is_complete = has_apps or bool({"CHANNEL_LAYERS", "WS4CHANNELS_TRANSPORT"} & names)
         if module.assigned & ITS_SETTINGS and not is_part and not is_complete:
-            what = "These settings are for ws4redis, but nothing here lists the apps that go with them."
-            todo = f"Add to the settings: {_layer(names)}; {_TRANSPORT}."
-            yield Finding(module.path, 0, what, todo, Severity.MUST)
+            yield finding("incomplete", module.path, layer=_layer(names))
 
 
 def _nowhere(facts: Facts) -> Iterator[Finding]:
     """Yield where a site uses the package whose settings are not in the tree, or cannot be read."""
-    of_package = re.compile(rf"(?:{ITS_NAME}|{OUR_NAME})(?!\w)")
-    using = [each.path for each in facts.modules.values() if any(map(of_package.match, each.imported))]
+    using = [each.path for each in facts.modules.values() if each.imports(ITS_NAME, OUR_NAME)]
     unread = {path: text for path in facts.unparsed if "INSTALLED_APPS" in (text := facts.files[path].text)}
     broken = [path for path, text in unread.items() if ITS_NAME in text]
     settled = [each.path for each in [*layout.app_modules(facts), *facts.settings] if each.apps & layout.PACKAGES]
@@ -120,12 +91,8 @@ def _nowhere(facts: Facts) -> Iterator[Finding]:
     roots = {facts.root_of(path) for path in [*broken, *using]}
     for root in sorted(roots & with_manage - listing) if listing else sorted(roots)[:1]:
         path = next(path for path in [*broken, *using] if facts.root_of(path) == root)
-        what = "This site uses ws4redis, but no settings that can be read here list it."
-        module = layout.application_near(facts, path).replace(":", ".")
-        apps = 'INSTALLED_APPS = ["daphne", …, "channels", "ws4channels"]'
-        lines = "; ".join([apps, f'ASGI_APPLICATION = "{module}"', _layer(frozenset()), _TRANSPORT])
-        asgi = "And write asgi.py beside wsgi.py, as docs/install.md shows."
-        yield Finding(path, 0, what, f"Add to the settings: {lines}. {asgi}", Severity.MUST)
+        application = layout.application_near(facts, path).replace(":", ".")
+        yield finding("nowhere", path, application=application, layer=_layer(frozenset()))
 
 
 def _layer(names: frozenset[str]) -> str:

@@ -1,20 +1,20 @@
 """Replace django-websocket-redis in the requirements of pip, setuptools, Poetry and Pipenv."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from posixpath import normpath
 
 from packaging.utils import canonicalize_name
 
+from ws4channels import __version__
 from ws4channels.migration.commands import commands_of
-from ws4channels.migration.fixer import Facts, Finding, Fixed, Fixer, Severity, SourceFile, Step
+from ws4channels.migration.fixer import Facts, Finding, Fixed, ProjectFixed, SourceFile
 from ws4channels.migration.fixers.server_files import is_for_websockets, is_of_a_server
 from ws4channels.migration.layout import serves
+from ws4channels.migration.original import OUR_NAME
 from ws4channels.migration.requirements import ORIGINAL, Verdict, judge, read_requirement, replaced, versions_in
-from ws4channels.migration.sections import place_of
-from ws4channels.migration.syntax import OUR_NAME
+from ws4channels.migration.rules import finding
 
 # A line, with those that it continues on.
 _LOGICAL_LINE = re.compile(r"(?:[^\n]*\\\r?\n)*[^\n]*\n?")
@@ -24,7 +24,7 @@ _PARTS = re.compile(
 _REPOSITORY = re.compile(rf"(?:-e|--editable)?[ \t=]*(?:\w+\+)?\w+:\S*{ORIGINAL}\S*", re.I)
 _INCLUDED = re.compile(r"(?m)^\s*(?:-[rc]|--requirement|--constraint)[ =]*(\S+)")
 _FOR_PIP = re.compile(r"(?i)(?:require|constraint|depend)[^/]*(?:/[^/]+)?\.(?:txt|in|pip)$")
-OF_PROJECTS = ("setup.py", "setup.cfg", "pyproject.toml", "Pipfile")
+_OF_PROJECTS = ("setup.py", "setup.cfg", "pyproject.toml", "Pipfile")
 _OTHER_SUFFIXES = {".md", ".rst", ".html", ".js", ".json", ".lock", ".css", ".cfg", ".toml", ".yml", ".yaml", ".sh"}
 
 _QUOTED = re.compile(r"""(?<![\w"'])(?<!name=)(?P<quote>["'])(?P<what>[A-Za-z][^"'\n]*)(?P=quote)(?!["'])""")
@@ -48,6 +48,8 @@ _VERSION = re.compile(r"""(?P<before>^|\bversion[ \t]*=[ \t]*)(?P<quote>["'])(?P
 _FOREIGN = re.compile(r"\b(?:git|url|path|file|hg|svn)[ \t]*=")
 _ENTRY_TABLES = re.compile(r"tool\.poetry\.(?:dev-|group\.[\w-]+\.)?dependencies|(?:dev-)?packages")
 
+_HEADER = re.compile(r"^[ \t]*\[{1,2}[ \t]*([^\]\n]+?)[ \t]*\]{1,2}[ \t]*(?:[#;].*)?\r?$", re.M)
+_KEY = re.compile(r"^[\"']?([\w.-]+)[\"']?[ \t]*=", re.M)
 _USES = {
     "gevent": r"^\s*(?:import|from)\s+gevent\b|(?:-k|-P|worker[-_]class|--pool)[\s=\"',]*gevent",
     "greenlet": r"^\s*(?:import|from)\s+greenlet\b",
@@ -56,36 +58,32 @@ _USES = {
 """What the original's server needed, and what shows that something else needs it as well."""
 
 
-class RequirementsFilesFixer(Fixer):
-    """Fixes the requirements of the site; those of other programs in the same tree stay as they are."""
-
-    step = Step.PACKAGES
-
-    def __init__(self) -> None:
-        # The files for pip of the project that was asked about last: to find them takes all files.
-        self._known: tuple[Facts | None, frozenset[str]] = (None, frozenset())
-
-    def wants(self, file: SourceFile, facts: Facts) -> bool:
-        """Tell whether the file lists requirements that concern the site."""
-        if file.name in OF_PROJECTS:
-            of_site = facts.root_of(file.path) in facts.site_roots
-            is_near = file.folder in facts.site_roots or _requires(file.text, "django")
-            return _names_us(file.text) or (of_site and is_near)
-        if self._known[0] is not facts:
-            self._known = (facts, files_for_pip(facts))
-        return file.path in self._known[1]
-
-    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
-        """Return the file with its requirements replaced where they must be."""
-        rewriting = _Rewriting(file, facts)
-        if file.name not in OF_PROJECTS:
-            rewriting.replace(_LOGICAL_LINE, rewriting.line_for_pip)
-            text = _without_repetition(rewriting.text) if rewriting.text != file.text else file.text
-            return Fixed(text, rewriting.findings)
+def fix(file: SourceFile, facts: Facts) -> Fixed | None:
+    """Replace the requirements of the site where they must be; those of other programs in the same tree stay."""
+    rewriting = _Rewriting(file, facts)
+    if file.name in _OF_PROJECTS:
+        of_site = facts.root_of(file.path) in facts.site_roots
+        is_near = file.path.rpartition("/")[0] in facts.site_roots or _requires(file.text, "django")
+        if not (_names_us(file.text) or (of_site and is_near)):
+            return None
         rewriting.replace(_LISTS[file.name][0], rewriting.item_of_list)
         if not file.name.startswith("setup."):
             rewriting.replace(_ENTRY, rewriting.entry_of_table)
-        return Fixed(rewriting.text, rewriting.findings)
+    elif file.path in files_for_pip(facts):
+        rewriting.replace(_LOGICAL_LINE, rewriting.line_for_pip)
+        if rewriting.text != file.text:
+            rewriting.text = _without_repetition(rewriting.text)
+    return Fixed(rewriting.text, rewriting.findings)
+
+
+def fix_project(files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
+    """Report that none of the files of requirements names ws4channels: which is the place for it is the reader's."""
+    for_pip = files_for_pip(facts)
+    lists = [path for path, file in files.items() if path in for_pip or file.name in _OF_PROJECTS]
+    if any(re.search(rf"\b{OUR_NAME}\b", files[path].text) for path in lists):
+        return ProjectFixed()
+    where = "the site's requirements" if lists else "what the site's packages are installed by"
+    return ProjectFixed(findings=[finding("not-required", min(lists, default="."), version=__version__, where=where)])
 
 
 class _Rewriting:
@@ -111,9 +109,7 @@ class _Rewriting:
         if new is None:
             return found[0]
         if "--hash" in parts["options"]:
-            what = "This file pins its packages by hash; the hashes of what was replaced were removed."
-            todo = "Make the file again, for example with pip-compile --generate-hashes."
-            self._report(found.start(), what, todo, Severity.MUST)
+            self._report("hashes", found.start())
         return f"{parts['indent']}{new}{parts['end']}"
 
     def item_of_list(self, found: re.Match[str]) -> str:
@@ -149,23 +145,19 @@ class _Rewriting:
 
     def _judge(self, name: str, versions: str, offset: int, shown: str) -> Verdict:
         package = canonicalize_name(name)
-        verdict = _judge_server(package, self._facts) if package in _USES else judge(name, versions)
-        if verdict.what:
-            self._report(offset, verdict.what, verdict.todo, verdict.severity, shown.strip())
+        if package in _USES:
+            users = list(_users_of(package, self._facts))
+            some = ", ".join(users[:5]) + (", …" if len(users) > 5 else "")
+            self._report("used-elsewhere" if users else "not-needed", offset, shown, package=package, users=some)
+            return Verdict()
+        verdict = judge(name, versions)
+        if verdict.said:
+            self._report(verdict.said, offset, shown, versions=verdict.versions)
         return verdict
 
-    def _report(self, offset: int, what: str, todo: str, severity: Severity, shown: str = "") -> None:
+    def _report(self, name: str, offset: int, shown: str = "", **values: str) -> None:
         line = self.text.count("\n", 0, offset) + 1
-        self.findings.append(Finding(self._file.path, line, what, todo, severity, shown, Step.PACKAGES))
-
-
-def _judge_server(package: str, facts: Facts) -> Verdict:
-    what = f"The original's server needed {package}; ws4channels does not."
-    users = list(_users_of(package, facts))
-    if users:
-        shown = ", ".join(users[:5]) + (", …" if len(users) > 5 else "")
-        return Verdict(None, what=what, todo=f"Keep it, because of {shown}.", severity=Severity.NOTE)
-    return Verdict(None, what=what, todo="No other file here needs it. If nothing outside does, remove it.")
+        self.findings.append(finding(name, self._file.path, line, shown.strip(), **values))
 
 
 def _users_of(package: str, facts: Facts) -> Iterator[str]:
@@ -191,6 +183,7 @@ def _names_us(text: str) -> bool:
     return _requires(text, f"{ORIGINAL.replace('-', '[-_.]+')}|{OUR_NAME}") or bool(_REPOSITORY.search(text))
 
 
+@lru_cache(maxsize=1)
 def files_for_pip(facts: Facts) -> frozenset[str]:
     """Return the files for pip that concern the site.
 
@@ -214,7 +207,7 @@ def files_for_pip(facts: Facts) -> frozenset[str]:
 
 def _is_for_pip(file: SourceFile) -> bool:
     """Tell whether a file is for pip, by its name, or because each line is for pip and one names the original."""
-    if file.is_python or file.suffix in _OTHER_SUFFIXES or file.name in OF_PROJECTS:
+    if file.is_python or file.suffix in _OTHER_SUFFIXES or file.name in _OF_PROJECTS:
         return False
     if _FOR_PIP.search(file.path) or not _names_us(file.text):
         return bool(_FOR_PIP.search(file.path))
@@ -232,7 +225,18 @@ def _joined(path: str, name: str) -> str:
 
 
 def _without_repetition(text: str) -> str:
-    """Drop our line where the file named us already, and more of ours than one."""
     lines = text.splitlines(keepends=True)
     ours = [number for number, line in enumerate(lines) if re.match(rf"\s*{OUR_NAME}\b", line)]
     return "".join(line for number, line in enumerate(lines) if number not in ours[1:])
+
+
+def place_of(text: str, offset: int) -> tuple[str, str]:
+    """Return the section and the key that hold the character at `offset`; each is empty where there is none."""
+    section, start = "", 0
+    for header in _HEADER.finditer(text, 0, offset):
+        # An array in TOML may have lines that begin with a bracket as well, but not with a name in it.
+        if not header[1].startswith(("'", '"', "[")) or '".' in header[1]:
+            section, start = header[1].replace('"', "").replace("'", ""), header.end()
+    end = text.find("\n", offset)
+    keys = [found[1] for found in _KEY.finditer(text, start, len(text) if end < 0 else end)]
+    return section, keys[-1] if keys else ""

@@ -1,16 +1,14 @@
 """Report what in files of servers is for the original's websockets; never rewrite these files."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from ws4channels.migration import layout
 from ws4channels.migration.commands import Command, commands_of, locations_of
 from ws4channels.migration.facts import ModuleFacts
-from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, ProjectFixer, SourceFile, Step
+from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, SourceFile
+from ws4channels.migration.rules import Rule, finding, rules_for
 from ws4channels.migration.syntax import text_in
 
 # Documentation, pages, source in other languages, and files that are read elsewhere.
@@ -19,99 +17,32 @@ _OTHER_SUFFIXES = re.compile(
 )
 _OTHER_NAMES = {"setup.cfg", "pyproject.toml", "tox.ini", "pytest.ini", "mypy.ini", "Pipfile", "CHANGELOG", "README"}
 
-DAPHNE = "daphne -b {host} -p {port} {application}"
 _PORT = re.compile(r"--?(?:http\S*|socket|s)\b[\s=\",]+[^\s\",]*?:(\d{2,5})\b")
 _COPIES = re.compile(r"^(?:COPY|ADD|RUN\s+chmod|chmod|chown|cp|ln|scp|rsync|mv|install)\b", re.I)
 _SCRIPT = re.compile(r"(?:^|/)[^/.]+(?:\.(?:sh|bash))?$")
 # Files that name several processes: to start one is to start more than websockets.
 _FOR_MANY = re.compile(r"procfile|dockerfile|makefile|crontab|nginx|apache|sites-", re.I)
 _STARTS = re.compile(r"\b(?:uwsgi|gunicorn|emperor|circusd?)\b|^\s*(?:module|wsgi-file|wsgi|mount|ini)\b", re.I)
+_RULES = rules_for("commands")
+_START, *_OF_UWSGI = _RULES[:3]
 
 
-class Rule(NamedTuple):
-    """Lines of one kind: how they are recognised, what they are, and what replaces them. `files` limits it to names."""
-
-    line: str
-    what: str
-    todo: str
-    files: str = ""
-
-
-_NGINX = "nginx sends websockets to a server of their own."
-_TODO_NGINX = (
-    "Pass them to Daphne, with the headers of docs/deployment/nginx.conf: Host, Upgrade, Connection, "
-    "X-Forwarded-For, X-Forwarded-Proto."
-)
-_PROCESS = "This is the process for websockets.", f"Let it start Daphne: {DAPHNE}."
-_START = Rule(
-    r"\buwsgi\b(?=.*(?:--gevent|--http-websockets|websocket|ws4redis))",
-    "This starts uWSGI for websockets.",
-    f"Start Daphne instead, which serves pages as well: {DAPHNE}.",
-)
-RULES = (
-    _START,
-    Rule(
-        r"^\s*(?:module|wsgi-file|wsgi|mount|<module>)\b.*(?:websocket|ws4redis)",
-        "This uWSGI serves websockets.",
-        f"Remove this instance, and start Daphne instead: {DAPHNE}.",
-    ),
-    Rule(
-        r"^\s*(?:-\s*)?(?:http-websockets|gevent(?:-monkey-patch|-early-monkey-patch)?)\s*[=:]",
-        "This makes uWSGI serve websockets.",
-        f"Remove it. Websockets are served by Daphne: {DAPHNE}.",
-    ),
-    Rule(
-        r"^\s*route[\w-]*\s*=\s*\S*(?:{url}|websocket)\S*\s+(?:uwsgi|http\w*|uwsgidirect):",
-        "uWSGI sends websockets to a server of their own.",
-        f"Remove it. Have the proxy in front send websockets to Daphne: {DAPHNE}.",
-    ),
-    Rule(r"^\s*\[program:[^\]]*(?:websocket|ws4redis|\bws\b)[^\]]*\]", *_PROCESS),
-    Rule(r"^(?:websocket|ws)s?:", *_PROCESS, files="Procfile"),
-    Rule(
-        r"^\s*(?:uwsgi_pass|proxy_pass)\s[^;]*(?:websocket|ws4redis)",
-        "nginx passes websockets on to the original's server.",
-        "Name Daphne's address here, and use proxy_pass: Daphne does not speak uwsgi's protocol.",
-    ),
-    Rule(
-        r"^\s*(?:ProxyPass|ProxyPassReverse|RewriteRule)\s.*\bwss?://",
-        "Apache passes websockets on to the original's server.",
-        "Name Daphne's address here, as in docs/deployment/apache.conf.",
-    ),
-    Rule(
-        r"(?:path_beg|\bpath|PathPrefix|\bhandle(?:_path)?|reverse_proxy|HTTP\[.url.\]).{0,6}[\s\"'`^(]{url}(?![\w-])",
-        "A proxy sends websockets to a server of their own.",
-        f"Name Daphne's address where they go: {DAPHNE}.",
-    ),
-    Rule(
-        r"ws4redis\.(?:uwsgi_runserver|django_runserver|wsgi_server)|django-websocket-redis",
-        "This names the original.",
-        "Name ws4channels instead where a package is installed; where a server is started, start Daphne.",
-    ),
-)
-_OF_UWSGI = {rule.what for rule in RULES[1:3]}
-
-
-class ServerFilesFixer(ProjectFixer):
-    """Finds lines about websockets in files of uWSGI, nginx, Apache, supervisor, systemd, Docker and the like."""
-
-    step = Step.SERVERS
-
-    def fix_project(self, files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
-        """Return a finding for each line about websockets, and for what starts the files that have such lines."""
-        looked_at = {path: commands_of(file) for path, file in files.items() if is_of_a_server(file)}
-        looked_at |= {path: list(_commands_in_python(module)) for path, module in facts.modules.items()}
-        found = [each for path in looked_at for each in _found_in(files[path], looked_at[path], facts)]
-        started: set[str] = set()
-        while True:
-            more = _names_started(found, facts) - started
-            if not more:
-                return ProjectFixed(findings=found)
-            started |= more
-            places = {(each.path, each.line) for each in found}
-            for path, commands in looked_at.items():
-                for command in commands:
-                    if (path, command.line) not in places and _starts_any(command.text, more):
-                        found.append(_finding(files[path], command, _START, facts))
+def fix_project(files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
+    """Return a finding for each line about websockets, and for what starts the files that have such lines."""
+    looked_at = {path: commands_of(file) for path, file in files.items() if is_of_a_server(file)}
+    looked_at |= {path: list(_commands_in_python(module)) for path, module in facts.modules.items()}
+    found = [each for path in looked_at for each in _found_in(files[path], looked_at[path], facts)]
+    started: set[str] = set()
+    while True:
+        more = _names_started(found, facts) - started
+        if not more:
+            return ProjectFixed(findings=found)
+        started |= more
+        places = {(each.path, each.line) for each in found}
+        for path, commands in looked_at.items():
+            for command in commands:
+                if (path, command.line) not in places and _starts_any(command.text, more):
+                    found.append(_finding(files[path], command, _START, facts))
 
 
 def is_of_a_server(file: SourceFile) -> bool:
@@ -130,13 +61,15 @@ def _commands_in_python(module: ModuleFacts) -> Iterator[Command]:
 
 def is_for_websockets(text: str) -> bool:
     """Tell whether a command or line starts or configures uWSGI for websockets."""
-    return any(re.search(rule.line, text, re.I) for rule in RULES[:3])
+    return any(re.search(rule.line, text, re.I) for rule in _RULES[:3])
 
 
 def _found_in(file: SourceFile, commands: list[Command], facts: Facts) -> Iterator[Finding]:
     yield from _locations(file, facts)
     url = _pattern_of_urls(facts)
-    rules = [(each, re.compile(each.line.replace("{url}", url), re.I)) for each in RULES if each.files in file.name]
+    rules = [
+        (each, re.compile(each.line.replace("{url}", url), re.I)) for each in _RULES if re.search(each.files, file.name)
+    ]
     for command in commands:
         rule = next((rule for rule, pattern in rules if pattern.search(command.text)), None)
         if rule is not None:
@@ -153,18 +86,15 @@ def _locations(file: SourceFile, facts: Facts) -> Iterator[Finding]:
     named = [each for each in locations if pattern.match(each.path)]
     # Others upgrade as well; they are ours only if no location has the URL of the settings.
     for location in named or [each for each in locations if re.search(r"(?i)\bupgrade\b", each.body)]:
-        yield Finding(file.path, location.line, _NGINX, _TODO_NGINX, shown=location.text)
+        yield finding("location", file.path, location.line, location.text)
 
 
 def _finding(file: SourceFile, command: Command, rule: Rule, facts: Facts) -> Finding:
     port = _PORT.search(command.text)
     in_container = re.search(r"(?i)docker", file.name) or re.search(r"(?m)^\s*(?:services|containers):", file.text)
-    todo = rule.todo.format(
-        host="0.0.0.0" if in_container else "127.0.0.1",
-        port=port[1] if port else "8001",
-        application=layout.application_near(facts, file.path),
-    )
-    return Finding(file.path, command.line, rule.what, todo, shown=command.text)
+    address = f"-b {'0.0.0.0' if in_container else '127.0.0.1'} -p {port[1] if port else '8001'}"
+    daphne = f"daphne {address} {layout.application_near(facts, file.path)}"
+    return rule.finding(file.path, command.line, command.text, daphne=daphne)
 
 
 def _names_started(found: list[Finding], facts: Facts) -> set[str]:
@@ -172,7 +102,7 @@ def _names_started(found: list[Finding], facts: Facts) -> set[str]:
     names = {
         each.path.rpartition("/")[2]
         for each in found
-        if (each.what in _OF_UWSGI and each.path.endswith((".ini", ".xml")))
+        if (each.what in {rule.what for rule in _OF_UWSGI} and each.path.endswith((".ini", ".xml")))
         or (each.what == _START.what and _SCRIPT.search(each.path) and not _FOR_MANY.search(each.path))
     }
     modules = (each for each in facts.modules.values() if layout.serves(each) and not each.path.endswith("/wsgi.py"))

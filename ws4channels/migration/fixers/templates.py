@@ -1,11 +1,10 @@
 """Rewrite how Django's templates load the browser client; leave the code that calls it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 
-from ws4channels.migration.fixer import Facts, Finding, Fixed, Fixer, Severity, SourceFile
+from ws4channels.migration.fixer import Facts, Finding, Fixed, SourceFile
+from ws4channels.migration.rules import finding
 
 _SUFFIXES = {".html", ".htm", ".xhtml", ".txt", ".xml", ".js", ".djhtml"}
 _CONCERNS_US = re.compile(r"ws4redis|WEBSOCKET_URI", re.I)
@@ -16,29 +15,20 @@ _LOAD = re.compile(r"\{%-?\s*load\s+(?P<libraries>[^%]*?)\s*-?%\}")
 _FROM = re.compile(r"(?P<names>.*?)\s+from\s+(?P<library>\S+)")
 _EXTENDS = re.compile(r"\{%\s*extends\s[^%]*%\}")
 _OLD = {"staticfiles", "admin_static"}
-# Not the quotes of an attribute, such as data-heartbeat="…".
-_QUOTED_HEARTBEAT = re.compile(r"""(?<![\w-]=)(["'])\s*\{\{\s*WS4REDIS_HEARTBEAT\s*(?:\|[^}]*)?\}\}\s*\1""")
 
 
-class TemplatesFixer(Fixer):
-    """Fixes templates that load the client by STATIC_URL, or by a tag library that Django no longer has."""
-
-    def wants(self, file: SourceFile, facts: Facts) -> bool:
-        """Tell whether the file may be a template of Django's that has to do with websockets."""
-        if file.suffix not in _SUFFIXES or "/jinja2/" in f"/{file.path}":
-            return False
-        return bool(_CONCERNS_US.search(file.text)) or ("{%" in file.text and any(old in file.text for old in _OLD))
-
-    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
-        """Return the template with the client loaded by ``{% static %}``."""
-        if not _CONCERNS_US.search(file.text):
-            return Fixed(file.text, list(_other_old_libraries(file)))
-        text = _LOAD.sub(_load_new_library, file.text)
-        rewritten = _CLIENT.sub(_static_tag, text)
-        loaded = [_FROM.fullmatch(found["libraries"]) or found for found in _LOAD.finditer(rewritten)]
-        if rewritten != text and not any("static" in found[1].split() for found in loaded):
-            rewritten = _with_load(rewritten, file.newline)
-        return Fixed(rewritten, list(_quoted_heartbeats(file)))
+def fix(file: SourceFile, facts: Facts) -> Fixed | None:
+    """Load the client by ``{% static %}`` in a template of Django's; only report one without websockets."""
+    if file.suffix not in _SUFFIXES or "/jinja2/" in f"/{file.path}":
+        return None
+    if not _CONCERNS_US.search(file.text):
+        return Fixed(file.text, list(_other_old_libraries(file)))
+    text = _LOAD.sub(_load_new_library, file.text)
+    rewritten = _CLIENT.sub(_static_tag, text)
+    loaded = [_FROM.fullmatch(found["libraries"]) or found for found in _LOAD.finditer(rewritten)]
+    if rewritten != text and not any("static" in found[1].split() for found in loaded):
+        rewritten = _with_load(rewritten)
+    return Fixed(rewritten)
 
 
 def _load_new_library(found: re.Match[str]) -> str:
@@ -59,25 +49,17 @@ def _static_tag(found: re.Match[str]) -> str:
     return f"{found['quote']}{{% static {inner}{found['path']}{inner} %}}"
 
 
-def _with_load(text: str, newline: str) -> str:
+def _with_load(text: str) -> str:
     extends = _EXTENDS.search(text)
     if extends is None:
         # On the first line, because nothing may stand before an XML declaration, not even an empty line.
         return f"{{% load static %}}{text}"
+    newline = "\r\n" if "\r\n" in text else "\n"
     return f"{text[: extends.end()]}{newline}{{% load static %}}{text[extends.end() :]}"
-
-
-def _quoted_heartbeats(file: SourceFile) -> Iterator[Finding]:
-    what = "WS4REDIS_HEARTBEAT brings its own quotes, or is null: in quotes it is another text than the server's."
-    todo = "It works as before. Write {{ WS4REDIS_HEARTBEAT }} without quotes and the client's heartbeats count."
-    for found in _QUOTED_HEARTBEAT.finditer(file.text):
-        yield Finding(file.path, file.line_of(found.start()), what, todo, Severity.NOTE)
 
 
 def _other_old_libraries(file: SourceFile) -> Iterator[Finding]:
     for found in _LOAD.finditer(file.text):
         new = _load_new_library(found)
         if new != found[0]:
-            what = f"Django 3.0 and newer have no such tag library: {found[0]}"
-            todo = f"Write {new}. It was left, for this template has nothing to do with websockets."
-            yield Finding(file.path, file.line_of(found.start()), what, todo)
+            yield finding("old-library", file.path, file.line_of(found.start()), old=found[0], new=new)

@@ -1,7 +1,5 @@
 """Turn WSGI modules that use ws4redis's server into plain Django."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Sequence
@@ -12,28 +10,18 @@ from libcst import matchers as m
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import ParentNodeProvider, ScopeProvider
 
-from ws4channels.migration import layout
-from ws4channels.migration.facts import Facts
-from ws4channels.migration.fixer import Finding, Fixed, Severity, Step
+from ws4channels.migration import layout, texts
+from ws4channels.migration.fixer import Facts, Fixed
 from ws4channels.migration.fixers.reported_code import gevent_patches
 from ws4channels.migration.original import is_server
-from ws4channels.migration.python_fixer import PythonFixer, Transformer
+from ws4channels.migration.python_fixer import Transformer
+from ws4channels.migration.rules import finding
 from ws4channels.migration.source import SourceFile, line_in
 from ws4channels.migration.syntax import names_lost
-from ws4channels.migration.texts import (
-    Line,
-    SmallStatement,
-    Statement,
-    imported_by,
-    statements_of,
-    what_is_left,
-    without_dead_branch,
-    without_unused_imports,
-)
+from ws4channels.migration.texts import Line, SmallStatement, Statement, statements_of
 
 _SERVERS = {
-    "ws4redis.uwsgi_runserver.uWSGIWebsocketServer",
-    "ws4redis.django_runserver.WebsocketRunServer",
+    *("ws4redis.uwsgi_runserver.uWSGIWebsocketServer", "ws4redis.django_runserver.WebsocketRunServer"),
     "ws4redis.wsgi_server.WebsocketWSGIServer",
 }
 _IMPORT = "from django.core.wsgi import get_wsgi_application"
@@ -41,11 +29,12 @@ _PLAIN = "get_wsgi_application()"
 _NAMED_APPLICATION = re.compile(
     r"(?ms)^(?P<name>\w+) = get_wsgi_application\(\)\r?\n(?:\r?\n)*(?P<between>.*)^application = (?P=name)$"
 )
-_TODO_PLAIN = "Leave of this file what serves pages: application = get_wsgi_application()."
 _NO_LONGER_NEEDED = {"redis", "redis.connection", "django.conf.settings", "gevent", "gevent.monkey", "gevent.socket"}
 
 
 class _Wsgi(Transformer):
+    pattern = "uwsgi_runserver|django_runserver|wsgi_server"
+
     def visit_Module(self, node: cst.Module) -> None:
         """Find the names of the websocket applications, and whether all that is done with them is understood."""
         made = m.findall(node, m.Assign(value=m.MatchIfTrue(self._is_server_call)))
@@ -54,7 +43,7 @@ class _Wsgi(Transformer):
         imports = m.findall(node, m.MatchIfTrue(self._imports_server))
         uses = filter(self._is_used, m.findall(node, m.Name() | m.Attribute()))
         self._recognised = bool(imports) and all(map(self._is_understood, uses))
-        scope = self.get_metadata(ScopeProvider, node)
+        scope = self.metadata_of(ScopeProvider, node)
         self._has_import = scope is not None and "get_wsgi_application" in scope
         self._only_websockets = not self._has_import
         self._applications = len(m.findall(node, m.AssignTarget(m.Name("application"))))
@@ -64,12 +53,12 @@ class _Wsgi(Transformer):
         if not isinstance(node, cst.ImportFrom):
             return False
         module = self.module_named_by(node)
-        names = {f"{module}.{name}" for name in imported_by(node)}
+        names = {f"{module}.{name}" for name in texts.imported_by(node)}
         return bool(names) and (names <= _SERVERS or (module == "ws4redis" and all(map(is_server, names))))
 
     def _is_used(self, node: cst.CSTNode) -> bool:
         """Tell whether a node stands for a server's class or for a websocket application, outside imports."""
-        parent = self.get_metadata(ParentNodeProvider, node)
+        parent = self.metadata_of(ParentNodeProvider, node)
         if isinstance(parent, (cst.Attribute, cst.AssignTarget, cst.ImportAlias, cst.ImportFrom)):
             return False
         return bool(self.imported_names(node) & _SERVERS) or self._is_socket(node)
@@ -79,10 +68,10 @@ class _Wsgi(Transformer):
 
     def _is_understood(self, node: cst.CSTNode) -> bool:
         """Tell whether a server is called to make an application, or an application to answer a request."""
-        call = self.get_metadata(ParentNodeProvider, node)
+        call = self.metadata_of(ParentNodeProvider, node)
         if not (isinstance(call, cst.Call) and call.func is node):
             return False
-        parent = self.get_metadata(ParentNodeProvider, call)
+        parent = self.metadata_of(ParentNodeProvider, call)
         if self._is_socket(node):
             return isinstance(parent, cst.Return)
         return isinstance(parent, cst.Assign) or (isinstance(parent, cst.Call) and parent.func is call)
@@ -91,7 +80,6 @@ class _Wsgi(Transformer):
         return isinstance(node, cst.Call) and bool(self.imported_names(node.func) & _SERVERS)
 
     def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> SmallStatement:
-        """Import Django's function in place of the server, unless it is imported already."""
         if not self._recognised or not self._imports_server(original_node):
             return updated_node
         if self._has_import:
@@ -118,7 +106,7 @@ class _Wsgi(Transformer):
         return cst.RemoveFromParent() if patches and self._recognised and self._only_websockets else updated_node
 
     def leave_SimpleStatementLine(self, original_node: Line, updated_node: Line) -> Statement:
-        return what_is_left(updated_node)
+        return texts.what_is_left(updated_node)
 
     def leave_If(self, original_node: cst.If, updated_node: cst.If) -> Statement:
         """Keep of a choice what it does for a page, or when websockets are switched off."""
@@ -133,10 +121,9 @@ class _Wsgi(Transformer):
             if rest is None:
                 return cst.RemoveFromParent()
             return rest if isinstance(rest, cst.If) else cst.FlattenSentinel(statements_of(rest.body))
-        return updated_node if updated_node.body.body else without_dead_branch(updated_node)
+        return updated_node if updated_node.body.body else texts.without_dead_branch(updated_node)
 
     def _makes_server(self, block: cst.BaseSuite) -> bool:
-        """Tell whether a block makes an application with a server."""
         makes = m.findall(block, m.AssignTarget(m.Name("application")) | m.FunctionDef(m.Name("application")))
         return bool(makes) and bool(m.findall(block, m.MatchIfTrue(self._is_server_call)))
 
@@ -158,40 +145,28 @@ class _Wsgi(Transformer):
         return line.with_changes(leading_lines=updated_node.leading_lines[:1])
 
     def _answers_websockets(self, block: cst.BaseSuite) -> bool:
-        """Tell whether a block ends with the answer of a websocket application."""
         call = _returned_call(block.body[-1])
         return call is not None and (self._is_socket(call.func) or self._is_server_call(call.func))
 
 
-class WsgiFixer(PythonFixer):
-    """Fixes modules that make the server's application."""
-
-    pattern = "uwsgi_runserver|django_runserver|wsgi_server"
-    needs_whole_file = True
-    transformer = _Wsgi
-
-    def wants(self, file: SourceFile, facts: Facts) -> bool:
-        """Leave a file that is named as if it were ASGI: what is in it is reported."""
-        return file.name != "asgi.py" and super().wants(file, facts)
-
-    def fix(self, file: SourceFile, facts: Facts) -> Fixed:
-        """Reduce the module, then drop the imports and names that nothing uses any more."""
-        fixed = super().fix(file, facts)
-        if fixed.text == file.text:
-            return Fixed(file.text, [*fixed.findings, *gevent_patches(file.path, ast.parse(file.text))])
-        code = without_unused_imports(_with_direct_application(fixed.text), _NO_LONGER_NEEDED)
-        lost = names_lost(ast.parse(file.text), ast.parse(code))
-        if lost:
-            what = f"The original's server is used in a way that is not understood: {', '.join(sorted(lost))}."
-            return Fixed(file.text, [Finding(file.path, 0, what, _TODO_PLAIN, Severity.MUST)])
-        patches = gevent_patches(file.path, ast.parse(code))
-        findings = [replace(each, line=line_in(each.line, code, file.text)) for each in patches]
-        wsgi = layout.wsgi_of(facts, file.path)
-        if wsgi not in (None, file.path):
-            todo = f"Delete it when no uWSGI for websockets runs any more; {wsgi} is the one for pages."
-            what = "This file was for the original's server only; it is plain Django now."
-            findings.append(Finding(file.path, 0, what, todo, step=Step.CLEAN_UP))
-        return Fixed(code, findings)
+def fix(file: SourceFile, facts: Facts) -> Fixed | None:
+    """Reduce the module, then drop the imports and names that nothing uses any more."""
+    # What is in a file that is named as if it were ASGI is reported.
+    fixed = _Wsgi.fix(file, facts) if file.name != "asgi.py" else None
+    if fixed is None:
+        return None
+    if fixed.text == file.text:
+        return Fixed(file.text, [*fixed.findings, *gevent_patches(file.path, ast.parse(file.text))])
+    code = texts.without_unused_imports(_with_direct_application(fixed.text), _NO_LONGER_NEEDED)
+    lost = names_lost(ast.parse(file.text), ast.parse(code))
+    if lost:
+        return Fixed(file.text, [finding("not-understood", file.path, names=", ".join(sorted(lost)))])
+    patches = gevent_patches(file.path, ast.parse(code))
+    findings = [replace(each, line=line_in(each.line, code, file.text)) for each in patches]
+    wsgi = layout.wsgi_of(facts, file.path)
+    if wsgi is not None and wsgi != file.path:
+        findings.append(finding("for-the-old-server", file.path, wsgi=wsgi))
+    return Fixed(code, findings)
 
 
 def _with_direct_application(code: str) -> str:
@@ -203,7 +178,6 @@ def _with_direct_application(code: str) -> str:
 
 
 def _returned_call(last: cst.CSTNode) -> cst.Call | None:
-    """Return the call whose result a line returns, if it ends so."""
     statement = last.body[-1] if isinstance(last, Line) else last
     call = statement.value if isinstance(statement, cst.Return) else None
     return call if isinstance(call, cst.Call) else None

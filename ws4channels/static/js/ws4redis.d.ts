@@ -60,6 +60,44 @@ interface WS4RedisOptions {
      * @defaultValue 100
      */
     queue_size?: number;
+
+    /**
+     * How many of the newest messages of each channel to receive on connecting, all in their order. The server has
+     * them where `WS4CHANNELS_HISTORY` is set. Absent, `null` or `0`: the newest one.
+     */
+    history?: number | null;
+
+    /**
+     * Whether to get, after a reconnection, exactly what was missed.
+     *
+     * @defaultValue false
+     */
+    resume?: boolean;
+
+    /** With `resume`: what {@link WS4Redis.get_position | get_position} returned earlier, to go on from there. */
+    position?: string | null;
+
+    /**
+     * With `resume`: called before the messages that follow a reconnection, and when messages are missing later.
+     *
+     * @param ok - `true`: nothing is missing, or what was missed comes now. `false`: messages may be missing. After a
+     *   reconnection, the newest come as to a new client; this client may have had some of them.
+     */
+    recovered?: (ok: boolean) => void;
+
+    /**
+     * With `resume`: called after connecting if the server does not give the client all that its address asks for.
+     *
+     * @param channels - The reason, by the name of each channel that is left out, such as `subscribe-user`.
+     */
+    dropped?: (channels: Record<string, string>) => void;
+
+    /**
+     * Whether all messages come as binary ones, those that are valid UTF-8 included.
+     *
+     * @defaultValue false
+     */
+    binary?: boolean;
 }
 
 /** Declared as a method, so that `(text: string) => void` is accepted by pages that know of no binary messages. */
@@ -95,6 +133,12 @@ interface WS4Redis {
 
     /** Whether there is no connection at the moment; the client may be about to make one. */
     is_closed(): boolean;
+
+    /**
+     * With the option `resume`: what was received so far, as a text for the option `position`; else an empty text.
+     * It includes the message that `receive_message` is being called for. `close()` keeps it.
+     */
+    get_position(): string;
 }
 
 interface WS4RedisConstructor {
@@ -103,8 +147,8 @@ interface WS4RedisConstructor {
      *
      * @param options - Only `uri` is required.
      * @param jquery - Ignored; django-websocket-redis wanted it.
-     * @throws Error when `uri` is missing or `binaryType` is unknown, or whatever `new WebSocket(uri, protocols)` throws,
-     *   such as a `SyntaxError`.
+     * @throws Error when `uri` is missing, or `binaryType`, `history` or `position` is of no use, or whatever
+     *   `new WebSocket(uri, protocols)` throws, such as a `SyntaxError`.
      */
     new (options: WS4RedisOptions, jquery?: unknown): WS4Redis;
 

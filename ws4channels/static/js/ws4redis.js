@@ -21,6 +21,11 @@
     const STABLE_AFTER = 5000;  // a connection that ends sooner counts as one more failed attempt
     const QUEUE_SIZE = 100;  // messages
     const BINARY_TYPES = ['blob', 'arraybuffer'];
+    const LONGEST_ADDRESS = 4000;  // characters, with positions; servers and proxies refuse long URLs
+    const ESCAPED = '%E2%82%AC';  // as long as what a URL has in place of one character, at most
+    const POSITION = /^([\w-]+)\.(\d{16})$/;  // numbers of one length, which compare as text
+    const HEAD = /^(?:([\w-]+)\.(\d{16}))?\n/;  // before a payload; a message may have no number
+    const LONGEST_HEAD = 64;  // bytes
 
     /** Can be called with or without `new`. A second argument (jQuery, in the original) is ignored. */
     function WS4Redis(options) {
@@ -32,6 +37,7 @@
         const heartbeat = settings.heartbeat_msg;
         const queue_size = settings.queue_size === undefined ? QUEUE_SIZE : settings.queue_size;
         const queue = [];
+        const positions = positions_in(settings.position || '');  // of the newest message of each key
 
         let socket = null;  // null while there is none: before, between and after connections
         let timer;  // the only one: the next heartbeat, a time limit or the next attempt to connect
@@ -40,6 +46,8 @@
         let opened_at = Infinity;
         let missed_heartbeats = 0;
         let is_over = false;  // close() was called
+        let is_numbered = null;  // with `resume`: this connection's frames have positions; null: not known yet
+        let is_unsure = false;  // not all positions are known to the server: what was missed can't be known
 
         function schedule(action, delay) {
             clearTimeout(timer);
@@ -97,15 +105,35 @@
         }
 
         function open(uri, protocols) {
-            socket = new WebSocket(uri, protocols || []);
+            socket = new WebSocket(address(uri), protocols || []);
             pending = null;
-            if (settings.binaryType) {
-                socket.binaryType = settings.binaryType;
+            is_numbered = null;
+            if (settings.resume || settings.binaryType) {
+                // A position is cut off at once; a Blob would need a promise, and text would overtake it meanwhile.
+                socket.binaryType = settings.resume ? 'arraybuffer' : settings.binaryType;
             }
             socket.onopen = on_open;
             socket.onmessage = on_message;
             socket.onclose = on_close;
             socket.onerror = on_error;
+        }
+
+        /** The options that the server has to know are parameters of the URL. */
+        function address(uri) {
+            let result = settings.history ? with_parameter(uri, 'history', `history=${settings.history}`) : uri;
+            if (settings.binary) {
+                result = with_parameter(result, 'binary', 'binary');
+            }
+            return settings.resume ? resuming_address(with_parameter(result, 'resume', 'resume')) : result;
+        }
+
+        /** The newest positions, as many as there is room for. */
+        function resuming_address(uri) {
+            const room = LONGEST_ADDRESS - uri.replace(/[^!-~]/g, ESCAPED).length - 1;
+            const all = get_position();
+            const list = all.length > room ? all.slice(0, Math.max(0, all.lastIndexOf(',', room))) : all;
+            is_unsure = is_unsure || list !== all;
+            return list ? with_parameter(uri, 'resume', `resume=${list}`) : uri;
         }
 
         /** Ends an attempt that has made no socket. */
@@ -128,6 +156,8 @@
         function on_message(event) {
             if (event.data === heartbeat) {
                 missed_heartbeats = 0;
+            } else if (settings.resume) {
+                read_frame(event.data);
             } else {
                 call_back('receive_message', event.data);
             }
@@ -181,6 +211,78 @@
             if (!is_over) {
                 wait();
             }
+        }
+
+        // With the option `resume`: positions. docs/history.md has the protocol
+
+        /** A control frame comes first, unless the server knows no positions, as that of django-websocket-redis. */
+        function read_frame(frame) {
+            const control = control_in(frame);
+            if (is_numbered === null) {
+                is_numbered = control !== null;
+                if (!is_numbered) {
+                    obey({recovered: positions.size > 0 ? false : null});
+                    is_unsure = true;
+                }
+            }
+            if (!is_numbered) {
+                deliver(frame);
+            } else if (control) {
+                obey(control);
+            } else if (frame[0] !== '!') {
+                read_message(frame);
+            }
+        }
+
+        /** What a later version of the server adds to a control frame is ignored. */
+        function obey(control) {
+            if ('recovered' in control) {
+                const was_asked = control.recovered !== null || is_unsure;
+                const is_complete = control.recovered === true && !is_unsure;
+                is_unsure = false;
+                positions.clear();
+                note(control.positions);
+                if (was_asked) {
+                    call_back('recovered', is_complete);
+                }
+            } else if (control.gap) {
+                note(control.positions);
+                call_back('recovered', false);
+            }
+            if (is_object(control.dropped) && Object.keys(control.dropped).length > 0) {
+                call_back('dropped', control.dropped);
+            }
+        }
+
+        function note(list) {
+            for (const [key, number] of positions_in(Array.isArray(list) ? list.join() : '')) {
+                positions.set(key, number);
+            }
+        }
+
+        /** A message counts as received before the page gets it, so that the page can store its position. */
+        function read_message(frame) {
+            const [head, key, number] = HEAD.exec(start_of(frame)) || [''];
+            if (key) {
+                if (positions.get(key) >= number) {
+                    return;  // this client has had it
+                }
+                positions.set(key, number);
+            }
+            const payload = frame.slice(head.length);  // of a text or of an ArrayBuffer
+            if (!is_empty(payload)) {  // empty: an own message, which is not sent back without `echo`
+                deliver(payload);
+            }
+        }
+
+        function deliver(payload) {
+            const is_wanted = typeof payload === 'string' || settings.binaryType === 'arraybuffer';
+            call_back('receive_message', is_wanted || typeof Blob !== 'function' ? payload : new Blob([payload]));
+        }
+
+        /** Newest first. */
+        function get_position() {
+            return [...positions].sort(([, a], [, b]) => b - a).map(position => position.join('.')).join();
         }
 
         // Between two connections
@@ -280,6 +382,7 @@
         this.is_connected = is_connected;
         this.is_closing = () => get_state() === CLOSING;
         this.is_closed = () => get_state() === CLOSED;
+        this.get_position = get_position;
 
         connect();
     }
@@ -297,6 +400,52 @@
                 `it is ${JSON.stringify(settings.binaryType)}.`
             );
         }
+        if (settings.history && !(Number.isInteger(settings.history) && settings.history > 0)) {
+            throw new Error(
+                'WS4Redis takes a whole number of messages as the option "history", such as 20; ' +
+                `it is ${JSON.stringify(settings.history)}.`
+            );
+        }
+        if (settings.position && !(settings.resume && typeof settings.position === 'string')) {
+            throw new Error(
+                'WS4Redis takes a text of get_position() as the option "position", together with "resume: true"; ' +
+                `it is ${JSON.stringify(settings.position)}, and "resume" is ${JSON.stringify(settings.resume)}.`
+            );
+        }
+    }
+
+    /** The address with this parameter in place of those of the same name; all else in it stays as it is. */
+    function with_parameter(uri, name, parameter) {
+        const [, path, query, fragment = ''] = /^([^?#]*)\??([^#]*)(#[^]*)?$/.exec(uri);
+        const others = query.split('&').filter(each => each && each.split('=')[0].toLowerCase() !== name);
+        return `${path}?${[...others, parameter].join('&')}${fragment}`;
+    }
+
+    function positions_in(text) {
+        return new Map(text.split(',').filter(each => POSITION.test(each)).map(each => each.split('.')));
+    }
+
+    /** The JSON object of a control frame; null for other frames. */
+    function control_in(frame) {
+        if (frame[0] !== '!') {
+            return null;
+        }
+        try {
+            const control = JSON.parse(frame.slice(1));
+            return is_object(control) ? control : null;
+        } catch (error) {
+            return null;
+        }
+    }
+
+    function is_object(value) {
+        return typeof value === 'object' && value !== null && !Array.isArray(value);
+    }
+
+    /** As text, which its bytes are as far as the head goes. */
+    function start_of(frame) {
+        return typeof frame === 'string' ? frame.slice(0, LONGEST_HEAD)
+            : String.fromCharCode(...new Uint8Array(frame.slice(0, LONGEST_HEAD)));
     }
 
     /** Binary data as it is, all else as the text that a WebSocket would make of it. */

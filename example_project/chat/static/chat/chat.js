@@ -4,24 +4,30 @@ import { Outbox } from './outbox.js';
 import { Status } from './status.js';
 
 const SIGNED_OUT = 4401; // the close code
+const SHOWN_AT_FIRST = 20; // messages
+const INCOMPLETE = 'Some messages may be missing.';
 
 const chat = document.querySelector('.chat');
 const form = chat.querySelector('.composer');
 const problem = chat.querySelector('.refusal');
+const gap = chat.querySelector('.gap');
 const publishesItself = form.dataset.publish === 'websocket';
 
 const status = new Status(chat.querySelector('.state'));
 const hasSelfDeclaredNames = publishesItself;
 const messages = new Messages(chat, { hasSelfDeclaredNames });
 const outbox = new Outbox(chat, { hasSelfDeclaredNames, deliver: publishesItself ? publish : post, takeBack });
-let newest = null;
-let isReconnected = false;
 let isOver = false;
 
 const client = new WS4Redis({
     uri: chat.dataset.uri,
     heartbeat_msg: JSON.parse(chat.dataset.heartbeat),
     queue_size: 0, // the outbox keeps what waits, and shows it
+    history: SHOWN_AT_FIRST,
+    resume: true, // after a reconnection, what was missed is received, and nothing twice
+    recovered: (isComplete) => {
+        if (!isComplete) gap.textContent = INCOMPLETE; // until the page is loaded again
+    },
     connecting: () => status.tryNow(),
     connected: () => {
         status.show('connected');
@@ -30,7 +36,6 @@ const client = new WS4Redis({
     disconnected: (event) => {
         if (event.code === SIGNED_OUT) showSignedOut();
         if (isOver) return;
-        isReconnected = true;
         status.show('disconnected');
     },
     waiting: (seconds) => status.countDown(seconds),
@@ -38,14 +43,10 @@ const client = new WS4Redis({
 });
 
 function receive(payload) {
-    // After a reconnection the server sends the kept message again, which this page may have shown already. A message
-    // without an id, of another program, can only be compared with the newest one.
-    const isRepeated = isReconnected && payload === newest;
-    isReconnected = false;
-    newest = payload;
     const message = parse(payload);
     const own = outbox.confirm(message.id);
-    if (message.id ? messages.has(message.id) : isRepeated) return;
+    // Sent twice by an outbox, or among the newest messages, which are received again after an incomplete recovery.
+    if (message.id && messages.has(message.id)) return;
     const isOwn = publishesItself ? own !== undefined : message.from === chat.dataset.username;
     messages.add(message, { isOwn });
 }
@@ -131,7 +132,7 @@ form.addEventListener('submit', (event) => {
     input.focus();
 });
 
-// Whoever signs out here leaves the page: no need to say that they did.
+// Signing out here leaves the page: no need to say that they did.
 document.querySelector('.account form')?.addEventListener('submit', end);
 
 form.hidden = false; // without this script it would do nothing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ws4channels.migration.sections import place_of
+from ws4channels.migration.fixers.requirements_files import place_of
 
 TEXT = """\
 top = X1
