@@ -23,7 +23,7 @@ ROOMS = (
     {"delivery"},
     {"access"},
     {"presence"},
-    {"consumers", "origins", "routing", "asgi", "tickets"},
+    {"consumers", "streams", "origins", "routing", "asgi", "tickets"},
 )
 """The rooms from bottom to top: each imports from itself and from those before it. All others are above them."""
 
@@ -34,7 +34,7 @@ MODULES = sorted(
 )
 
 MAX_LINES = 300
-LONGER: dict[str, int] = {"settings": 500, "consumers": 330}
+LONGER: dict[str, int] = {"settings": 500, "consumers": 320}
 """Modules that hold one idea all the same, with the lines that each may have."""
 
 

@@ -28,7 +28,7 @@ from ws4channels.access.dropped import dropped_channels
 from ws4channels.access.groups import current_groups
 from ws4channels.access.limits import check_keys
 from ws4channels.access.presence import PRESENCE, Terms, has_presence, terms_of, withheld_presence
-from ws4channels.access.requests import asked_channels, asked_start, build_request, wants_heartbeats
+from ws4channels.access.requests import asked_channels, asked_start, build_request, is_event_stream, wants_heartbeats
 from ws4channels.access.threads import run_in_thread
 from ws4channels.access.tickets import Ticket, given_ticket, limited, redeem, withheld
 from ws4channels.audience import close_commands_key, is_authenticated, presence_key, user_of
@@ -187,14 +187,18 @@ class _Negotiation:
             user=_known_user_of(self.request),
             dropped=dropped,
             start=self._start(subscribe_keys),
-            form=Form("resume" in self.words, "binary" in self.words),
+            form=Form(self._resumes(), "binary" in self.words),
             presence=terms_of(facility, subscribe_keys, PRESENCE in self.asked and PRESENCE not in dropped),
         )
 
     def _start(self, keys: tuple[str, ...]) -> Start:
         history, positions = asked_start(self.request)
         known = read_positions(positions, keys) if positions else None
-        return Start(history, "resume" in self.words, known)
+        return Start(history, self._resumes(), known)
+
+    def _resumes(self) -> bool:
+        # The ids of events are positions, whoever uses them.
+        return "resume" in self.words or is_event_stream(self.scope)
 
     def abandon(self, threads: ThreadPoolExecutor) -> None:
         """Have the subscriber released, now or when `run` has made it: the client is gone, the thread goes on."""
