@@ -174,7 +174,7 @@ def collect_facts(project: Project) -> Facts:
     parsed = {path: _parse(file) for path, file in project.files.items() if file.is_python}
     trees = {path: tree for path, tree in parsed.items() if isinstance(tree, ast.Module)}
     unparsed = {path: error for path, error in parsed.items() if not isinstance(error, ast.Module)}
-    paths = project.paths or frozenset(project.files)
+    paths = frozenset(project.paths or project.files)
     roots = source_roots(paths, trees)
     facts = Facts({}, unparsed, paths, roots, project.files, project.read)
     modules = {path: ModuleFacts(path, facts.name_of(path), tree) for path, tree in trees.items()}
@@ -199,7 +199,7 @@ def _with_stars(module: ModuleFacts, facts: Facts) -> ModuleFacts:
     missing = []
     for node in ast.walk(module.tree):
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
-            name = syntax.absolute_name(module.name, module.path, node)
+            name = syntax.resolve(module.name, module.path, node.level, node.module or "")
             found = facts.path_of(name, module.path)
             if found is not None:
                 stars.append(found)

@@ -14,6 +14,9 @@ from ws4channels.migration.rules import finding, instead_of
 from ws4channels.migration.syntax import resolve
 
 T = TypeVar("T")
+# Data: a literal of hundreds of lines that do not name the original, closed at the beginning of a line.
+_DATA = re.compile(r"(?m)^\w+ = [\[({]\r?\n(?:(?!.*(?i:ws4))(?:[ \t].*)?\n){500,}[\])}]\r?$")
+_LEFT_OUT = re.compile(r"'''Left out: (\d+)-(\d+)\s*'''")
 
 
 class Transformer(cst.CSTTransformer):
@@ -80,10 +83,21 @@ class Transformer(cst.CSTTransformer):
             # Python takes it, as it is syntax of a release that this LibCST does not know, or the other way round.
             return Fixed(file.text, [finding("unparsed", file.path, error.raw_line, message=error.message)])
         transformer = cls(file, facts, tree)
-        return Fixed(tree.module.visit(transformer).code, transformer.findings)
+        code = tree.module.visit(transformer).code
+        whole = _LEFT_OUT.sub(lambda found: file.text[int(found[1]) : int(found[2])], code)
+        return Fixed(whole, transformer.findings)
 
 
 # Most fixers leave most files as they are: one after the other gets the same text. They do not change its tree.
 @lru_cache(maxsize=1)
 def _parsed(text: str) -> metadata.MetadataWrapper:
-    return metadata.MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
+    try:
+        tree = cst.parse_module(_DATA.sub(_without_data, text))
+    except cst.ParserSyntaxError:
+        tree = cst.parse_module(text)
+    return metadata.MetadataWrapper(tree, unsafe_skip_copy=True)
+
+
+def _without_data(found: re.Match[str]) -> str:
+    """Return what stands for data while LibCST, which needs long for it, has the module: as many lines."""
+    return f"'''Left out: {found.start()}-{found.end()}" + "\n" * found[0].count("\n") + "'''"

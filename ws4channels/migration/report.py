@@ -3,6 +3,7 @@
 import difflib
 import html
 import json
+import re
 from collections.abc import Iterator
 
 from ws4channels.migration.engine import Change, Report
@@ -13,6 +14,7 @@ _TITLES = {
     Severity.CHECK: "To look at",
     Severity.NOTE: "Good to know",
 }
+_KINDS = {"+": "add", "-": "remove", "@": "at"}
 _SHOWN = 10
 """How many places of one entry the text shows; JSON has all of them."""
 _NEXT = (
@@ -108,29 +110,20 @@ def as_html(report: Report, written: bool) -> str:
     title = f"Migration of {html.escape(report.root.resolve().name)}"
     head = f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>'
     summary = (f"<p>{html.escape(line)}</p>" for line in _summary(report, written) if line)
-    body = [f"<style>{_STYLE}</style>\n<h1>{title}</h1>", *summary, *_html_findings(report), *_html_diffs(report)]
+    body = [f"<style>{_STYLE}</style>\n<h1>{title}</h1>", *summary, *_html_parts(report)]
     return "\n".join([head, *body, "</html>\n"])
 
 
-def _html_findings(report: Report) -> Iterator[str]:
+def _html_parts(report: Report) -> Iterator[str]:
     for title, entries in _sections(report):
         yield f"<h2>{title} ({len(entries)})</h2>\n<table>\n<tr><th>what<th>what to do<th>where"
         for entry in entries:
             places = "<br>".join(html.escape(f"{_place(each)} {each.shown}".rstrip()) for each in entry)
             yield f"<tr><td>{html.escape(entry[0].what)}<td>{html.escape(entry[0].todo)}<td>{places}"
         yield "</table>"
-
-
-def _html_diffs(report: Report) -> Iterator[str]:
     if report.changes:
         yield f"<h2>Changes ({len(report.changes)})</h2>"
     for change in report.changes:
-        yield f"<h3>{html.escape(change.after.path)}</h3>\n<pre>"
-        yield from (_html_line(line) for line in diff_of(change).split("\n"))
-        yield "</pre>"
-
-
-def _html_line(line: str) -> str:
-    kind = {"+": "add", "-": "remove", "@": "at"}.get(line[:1])
-    text = html.escape(masked(line))
-    return f'<span class="{kind}">{text}</span>' if kind else text
+        diff = "\n".join(html.escape(masked(line)) for line in diff_of(change).split("\n"))
+        colored = re.sub("(?m)^([+@-]).*", lambda found: f'<span class="{_KINDS[found[1]]}">{found[0]}</span>', diff)
+        yield f"<h3>{html.escape(change.after.path)}</h3>\n<pre>\n{colored}\n</pre>"

@@ -97,7 +97,7 @@ def imported(tree: ast.AST, module: str, path: str) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            owner = absolute_name(module, path, node)
+            owner = resolve(module, path, node.level, node.module or "")
             yield from (owner, *(f"{owner}.{alias.name}" for alias in node.names))
 
 
@@ -110,7 +110,7 @@ def bound_names(tree: ast.AST, module: str, path: str) -> dict[str, str]:
                 first = alias.name.partition(".")[0]
                 bound[alias.asname or first] = alias.name if alias.asname else first
         elif isinstance(node, ast.ImportFrom):
-            owner = absolute_name(module, path, node)
+            owner = resolve(module, path, node.level, node.module or "")
             bound |= {alias.asname or alias.name: f"{owner}.{alias.name}" for alias in node.names}
     return bound
 
@@ -121,11 +121,6 @@ def dotted_name(node: ast.AST, bound: dict[str, str]) -> str | None:
         return bound.get(node.id, node.id)
     owner = dotted_name(node.value, bound) if isinstance(node, ast.Attribute) else None
     return f"{owner}.{node.attr}" if owner is not None and isinstance(node, ast.Attribute) else None
-
-
-def absolute_name(module: str, path: str, node: ast.ImportFrom) -> str:
-    """Return the dotted name of the module that a ``from`` import names, seen from the module at `path`."""
-    return resolve(module, path, node.level, node.module or "")
 
 
 def resolve(module: str, path: str, level: int, name: str) -> str:

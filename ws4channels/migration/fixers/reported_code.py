@@ -66,15 +66,11 @@ def _is_one(dotted: str | None, module: ModuleFacts, facts: Facts, wanted: set[s
 
 
 def _calls_of_attributes(module: ModuleFacts) -> Iterator[Finding]:
-    guarded = {
-        id(node)
-        for each in ast.walk(module.tree)
-        if isinstance(each, ast.If) and isinstance(each.test, ast.Call) and _ASKS.fullmatch(ast.unparse(each.test))
-        for statement in each.body
-        for node in ast.walk(statement)
-    }
+    choices = (each for each in ast.walk(module.tree) if isinstance(each, ast.If))
+    asking = (each for each in choices if _ASKS.fullmatch(ast.unparse(each.test)))
+    guarded = {node for choice in asking for statement in choice.body for node in ast.walk(statement)}
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and id(node) not in guarded:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node not in guarded:
             name = node.func.attr
             if name in _WERE_METHODS and _CALL_ON_USER.fullmatch(ast.unparse(node)):
                 yield finding("was-a-method", module.path, node.lineno, ast.unparse(node), name=name)

@@ -191,7 +191,8 @@ def files_for_pip(facts: Facts) -> frozenset[str]:
     such files, or are included by them (-r, -c).
     """
     texts = {path: file.text for path, file in facts.files.items() if _is_for_pip(file)}
-    links = {path: {_joined(path, name) for name in _INCLUDED.findall(text)} for path, text in texts.items()}
+    included = {path: _INCLUDED.findall(text) for path, text in texts.items()}
+    links = {path: {normpath(f"{path}/../{name}") for name in names} for path, names in included.items()}
     concerned = set()
     for path, text in texts.items():
         beside = re.sub(r"(?i)(?:^|/)\w*(?:req|dep)\w*$", "", path.rpartition("/")[0]) in facts.site_roots
@@ -218,10 +219,6 @@ def _is_for_pip(file: SourceFile) -> bool:
     return is_named and all(
         each or "://" in line or line.startswith(("-", ".", "/")) for line, each in required.items()
     )
-
-
-def _joined(path: str, name: str) -> str:
-    return normpath(f"{path.rpartition('/')[0]}/{name}").lstrip("/")
 
 
 def _without_repetition(text: str) -> str:
