@@ -57,9 +57,7 @@ class Report:
 
 
 def examine(
-    root: Path,
-    fixers: Sequence[Fixer] | None = None,
-    progress: Callable[[str], None] = lambda text: None,
+    root: Path, fixers: Sequence[Fixer] | None = None, progress: Callable[[str], None] = lambda text: None
 ) -> "Report":
     """Return what is to be done below `root`. Raises MigrationError if that is no project or a fixer fails."""
     project = read_project(root, progress)

@@ -1,6 +1,7 @@
 """The base class of what rewrites Python with LibCST, which keeps the formatting."""
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -62,6 +63,14 @@ class Transformer(cst.CSTTransformer):
         """Return a dotted name, which may begin with dots, as seen from anywhere."""
         rest = dotted.lstrip(".")
         return resolve(self.facts.modules[self.file.path].name, self.file.path, len(dotted) - len(rest), rest)
+
+    def is_within(self, node: cst.CSTNode, accepts: Callable[[cst.CSTNode, cst.CSTNode], bool]) -> bool:
+        """Tell whether `accepts` is true of a node above and the child on the way, within the same statement."""
+        while not isinstance(node, (cst.BaseSmallStatement, cst.BaseCompoundStatement, cst.Module)):
+            child, node = node, self.metadata_of(metadata.ParentNodeProvider, node)
+            if accepts(node, child):
+                return True
+        return False
 
     def imported_names(self, node: cst.CSTNode) -> set[str]:
         """Return the dotted names that an original expression may stand for, as far as imports say."""

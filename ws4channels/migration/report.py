@@ -9,11 +9,7 @@ from collections.abc import Iterator
 from ws4channels.migration.engine import Change, Report
 from ws4channels.migration.fixer import Finding, Severity, masked
 
-_TITLES = {
-    Severity.MUST: "To do by hand, in this order",
-    Severity.CHECK: "To look at",
-    Severity.NOTE: "Good to know",
-}
+_TITLES = {Severity.MUST: "To do by hand, in this order", Severity.CHECK: "To look at", Severity.NOTE: "Good to know"}
 _KINDS = {"+": "add", "-": "remove", "@": "at"}
 _SHOWN = 10
 """How many places of one entry the text shows; JSON has all of them."""
@@ -38,15 +34,10 @@ def diff_of(change: Change) -> str:
     path = change.after.path
     old = f"a/{path}" if change.before is not None else "/dev/null"
     before = change.before.text if change.before is not None else ""
-    lines = difflib.unified_diff(_split(before), _split(change.after.text), old, f"b/{path}")
+    # Not by splitlines(), which also splits at form feeds and the like.
+    was, now = (re.findall(r"[^\n]*\n|[^\n]+", text) for text in (before, change.after.text))
+    lines = difflib.unified_diff(was, now, old, f"b/{path}")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
-
-
-def _split(text: str) -> list[str]:
-    # Not splitlines(), which also splits at form feeds and the like.
-    lines = text.split("\n")
-    last = lines.pop()
-    return [f"{line}\n" for line in lines] + ([last] if last else [])
 
 
 def _sections(report: Report) -> Iterator[tuple[str, list[list[Finding]]]]:

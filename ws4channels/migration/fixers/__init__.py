@@ -5,19 +5,8 @@ from importlib import import_module
 from ws4channels.migration.fixer import Fixer
 
 NAMES = (
-    "reported_code",
-    "reported_texts",
-    "wsgi",
-    "installed_apps",
-    "applications",
-    "channel_layers",
-    "asgi",
-    "imports",
-    "dotted_paths",
-    "templates",
-    "requirements_files",
-    "reported_settings",
-    "server_files",
+    *("reported_code", "reported_texts", "wsgi", "installed_apps", "applications", "channel_layers", "asgi", "imports"),
+    *("dotted_paths", "templates", "requirements_files", "reported_settings", "server_files"),
 )
 """The modules, in the order in which their fixers run. `wsgi` removes what later ones would report."""
 
