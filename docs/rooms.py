@@ -13,8 +13,9 @@ PICTURE = ROOT / "docs" / "_static" / "rooms.svg"
 FLOORS = (
     ("management status compat", "testing metrics"),
     ("apps models context_processors checks",),
-    ("asgi routing origins", "tickets"),
-    ("consumers",),
+    ("asgi routing", "tickets"),
+    ("consumers", "streams origins"),
+    ("presence",),
     ("access",),
     ("delivery",),
     ("redis_store publisher subscriber", "closing"),

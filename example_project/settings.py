@@ -78,6 +78,7 @@ WS4REDIS_CONNECTION = {"url": REDIS_URL}
 WS4REDIS_PREFIX = "ws"
 WS4REDIS_EXPIRE = 3600  # seconds; how long messages are kept
 WS4CHANNELS_HISTORY = 100  # messages of each key; a page shows the newest 20, and asks for those that it missed
+WS4CHANNELS_PRESENCE = ["*-chat"]  # who is here is shown above each chat
 WS4REDIS_HEARTBEAT = "--heartbeat--"
 WS4REDIS_ALLOWED_CHANNELS = "example_project.chat.rules.allowed_channels"
 WS4REDIS_SUBSCRIBER = "example_project.chat.activity.LoggingSubscriber"

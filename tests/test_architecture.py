@@ -22,7 +22,8 @@ ROOMS = (
     {"redis_store", "publisher", "subscriber", "closing"},
     {"delivery"},
     {"access"},
-    {"consumers", "origins", "routing", "asgi", "tickets"},
+    {"presence"},
+    {"consumers", "streams", "origins", "routing", "asgi", "tickets"},
 )
 """The rooms from bottom to top: each imports from itself and from those before it. All others are above them."""
 

@@ -19,10 +19,12 @@ from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 
 from tests import layers
+from tests.presence.test_records import write
 from tests.silence import refusing_port
 from tests.terminal import listening, run, without_time
 from tests.waiting import TIMEOUT
 from ws4channels import __version__
+from ws4channels.presence.records import Content, Listed, build_body
 from ws4channels.publisher import RedisPublisher
 
 
@@ -247,6 +249,20 @@ def test_status_shows_how_much_is_logged(settings: Any) -> None:
     for text in ("one", "two", "three"):
         RedisPublisher(facility="news", broadcast=True).publish_message(text, expire=60)
     assert "       60          5  broadcast:news (log: 2 messages, 104 bytes)\n" in run("ws4channels_status", "--keys")
+
+
+def test_status_shows_who_is_present(settings: Any, redis_client: redis.Redis) -> None:
+    """On the facilities that are named, where presence is recorded; control characters are no part of a line."""
+    settings.WS4CHANNELS_PRESENCE = ["news"]
+    assert "\nHere        0 users\n" in run("ws4channels_status", "news")
+    write(
+        redis_client, b"a", build_body(Content({"mary\n": Listed(2, 0), "john": Listed(1, 0)}, 3)), key="broadcast:news"
+    )
+    assert "\nHere        2 users, 3 anonymous: john, mary\\n\n" in run("ws4channels_status", "news")
+    assert "\nHere" not in run("ws4channels_status", "other")
+    here = json.loads(run("ws4channels_status", "--json", "news"))["here"]
+    assert (here["anonymous"], [each["user"] for each in here["users"]]) == (3, ["john", "mary\n"])
+    assert json.loads(run("ws4channels_status", "--json"))["here"] is None
 
 
 def test_status_is_to_be_had_as_json() -> None:

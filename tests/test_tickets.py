@@ -61,7 +61,7 @@ def test_session_that_is_not_stored_is_none() -> None:
 
 VALID = (
     "'subscribe-session', 'subscribe-group', 'subscribe-user', 'subscribe-broadcast', 'publish-session', "
-    "'publish-group', 'publish-user', 'publish-broadcast'"
+    "'publish-group', 'publish-user', 'publish-broadcast', 'presence'"
 )
 WRONG = [
     ({"user": "mary"}, TypeError, "user is 'mary'; it must be a signed-in user, of the model auth.User."),

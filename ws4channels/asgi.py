@@ -11,7 +11,7 @@ from django.core import asgi as django_asgi
 
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.origins import OriginCheck
-from ws4channels.routing import UpgradeRequired, WebsocketUrls
+from ws4channels.routing import WebsocketUrls, WithEventStreams
 
 __all__ = ["get_asgi_application"]
 
@@ -20,7 +20,7 @@ def get_asgi_application() -> Any:
     """Return the application for Daphne, uvicorn and other ASGI servers.
 
     Takes the place of ``django.core.asgi.get_asgi_application`` in a site's ``asgi.py``. Pages are Django's. Websockets
-    below ``WEBSOCKET_URL`` pass the Origin check and get their session and user from Django's cookies.
+    and event streams below ``WEBSOCKET_URL`` pass the Origin check, and get session and user from Django's cookies.
 
     Raises ConfigurationError where the app is not installed: there would be no system checks, no ``js/ws4redis.js``,
     no groups in sessions, and signing out would close nothing.
@@ -31,7 +31,7 @@ def get_asgi_application() -> Any:
     _enable_loggers()
     return ProtocolTypeRouter(
         {
-            "http": UpgradeRequired(pages),
+            "http": WithEventStreams(pages),
             "websocket": OriginCheck(WebsocketUrls()),
         }
     )

@@ -27,6 +27,7 @@ GROUP_PREFIX = "ws4channels."
 
 _CLOSE_COMMANDS = "ws4channels:close"
 _TICKETS = "ws4channels:ticket"
+_PRESENCE = "ws4channels:here"
 
 # A colon, or what encoding a colon any number of times gives. Encoding the second kind as well is what keeps
 # two different names apart: without it "a:b" and "a%3Ab" would share a key.
@@ -40,6 +41,13 @@ def encode_name(name: str) -> str:
     if _NEEDS_ENCODING.search(name) is None:
         return name
     return name.replace("%", "%25").replace(":", "%3A")
+
+
+def decode_name(encoded: str) -> str:
+    """Undo `encode_name`."""
+    if _NEEDS_ENCODING.search(encoded) is None:
+        return encoded
+    return encoded.replace("%3A", ":").replace("%25", "%")
 
 
 def build_key(prefix: str | None, audience: str, name: object, facility: str) -> str:
@@ -64,6 +72,14 @@ def facility_in(prefix: str | None, key: str) -> str:
     return rest.partition(":")[2] if audience in NAMED_AUDIENCES else ""
 
 
+def shared_audience_in(prefix: str | None, key: str) -> tuple[str, str] | None:
+    """Return ``("broadcast", "")`` or ``("group", NAME)`` for a key that several users share; None for others."""
+    audience, _, rest = key.removeprefix(f"{prefix}:" if prefix else "").partition(":")
+    if audience == BROADCAST:
+        return BROADCAST, ""
+    return (audience, decode_name(rest.partition(":")[0])) if audience == "group" else None
+
+
 def name_of(audience: str, member: object) -> str:
     """Return the name of a user, group or session: of a user object its ``get_username()``, of a session its key.
 
@@ -83,6 +99,19 @@ def close_commands_key(prefix: str | None) -> str:
     It begins with the name of no audience, so `build_key` never gives it.
     """
     return f"{prefix}:{_CLOSE_COMMANDS}" if prefix else _CLOSE_COMMANDS
+
+
+def presence_key(prefix: str | None) -> str:
+    """Return the key on which server processes tell each other that somebody has come or gone. No client has it."""
+    return f"{prefix}:{_PRESENCE}" if prefix else _PRESENCE
+
+
+def facility_roll_key(prefix: str | None, facility: str) -> str:
+    """Return the key under which all clients of a facility are listed, whatever they subscribed to. No client has it.
+
+    It begins with the name of no audience, so `build_key` never gives it.
+    """
+    return f"{prefix}:facility:{facility}" if prefix else f"facility:{facility}"
 
 
 def ticket_key(prefix: str | None, number: str) -> str:

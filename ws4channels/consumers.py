@@ -22,22 +22,22 @@ from channels.utils import await_many_dispatch
 
 from ws4channels import settings
 from ws4channels.access import custom_subscribers, handshake_size, refusals
+from ws4channels.access.clients import Client
 from ws4channels.access.failures import answer_with_500
-from ws4channels.access.handshake import Agreement, negotiate
+from ws4channels.access.handshake import Agreement
 from ws4channels.access.limits import MessageRate
 from ws4channels.access.requests import chosen_subprotocol
-from ws4channels.audience import close_commands_key
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
 from ws4channels.delivery.close_frames import CLOSE_ERROR, CLOSE_RESTART
 from ws4channels.delivery.forms import FormedSubscriber
 from ws4channels.delivery.hub import Hub, get_hub
-from ws4channels.delivery.open_sockets import OpenSocket
 from ws4channels.delivery.outbox import Outbox
 from ws4channels.delivery.servers import Inlet, make_inlet, make_outbox, with_whole_path
 from ws4channels.delivery.subscriber_map import Subscriber
 from ws4channels.delivery.welcome import Welcome, note_recovery
 from ws4channels.exceptions import RedisRefusal
+from ws4channels.presence.attendance import Presentee, get_attendance
 from ws4channels.transports.configured import get_transport
 from ws4channels.transports.messages import Delivery, Payload, to_payload
 
@@ -58,14 +58,13 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     _opens_channel: ClassVar[bool] = False
 
     agreement: Agreement | None = None
-    _negotiated: Agreement | None = None
-    _hub: Hub | None = None
-    _socket: OpenSocket | None = None
+    _client: Client | None = None
     _commanded_code: int | None = None
     _inlet: Inlet | None = None
     _outbox: Outbox | None = None
     _subscriber: Subscriber | None = None
     _rate: MessageRate | None = None
+    _presentee: Presentee | None = None
     _is_counted = False
     _own_copies = 0
 
@@ -145,9 +144,10 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def connect(self) -> None:
         """Negotiate, join, accept; then send the kept messages."""
         try:
-            self._hub = hub = get_hub(get_transport())
-            agreement = await self._agree(hub)
-            outbox, welcome = await self._join(hub, agreement)
+            hub = get_hub(get_transport())
+            self._client = client = Client(hub)
+            agreement = await self._agree(client)
+            outbox, welcome = await self._join(client, agreement)
         except UNREACHABLE as error:
             await self._turn_away_unserved(hub, error)
         except Exception as error:
@@ -158,25 +158,18 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             refusals.note_dropped(self.scope, agreement.dropped)
             self._begin(hub, agreement, outbox, welcome)
 
-    async def _agree(self, hub: Hub) -> Agreement:
-        self._socket = socket = hub.sockets.enter(self._close_by_command, self.scope.get("client"))
-        # Before the user is looked up, so that no close command is missed.
-        await hub.handle(close_commands_key(settings.WS4REDIS_PREFIX), hub.sockets.carry_out)
-        agreement, request = await negotiate(self.scope, hub.threads, self.load_user)
-        self._negotiated = agreement
-        hub.sockets.identify(socket, agreement)
+    async def _agree(self, client: Client) -> Agreement:
+        agreement, request = await client.agree(self.scope, self._close_by_command, self.load_user)
         if type(self) is not FacilityConsumer:
             self.scope = {**self.scope, "session": request.session, "user": request.user}
         return agreement
 
-    async def _join(self, hub: Hub, agreement: Agreement) -> tuple[Outbox, Welcome]:
+    async def _join(self, client: Client, agreement: Agreement) -> tuple[Outbox, Welcome]:
         outbox = make_outbox(self.base_send, echo=agreement.echo, on_overflow=self._close_slow_client)
         self._outbox = outbox
         self._subscriber = outbox if agreement.form.is_plain else FormedSubscriber(outbox, agreement.form)
         self._own_copies = custom_subscribers.count_own_copies(agreement)
-        welcome = await hub.join(self._subscriber, agreement.subscribe_keys, agreement.start)
-        await custom_subscribers.send_kept(hub, agreement, welcome)
-        return outbox, welcome
+        return outbox, await client.join(self._subscriber)
 
     def _begin(self, hub: Hub, agreement: Agreement, outbox: Outbox, welcome: Welcome) -> None:
         counts["sockets_opened"] += 1
@@ -188,6 +181,8 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         outbox.open(agreement.form.first(welcome, agreement.dropped), welcome.seen)
         if agreement.heartbeat is not None and self._subscriber is not None:
             hub.add_heartbeat(self._subscriber, agreement.heartbeat)
+        if agreement.presence is not None and self._subscriber is not None:
+            self._presentee = get_attendance(hub).enter(agreement, self._subscriber)
 
     def _close_by_command(self, code: int) -> None:
         """Close at once, or at the end of the handshake."""
@@ -197,8 +192,8 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Publish what the client sent, unless it is empty, the heartbeat, too large, or over the rate limit."""
-        hub, agreement, outbox = self._hub, self.agreement, self._outbox
-        if hub is None or agreement is None or outbox is None or outbox.is_closed:
+        client, agreement, outbox = self._client, self.agreement, self._outbox
+        if client is None or agreement is None or outbox is None or outbox.is_closed:
             return
         if self._inlet is None and not self._is_within_rate():
             refusals.note_too_fast(self.scope)
@@ -218,7 +213,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if outbox.own is not None:
             outbox.own.add(payload, self._own_copies)
         try:
-            await custom_subscribers.publish(hub, agreement, raw)
+            await custom_subscribers.publish(client.hub, agreement, raw)
         except RedisRefusal as error:
             refusals.note_refused_by_redis(error)
             if not error.is_delivered:
@@ -252,8 +247,9 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         payload = text_data if text_data is not None else bytes_data
         if payload is None:
             raise ValueError("You must pass one of bytes_data or text_data")
+        negotiated = None if self._client is None else self._client.agreement
         delivery = Delivery(payload)
-        await self._outbox.put_waiting(self._negotiated.form.of(delivery) if self._negotiated else delivery)
+        await self._outbox.put_waiting(negotiated.form.of(delivery) if negotiated else delivery)
         if close:
             await self.close(close)
 
@@ -301,20 +297,11 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _release(self) -> None:
         """Leave the hub and release everything, however the websocket ended."""
         self._inlet = None  # Holds this consumer; see `Outbox.aclose`.
-        hub, agreement, outbox = self._hub, self._negotiated, self._outbox
-        if hub is None:
-            return
-        socket, self._socket = self._socket, None
-        if socket is not None:
-            hub.sockets.leave(socket)
-        if outbox is not None:
-            await outbox.aclose()
-            counts["sockets_closed"] += self._is_counted
-        if agreement is None:
-            return
-        if self._subscriber is not None:
-            await hub.leave(self._subscriber, agreement.subscribe_keys)
-        await custom_subscribers.release(hub, agreement)
+        counts["sockets_closed"] += self._is_counted
+        if self._presentee is not None:
+            self._presentee.leave()
+        if self._client is not None:
+            await self._client.leave(self._outbox)
 
 
 _KNOWN = frozenset(dir(FacilityConsumer))

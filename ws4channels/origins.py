@@ -17,6 +17,7 @@ from django.core.exceptions import DisallowedHost
 from django.http.request import is_same_domain, split_domain_port  # type: ignore[attr-defined]
 
 from ws4channels import settings
+from ws4channels.access.refusals import kind_of
 from ws4channels.access.requests import build_request, with_actual_root_path
 from ws4channels.counters import counts
 from ws4channels.shown import on_one_line
@@ -105,17 +106,30 @@ class OriginCheck:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Pass the websocket on or refuse it."""
-        origin = next((value.decode("latin1") for name, value in scope["headers"] if name == b"origin"), None)
-        reason = None
-        if origin is not None and "*" not in settings.WS4CHANNELS_ALLOWED_ORIGINS:
-            reason = _reason_against(origin, scope)
-        if reason is None:
+        if is_refused(scope):
+            await receive()
+            await send({"type": "websocket.close"})
+        else:
             await self.application(with_actual_root_path(scope), receive, send)
-            return
-        counts["refused"] += 1
-        logger.warning("Refused a websocket to %s from origin %r: %s.", on_one_line(scope["path"]), origin, reason)
-        await receive()
-        await send({"type": "websocket.close"})
+
+
+def origin_of(scope: Any) -> str | None:
+    """Return the origin of the page that a request comes from, or None if the client does not tell."""
+    return next((value.decode("latin1") for name, value in scope["headers"] if name == b"origin"), None)
+
+
+def is_refused(scope: Any) -> bool:
+    """Tell whether a page of its origin may not open this; log why, and count it."""
+    origin = origin_of(scope)
+    if origin is None or "*" in settings.WS4CHANNELS_ALLOWED_ORIGINS:
+        return False
+    reason = _reason_against(origin, scope)
+    if reason is None:
+        return False
+    counts["refused"] += 1
+    what = kind_of(scope)
+    logger.warning("Refused %s to %s from origin %r: %s.", what, on_one_line(scope["path"]), origin, reason)
+    return True
 
 
 def _reason_against(origin: str, scope: Any) -> str | None:

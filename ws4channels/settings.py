@@ -211,6 +211,14 @@ _ALL = [
         _is(str),
     ),
     Setting(
+        "WS4CHANNELS_PRESENCE",
+        (),
+        "",
+        "The facilities whose clients are listed, as patterns such as 'chat-*'.",
+        "a list of patterns of facilities, such as ['chat-*']",
+        _is(list, tuple, where=lambda value: all(isinstance(each, str) and each for each in value)),
+    ),
+    Setting(
         "WS4CHANNELS_HEARTBEAT_INTERVAL",
         4.0,
         "seconds",

@@ -14,6 +14,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from ws4channels.access.handshake import load_subscriber_class
+from ws4channels.access.presence import PRESENCE
 from ws4channels.access.tickets import Ticket, password_marks, primary_key_of
 from ws4channels.audience import name_of
 from ws4channels.closing import session_mark
@@ -83,7 +84,7 @@ def _checked(channels: Any) -> list[str]:
         raise TicketTypeError(f"channels is {channels!r}; it must be a list of names, or None for all.")
     names = list(channels)
     subscriber_class = load_subscriber_class()
-    valid = [*subscriber_class.subscription_channels, *subscriber_class.publish_channels]
+    valid = [*subscriber_class.subscription_channels, *subscriber_class.publish_channels, PRESENCE]
     unknown = [name for name in names if name not in valid]
     if unknown:
         raise TicketValueError(f"channels holds {unknown[0]!r}; valid are {', '.join(map(repr, valid))}.")

@@ -305,7 +305,9 @@ class Side:
 
     def kept(self) -> dict[str, str]:
         """Return the string keys in Redis with their values (in hex if they are no text), without the site's own."""
-        names = (name for name in self.redis.keys("*") if self.redis.type(name) == b"string")
+        # The original has no records of numbers, which docs/history.md lists.
+        names = (name for name in self.redis.keys("*") if b"ws4channels:" not in name)
+        names = (name for name in names if self.redis.type(name) == b"string")
         return {name.decode(): readable(self.redis.get(name) or b"") for name in sorted(names)}
 
     def lifetimes(self) -> dict[str, str]:

@@ -4,6 +4,7 @@ import json
 
 import httpx
 import pytest
+from django.test import RequestFactory
 
 from example_project.chat.rules import allowed_channels
 from example_project.redis_server import RedisServer
@@ -163,4 +164,7 @@ def test_browsers_speak_to_everybody_only():
     audiences = ("broadcast", "user", "group", "session")
     subscribing = [f"subscribe-{audience}" for audience in audiences]
     publishing = [f"publish-{audience}" for audience in audiences]
-    assert allowed_channels(None, subscribing + publishing) == [*subscribing, "publish-broadcast"]
+    for facility, granted in (("broadcast-chat", ["publish-broadcast"]), ("user-chat", []), ("group-chat", [])):
+        request = RequestFactory().get(f"/ws/{facility}")
+        asked = [*subscribing, *publishing, "presence"]
+        assert allowed_channels(request, asked) == [*subscribing, *granted, "presence"]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from example_project.redis_server import HOST, free_port
+from tests.event_streams import EventStream
 from tests.live.certificates import make_certificate
 from tests.live.client import Site, Socket, shown, told
 from tests.live.nginx import nginx
@@ -127,6 +128,19 @@ def test_client_cannot_choose_its_address(site, facility):
     assert shown(site.get("/", headers=forged))["address"] == HOST
     with site.connect(f"whoami{facility}", "subscribe-broadcast", additional_headers=forged) as socket:
         assert told(socket)["address"] == HOST
+
+
+def test_event_streams_pass_unbuffered(site, facility):
+    """nginx passes each event on at once, and the Last-Event-ID of a client that comes back."""
+    url = f"/ws/{facility}?subscribe-broadcast"
+    with EventStream(site.host, url, tls=site.tls) as stream:
+        assert stream.next_control()["recovered"] is None
+        site.get(f"/publish/?facility={facility}&text=first")
+        assert stream.take(1) == ["first0"]
+    site.get(f"/publish/?facility={facility}&text=missed")
+    with EventStream(site.host, url, {"Last-Event-ID": stream.last_id}, tls=site.tls) as again:
+        assert again.next_control()["recovered"] is True
+        assert again.take(1) == ["missed0"]
 
 
 @pytest.mark.parametrize("path", ["/static/js/ws4redis.js", "/static/live/live.css"])

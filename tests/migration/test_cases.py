@@ -121,6 +121,14 @@ def test_subscriber_that_is_no_subclass_is_reported(name: str, line: int, tmp_pa
     assert any("Inherit from ws4channels.subscriber.RedisSubscriber" in each.todo for each in case.report.findings)
 
 
+def test_subscriber_in_a_file_without_the_usual_words_is_reported(tmp_path: Path) -> None:
+    """The file that WS4REDIS_SUBSCRIBER names is read whatever is in it, and reported once."""
+    settings = f"{SETTINGS}WS4REDIS_SUBSCRIBER = 'farm.live.Ears'\n"
+    live = "class Ears(object):\n    def prepare(self, keys): pass\n"
+    case = Case(tmp_path, {"farm/settings.py": settings, "farm/live.py": live})
+    assert case.said(Severity.MUST) == [("farm/live.py", 1)]
+
+
 @pytest.mark.parametrize(
     "live",
     [

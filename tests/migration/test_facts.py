@@ -36,8 +36,6 @@ def test_settings_are_known_by_what_they_assign() -> None:
         }
     )
     assert [module.path for module in facts.settings] == ["conf/base.py", "conf/live.py", "conf/klass.py"]
-    assert facts.is_settings("conf/live.py")
-    assert not facts.is_settings("app/views.py")
 
 
 def test_star_imports_are_followed_to_their_files() -> None:
@@ -91,6 +89,12 @@ def test_app_lists_are_found_in_their_forms() -> None:
     )
     (module,) = facts.modules.values()
     assert module.listed_apps == {"a", "b", "c"}
+
+
+def test_added_apps_are_found() -> None:
+    """Calls that add to a list of apps are understood; other calls are not."""
+    text = "INSTALLED_APPS.append('a')\nX_APPS.extend(['b', 'c'])\nOTHER.append('d')\nX_APPS.sort()\nf('e')\n"
+    assert facts_of({"s.py": text}).modules["s.py"].apps == {"a", "b", "c"}
 
 
 def test_modules_that_hand_the_package_on_are_found() -> None:

@@ -38,10 +38,6 @@ def test_relatives_of_settings_with_the_app_are_concerned() -> None:
         }
     )
     assert [path for path in facts.modules if layout.is_concerned(facts, path)] == ["base.py", "dev.py", "live.py"]
-    assert layout.is_inherited(facts, "live.py", {"base.py"})
-    assert not layout.is_inherited(facts, "base.py", {"live.py"})
-    assert layout.has_already(facts, "live.py", "ws4redis")
-    assert not layout.has_already(facts, "other.py", "ws4redis")
 
 
 @pytest.mark.parametrize(

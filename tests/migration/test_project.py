@@ -50,14 +50,14 @@ def test_vendored_copy_is_noted(tmp_path: Path) -> None:
     """A folder named ws4redis with the original's modules is noted, and its files are not read."""
     copy = {f"lib/ws4redis/{name}.py": "" for name in ("publisher", "redis_store")}
     found = read_project(write_site(tmp_path, {**MANAGE, **copy}))
-    assert found.vendored == ("lib/ws4redis",)
+    assert found.vendored == ["lib/ws4redis"]
     assert list(found.files) == ["manage.py"]
 
 
 def test_app_that_is_only_named_alike_is_read(tmp_path: Path) -> None:
     """A site's own app named ws4redis holds none of the original's modules."""
     found = read_project(write_site(tmp_path, {**MANAGE, "ws4redis/views.py": "# ws4redis", "ws4redis/models.py": ""}))
-    assert found.vendored == ()
+    assert found.vendored == []
     assert "ws4redis/views.py" in found.files
 
 

@@ -8,6 +8,7 @@ from libcst.metadata import MetadataWrapper
 
 from tests.migration.rewriting import facts_of, fix
 from ws4channels.migration.fixer import Severity
+from ws4channels.migration.fixers import imports
 from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.source import SourceFile
 
@@ -85,3 +86,17 @@ def test_relative_names_are_resolved(path: str, dotted: str, expected: str) -> N
     """A name that begins with dots is seen from the file's package."""
     tree = MetadataWrapper(parse(""))
     assert _Calls(SourceFile(path, ""), facts_of({path: ""}), tree).absolute(dotted) == expected
+
+
+def test_large_module_is_rewritten_around_its_data() -> None:
+    """Hundreds of lines of data are not parsed a second time; they and what is below them stay, with their lines."""
+    data = "DATA = [\r\n" + "    'a',\r\n" * 600 + "]\r\n"
+    fixed = fix(imports.fix, f"import ws4redis\r\n{data}X = ws4redis.nothing\r\nfrom ws4redis import nothing\r\n")
+    assert fixed.text == f"import ws4channels\r\n{data}X = ws4channels.nothing\r\nfrom ws4redis import nothing\r\n"
+    assert [each.line for each in fixed.findings] == [605]
+
+
+def test_data_that_goes_on_after_its_bracket_is_parsed() -> None:
+    """A bracket at the beginning of a line need not be the last one."""
+    data = "DATA = [\n    [\n" + "    'a',\n" * 600 + "]\n, 2]\n"
+    assert fix(imports.fix, f"import ws4redis\n{data}").text == f"import ws4channels\n{data}"

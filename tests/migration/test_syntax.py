@@ -42,11 +42,3 @@ def test_imported_names_are_dotted() -> None:
 def test_texts_of_a_name() -> None:
     """Only plain texts are values that can be known."""
     assert syntax.texts_of(ast.parse("A = 'x'\nA = y\nif 1:\n    A = 'z'\nB = 'b'\n"), "A") == ["x", "z"]
-
-
-def test_added_apps_are_found() -> None:
-    """Calls that add to a list of apps are understood; other calls are not."""
-    tree = ast.parse(
-        "INSTALLED_APPS.append('a')\nX_APPS.extend(['b', 'c'])\nOTHER.append('d')\nX_APPS.sort()\nf('e')\n"
-    )
-    assert list(syntax.added_apps(tree)) == ["a", "b", "c"]

@@ -27,10 +27,11 @@ from ws4channels import connections, settings
 from ws4channels.access.dropped import dropped_channels
 from ws4channels.access.groups import current_groups
 from ws4channels.access.limits import check_keys
-from ws4channels.access.requests import asked_channels, asked_start, build_request, wants_heartbeats
+from ws4channels.access.presence import PRESENCE, Terms, has_presence, terms_of, withheld_presence
+from ws4channels.access.requests import asked_channels, asked_start, build_request, is_event_stream, wants_heartbeats
 from ws4channels.access.threads import run_in_thread
 from ws4channels.access.tickets import Ticket, given_ticket, limited, redeem, withheld
-from ws4channels.audience import close_commands_key, is_authenticated, user_of
+from ws4channels.audience import close_commands_key, is_authenticated, presence_key, user_of
 from ws4channels.closing import session_mark
 from ws4channels.delivery.forms import Form, read_positions
 from ws4channels.delivery.welcome import Start
@@ -63,6 +64,8 @@ class Agreement:
     """What the client wants to be sent first."""
     form: Form = _PLAIN
     """What its frames look like."""
+    presence: Terms | None = None
+    """How it is listed as present, and whether it is told who is; None where its facility has no presence."""
 
 
 class Absent(SimpleLazyObject):  # type: ignore[type-arg]
@@ -133,9 +136,11 @@ class _Negotiation:
         self.process_request = load_hook("WS4REDIS_PROCESS_REQUEST")
         self.allow_channels = load_hook("WS4REDIS_ALLOWED_CHANNELS")
         self.subscriber_class = load_subscriber_class()
-        self.asked, self.words = asked_channels(
-            self.request, [*self.subscriber_class.subscription_channels, *self.subscriber_class.publish_channels]
-        )
+        possible = [*self.subscriber_class.subscription_channels, *self.subscriber_class.publish_channels]
+        if has_presence(facility_of(self.request)):
+            self.load_user = True
+            possible.append(PRESENCE)
+        self.asked, self.words = asked_channels(self.request, possible)
 
     def needs_thread(self) -> bool:
         """Tell whether the site's code is to run, or something is to be looked up."""
@@ -162,7 +167,11 @@ class _Negotiation:
             check_keys(subscribe_keys, publish_keys)
             _check_names(subscribe_keys, publish_keys)
             keys = {"subscribe": subscribe_keys, "publish": publish_keys}
-            dropped = dropped_channels(self.request, self.asked, allowed, keys) | withheld(self.ticket, self.asked)
+            dropped = (
+                dropped_channels(self.request, self.asked, allowed, keys)
+                | withheld_presence(self.words, facility, subscribe_keys, allowed, self.allow_channels is not None)
+                | withheld(self.ticket, self.asked)
+            )
         except BaseException:
             subscriber.release()
             raise
@@ -178,13 +187,18 @@ class _Negotiation:
             user=_known_user_of(self.request),
             dropped=dropped,
             start=self._start(subscribe_keys),
-            form=Form("resume" in self.words, "binary" in self.words),
+            form=Form(self._resumes(), "binary" in self.words),
+            presence=terms_of(facility, subscribe_keys, PRESENCE in self.asked and PRESENCE not in dropped),
         )
 
     def _start(self, keys: tuple[str, ...]) -> Start:
         history, positions = asked_start(self.request)
         known = read_positions(positions, keys) if positions else None
-        return Start(history, "resume" in self.words, known)
+        return Start(history, self._resumes(), known)
+
+    def _resumes(self) -> bool:
+        # The ids of events are positions, whoever uses them.
+        return "resume" in self.words or is_event_stream(self.scope)
 
     def abandon(self, threads: ThreadPoolExecutor) -> None:
         """Have the subscriber released, now or when `run` has made it: the client is gone, the thread goes on."""
@@ -248,10 +262,12 @@ def _as_texts(names: Iterable[Any]) -> tuple[str, ...]:
 
 
 def _check_names(*keys: tuple[str, ...]) -> None:
-    """Refuse names that a subscriber may have taken from the URL: the key of close commands, and what is no UTF-8."""
+    """Refuse names that a subscriber may have taken from the URL: keys of this package, and what is no UTF-8."""
     for key in chain(*keys):
         if key == close_commands_key(settings.WS4REDIS_PREFIX):
             raise SuspiciousOperation("The subscriber names the key of close commands.")
+        if key == presence_key(settings.WS4REDIS_PREFIX):
+            raise SuspiciousOperation("The subscriber names the key of presence.")
         try:
             key.encode("utf-8")
         except UnicodeEncodeError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ws4channels.access import refusals
+from ws4channels.access.answers import answer
 from ws4channels.delivery.outbox import Send
 
 MAX_URL = 7 * 1024
@@ -29,7 +30,9 @@ async def is_within_limits(scope: Any, send: Send) -> bool:
     else:
         return True
     refusals.note_too_large_handshake(scope, reason)
-    if "websocket.http.response" in (scope.get("extensions") or {}):
+    if scope["type"] == "http":
+        await answer(send, status)
+    elif "websocket.http.response" in (scope.get("extensions") or {}):
         await send({"type": "websocket.http.response.start", "status": status, "headers": []})
         await send({"type": "websocket.http.response.body", "body": b""})
     else:

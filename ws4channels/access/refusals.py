@@ -1,4 +1,4 @@
-"""Why websockets are refused or closed by the server: close codes, counts, and one log line each.
+"""Why websockets and event streams are refused or closed by the server: close codes, counts, and one log line each.
 
 The reason is for the log only. A client is sent a code and no text.
 """
@@ -37,7 +37,14 @@ _STATUS_CODES_OF_REFUSALS = (401, 403, 404)
 _MAX_PATH = 200
 """Characters of a path that is too long, in the log."""
 
+_KINDS = {"http": "an event stream", "websocket": "a websocket"}
+
 _outage = LogThrottle()
+
+
+def kind_of(scope: Mapping[str, Any]) -> str:
+    """Return what a client opens, for log lines."""
+    return _KINDS[scope.get("type", "websocket")]
 
 
 def _outage_level() -> int:
@@ -62,31 +69,32 @@ def note_refusal(scope: Mapping[str, Any], error: Exception) -> None:
         counts["too_many_keys"] += 1
     elif isinstance(error, TooManySockets):
         counts["too_many_sockets"] += 1
-    logger.warning("Refused a websocket to %s: %s", on_one_line(scope["path"]), error_on_one_line(error))
+    logger.warning("Refused %s to %s: %s", kind_of(scope), on_one_line(scope["path"]), error_on_one_line(error))
 
 
 def note_failure(scope: Mapping[str, Any], error: Exception) -> None:
     """Note that a handshake fails because of an error in the site's code or its settings; logs the traceback."""
-    logger.error("A websocket to %s failed: %s", on_one_line(scope["path"]), type(error).__name__, exc_info=error)
+    what = kind_of(scope).capitalize()
+    logger.error("%s to %s failed: %s", what, on_one_line(scope["path"]), type(error).__name__, exc_info=error)
 
 
 def note_dropped(scope: Mapping[str, Any], dropped: Mapping[str, str]) -> None:
     """Note that a websocket is opened without some of the channels that it asked for, each with its reason."""
     if dropped:
         reasons = ", ".join(f"{channel} ({reason})" for channel, reason in dropped.items())
-        logger.info("Opened a websocket to %s without %s", on_one_line(scope["path"]), reasons)
+        logger.info("Opened %s to %s without %s", kind_of(scope), on_one_line(scope["path"]), reasons)
 
 
 def note_too_large_handshake(scope: Mapping[str, Any], reason: str) -> None:
     """Note that a handshake is refused because of its size."""
     counts["refused"] += 1
-    logger.warning("Refused a websocket to %s: %s.", on_one_line(scope["path"])[:_MAX_PATH], reason)
+    logger.warning("Refused %s to %s: %s.", kind_of(scope), on_one_line(scope["path"])[:_MAX_PATH], reason)
 
 
-def note_unserved(server: str, error: BaseException) -> None:
+def note_unserved(server: str, error: BaseException, what: str = "a new websocket") -> None:
     """Note that a handshake fails because `server` does not answer."""
     counts["redis_failures"] += 1
-    logger.log(_outage_level(), "Closed a new websocket, because %s does not answer: %s", server, str(error))
+    logger.log(_outage_level(), "Closed %s, because %s does not answer: %s", what, server, str(error))
 
 
 def note_unpublished(error: BaseException) -> None:
@@ -121,8 +129,8 @@ def note_too_fast(scope: Mapping[str, Any]) -> None:
     )
 
 
-def note_slow(dropped: int) -> None:
+def note_slow(dropped: int, what: str = "a websocket") -> None:
     """Note that a client is closed because it does not read, and that `dropped` messages go with it."""
     counts["slow_clients_closed"] += 1
     counts["messages_dropped"] += dropped
-    logger.warning("Closed a websocket whose client did not keep up; %s messages were dropped.", dropped)
+    logger.warning("Closed %s whose client did not keep up; %s messages were dropped.", what, dropped)

@@ -16,7 +16,7 @@ TICKET_SUBPROTOCOL = "ticket."
 """What precedes a ticket that a client presents as a subprotocol."""
 
 _UNQUOTED = re.compile(rb"[\x80-\xff]")
-_WORDS = {"binary", "echo", "resume"}
+_WORDS = {"binary", "echo", "presence", "resume"}
 _COUNT = re.compile(r"[0-9]{1,9}")
 _SCHEMES = {"ws": "http", "wss": "https"}
 
@@ -83,7 +83,8 @@ def wants_heartbeats(request: Any) -> bool:
 def asked_start(request: Any) -> tuple[int, str | None]:
     """Return how many messages ``history=N`` asks for, and the positions of ``resume``; None where that is not said.
 
-    What is no number asks for nothing, as unknown words do.
+    What is no number asks for nothing, as unknown words do. An event stream's client that comes back by itself repeats
+    its URL, so its header ``Last-Event-ID`` goes before ``resume``.
     """
     history, positions = 0, None
     for parameter, values in request.GET.lists():
@@ -92,7 +93,14 @@ def asked_start(request: Any) -> tuple[int, str | None]:
             history = max((int(value) for value in values if _COUNT.fullmatch(value)), default=0)
         elif name == "resume":
             positions = ",".join(filter(None, values))
+    if is_event_stream(request.scope):
+        positions = request.META.get("HTTP_LAST_EVENT_ID") or positions
     return history, positions
+
+
+def is_event_stream(scope: Mapping[str, Any]) -> bool:
+    """Tell whether a handshake is that of an event stream, not of a websocket."""
+    return bool(scope["type"] == "http")
 
 
 def offered_subprotocols(scope: Mapping[str, Any]) -> list[str]:

@@ -163,8 +163,7 @@ class Outbox:
         """Close the socket at once; messages that wait are dropped."""
         self._forget()
         self._set_deadline()
-        message = {"type": "websocket.close", "code": code, "reason": reason or ""}
-        self._closer = contextvars.Context().run(asyncio.create_task, self._close_now(message))
+        self._closer = contextvars.Context().run(asyncio.create_task, self._close_now(code, reason))
 
     def close_for_restart(self) -> None:
         """Close the socket with 1012 within ``WS4CHANNELS_SHUTDOWN_SPREAD`` seconds; until then, send on.
@@ -238,29 +237,29 @@ class Outbox:
         self._bytes -= delivery.size
         return delivery
 
+    def _take_message(self) -> dict[str, Any]:
+        return self._take().message
+
     def _make_room(self) -> None:
         if self._room is not None:
             _resolve(self._room)
             self._room = None
 
     async def _write(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while True:
                 while self._queue:
-                    delivery = self._take()
-                    if delivery.is_closing:
-                        await self._send_closing(delivery.message)
+                    if self._queue[0].is_closing:
+                        await self._send_closing(self._take().message)
                         return
-                    await self._send(delivery.message)
+                    await self._send(self._take_message())
                 self._make_room()
-                self._wakeup = loop.create_future()
+                self._wakeup = asyncio.get_running_loop().create_future()
                 await self._wakeup
         except Exception as error:
             self._forget()
             if _is_disconnect(error):
-                # The consumer gets "websocket.disconnect".
-                logger.debug("A websocket's send failed.", exc_info=True)
+                logger.debug("A websocket's send failed.", exc_info=True)  # The consumer gets "websocket.disconnect".
                 return
             logger.warning("Closed a websocket whose server refused a message: %s", error_on_one_line(error))
             self.close_now(CLOSE_ERROR)
@@ -278,11 +277,11 @@ class Outbox:
                 raise
             await self._send({**message, "code": message["code"] + _FIRST_PRIVATE_CODE})
 
-    async def _close_now(self, message: dict[str, Any]) -> None:
+    async def _close_now(self, code: int, reason: str | None) -> None:
         if self._writer is not None:
             self._writer.cancel()
         try:
-            await self._send_closing(message)
+            await self._send_closing({"type": "websocket.close", "code": code, "reason": reason or ""})
         except Exception:
             logger.debug("A websocket could not be closed; it has gone.", exc_info=True)
 

@@ -50,7 +50,7 @@ def run(path: Path, *, write: bool, check: bool, json: bool, html: Path | None, 
     if write:
         write_changes(path, report.changes)
     output(as_json(shown, write) + "\n" if json else as_text(shown, write))
-    left_to_do = report.needs_hands if write else report.is_something_to_do
+    left_to_do = report.needs_hands or (not write and report.changes)
     return _SOMETHING_TO_DO if check and left_to_do else _NOTHING_TO_DO
 
 

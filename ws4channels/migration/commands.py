@@ -61,11 +61,8 @@ def _of_node(node: yaml.Node) -> Iterator[Command]:
     elif isinstance(node, yaml.SequenceNode):
         for each in node.value:
             yield from _of_node(each)
-    elif isinstance(node, yaml.MappingNode):
-        yield from _of_mapping(node)
-
-
-def _of_mapping(node: yaml.MappingNode) -> Iterator[Command]:
+    if not isinstance(node, yaml.MappingNode):
+        return
     run = {key.value: (key.start_mark.line + 1, value) for key, value in node.value if key.value in _COMMAND_KEYS}
     parts = [" ".join(_words(run[key][1])) for key in _COMMAND_KEYS if key in run]
     if any(parts):

@@ -42,11 +42,6 @@ class Report:
     """Files with changes that are not committed yet."""
 
     @property
-    def is_something_to_do(self) -> bool:
-        """Whether a file would change, or somebody must change one by hand."""
-        return bool(self.changes) or self.needs_hands
-
-    @property
     def needs_hands(self) -> bool:
         """Whether somebody must change something by hand."""
         return any(finding.severity is Severity.MUST for finding in self.findings)
@@ -62,9 +57,7 @@ class Report:
 
 
 def examine(
-    root: Path,
-    fixers: Sequence[Fixer] | None = None,
-    progress: Callable[[str], None] = lambda text: None,
+    root: Path, fixers: Sequence[Fixer] | None = None, progress: Callable[[str], None] = lambda text: None
 ) -> "Report":
     """Return what is to be done below `root`. Raises MigrationError if that is no project or a fixer fails."""
     project = read_project(root, progress)

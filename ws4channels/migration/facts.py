@@ -2,6 +2,7 @@
 
 import ast
 import fnmatch
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ _SETTINGS = ITS_SETTINGS | {
 }
 _APPS = {ITS_NAME, OUR_NAME, "django.contrib.staticfiles"}
 """What shows that a module without such settings is a part of some."""
+_ADDS_APPS = re.compile(r"\w*APPS\.(?:append|insert|extend)")
 _INCLUDES = {"include", "optional", "exec", "execfile"}
 """django-split-settings, and what sites do without it."""
 
@@ -53,13 +55,18 @@ class ModuleFacts:
 
     @cached_property
     def listed_apps(self) -> frozenset[str]:
-        """The texts in lists of apps: what is assigned, or added, to a name in …APPS."""
-        return frozenset(syntax.listed_apps(self.tree))
+        """The texts in lists and tuples of apps: in what is assigned, or added, to a name in …APPS."""
+        assigned = syntax.assignments(self.tree)
+        values = [value for names, value in assigned if value and any(name.endswith("APPS") for name in names)]
+        lists = [each for value in values for each in ast.walk(value) if isinstance(each, (ast.List, ast.Tuple))]
+        return frozenset(text for each in lists for item in each.elts if (text := syntax.text_in(item)) is not None)
 
     @cached_property
     def apps(self) -> frozenset[str]:
         """The texts in lists of apps, and in calls of ``…APPS.append()`` and the like."""
-        return self.listed_apps.union(syntax.added_apps(self.tree))
+        calls = [node for node in syntax.outside_functions(self.tree) if isinstance(node, ast.Call)]
+        adding = [call for call in calls if _ADDS_APPS.fullmatch(syntax.dotted_name(call.func, {}) or "")]
+        return self.listed_apps.union(*map(syntax.texts_within, adding))
 
     @cached_property
     def names_the_original(self) -> bool:
@@ -90,10 +97,6 @@ class Facts:
         """The modules that assign what Django or ws4redis reads as settings, in order of their paths."""
         modules = self.modules.values()
         return tuple(module for module in modules if module.assigned & _SETTINGS or module.apps & _APPS)
-
-    def is_settings(self, path: str) -> bool:
-        """Tell whether the file at `path` assigns settings."""
-        return any(module.path == path for module in self.settings)
 
     def path_of(self, name: str, near: str) -> str | None:
         """Return the file of a dotted name as the file at `near` imports it, or None."""
@@ -174,7 +177,7 @@ def collect_facts(project: Project) -> Facts:
     parsed = {path: _parse(file) for path, file in project.files.items() if file.is_python}
     trees = {path: tree for path, tree in parsed.items() if isinstance(tree, ast.Module)}
     unparsed = {path: error for path, error in parsed.items() if not isinstance(error, ast.Module)}
-    paths = project.paths or frozenset(project.files)
+    paths = frozenset(project.paths or project.files)
     roots = source_roots(paths, trees)
     facts = Facts({}, unparsed, paths, roots, project.files, project.read)
     modules = {path: ModuleFacts(path, facts.name_of(path), tree) for path, tree in trees.items()}
@@ -199,7 +202,7 @@ def _with_stars(module: ModuleFacts, facts: Facts) -> ModuleFacts:
     missing = []
     for node in ast.walk(module.tree):
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
-            name = syntax.absolute_name(module.name, module.path, node)
+            name = syntax.resolve(module.name, module.path, node.level, node.module or "")
             found = facts.path_of(name, module.path)
             if found is not None:
                 stars.append(found)

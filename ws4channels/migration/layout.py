@@ -2,7 +2,7 @@
 
 from ws4channels.migration.facts import Facts, ModuleFacts
 from ws4channels.migration.original import ITS_NAME, OUR_NAME, SERVER_MODULES
-from ws4channels.migration.syntax import settings_named, statements_that_add_apps, texts_of
+from ws4channels.migration.syntax import apps_added_by, settings_named, texts_of
 
 STATICFILES = "django.contrib.staticfiles"
 DAPHNE = "daphne"
@@ -33,19 +33,11 @@ def is_concerned(facts: Facts, path: str) -> bool:
 
 def daphne_paths(facts: Facts) -> set[str]:
     """Return the settings files whose lists get daphne: those that list staticfiles, or else ws4redis."""
-    return {_daphne_path(module, facts) for module in app_modules(facts)}
-
-
-def is_inherited(facts: Facts, path: str, paths: set[str]) -> bool:
-    """Tell whether the settings file at `path` gets what is added to the files at `paths` from one of them."""
-    return any(base.path in paths for base in facts.bases_of(path))
-
-
-def _daphne_path(module: ModuleFacts, facts: Facts) -> str:
-    if adds_daphne_itself(module, facts):
-        return module.path
-    candidates = [module, *facts.bases_of(module.path)]
-    return next((each.path for each in candidates if STATICFILES in each.listed_apps), module.path)
+    paths = set()
+    for module in app_modules(facts):
+        candidates = [] if adds_daphne_itself(module, facts) else [module, *facts.bases_of(module.path)]
+        paths.add(next((each.path for each in candidates if STATICFILES in each.listed_apps), module.path))
+    return paths
 
 
 def adds_daphne_itself(module: ModuleFacts, facts: Facts) -> bool:
@@ -53,10 +45,10 @@ def adds_daphne_itself(module: ModuleFacts, facts: Facts) -> bool:
 
     ws4redis is optional there: it is added under a condition, or in one of several settings with the same base.
     """
-    added = [each for each in statements_that_add_apps(module.tree.body) if ITS_NAME in each.apps]
-    if not added or any(STATICFILES in each.apps or each.name != "INSTALLED_APPS" for each in added):
+    added = [each for each in apps_added_by(module.tree.body) if ITS_NAME in each[1]]
+    if not added or any(STATICFILES in apps or name != "INSTALLED_APPS" for name, apps, _ in added):
         return False
-    if all(each.is_conditional for each in added):
+    if all(is_conditional for _, _, is_conditional in added):
         return True
     base = next((each for each in facts.bases_of(module.path) if STATICFILES in each.listed_apps), None)
     if base is None or STATICFILES in module.listed_apps:
@@ -64,11 +56,6 @@ def adds_daphne_itself(module: ModuleFacts, facts: Facts) -> bool:
     heirs = [each for each in facts.settings if base in facts.bases_of(each.path)]
     leaves = [each for each in heirs if not any(each in facts.bases_of(other.path) for other in heirs)]
     return not all(ITS_NAME in (each.apps.union(*(b.apps for b in facts.bases_of(each.path)))) for each in leaves)
-
-
-def has_already(facts: Facts, path: str, app: str) -> bool:
-    """Tell whether the settings file at `path`, or one that it is combined with, lists an app."""
-    return any(app in module.listed_apps for module in facts.together_with(path))
 
 
 def wsgi_of(facts: Facts, path: str, suffixes: tuple[str, ...] = ("/wsgi.py",)) -> str | None:
@@ -89,7 +76,10 @@ def asgi_of(facts: Facts, path: str) -> str:
 
     It is ``asgi.py`` beside ``wsgi.py`` or in the settings' package; another name if that file holds something else.
     """
-    folder = _project_folder(facts, path)
+    root = facts.root_of(path)
+    serving = (each.path for each in facts.modules.values() if facts.root_of(each.path) == root and serves(each))
+    beside = wsgi_of(facts, path) or next(serving, None) or _file_named(facts, path, "ROOT_URLCONF") or path
+    folder = beside.rpartition("/")[0]
     usual = f"{folder}/asgi.py" if folder else "asgi.py"
     module = facts.modules.get(usual)
     is_asgi = module is not None and module.imports("channels", OUR_NAME, "django.core.asgi")
@@ -123,20 +113,10 @@ def settings_named_for(facts: Facts, path: str) -> str | None:
 
 def _file_named(facts: Facts, path: str, setting: str) -> str | None:
     """Return the file of the module that a setting of the site at `path` names, alone or with an application."""
-    for module in facts.settings:
-        if facts.root_of(module.path) == facts.root_of(path):
-            for text in texts_of(module.tree, setting):
-                name = text.rpartition(".")[0] if setting == "WSGI_APPLICATION" else text
-                if (found := facts.path_of(name, module.path)) is not None:
-                    return found
-    return None
-
-
-def _project_folder(facts: Facts, path: str) -> str:
-    root = facts.root_of(path)
-    serving = (each.path for each in facts.modules.values() if facts.root_of(each.path) == root and serves(each))
-    beside = wsgi_of(facts, path) or next(serving, None) or _file_named(facts, path, "ROOT_URLCONF") or path
-    return beside.rpartition("/")[0]
+    site = [module for module in facts.settings if facts.root_of(module.path) == facts.root_of(path)]
+    texts = [(text, module.path) for module in site for text in texts_of(module.tree, setting)]
+    names = [(text.rpartition(".")[0] if setting == "WSGI_APPLICATION" else text, near) for text, near in texts]
+    return next((found for name, near in names if (found := facts.path_of(name, near)) is not None), None)
 
 
 def serves(module: ModuleFacts) -> bool:

@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ _PYTHON = re.compile(
     rb"|WSGI_APPLICATION|SESSION_SERIALIZER|CACHES|import \*|core\.[aw]sgi|is_authenticated\(|is_anonymous\(|uwsgi"
     rb"|websocket.redis|channels|publish|parse_response|get_file_descriptor|Subscriber|subscribe|split_settings|exec(?:file)?\("
 )
+_DJANGO = re.compile("django|ws4redis|ws4channels")
 _ALWAYS = ("manage.py", "setup.py", "wsgi.py", "asgi.py", "tox.ini", ".python-version")
 _TEXT = re.compile(
     rb"(?i)ws4|websocket|uwsgi|gevent|greenlet|staticfiles|admin_static|python|django|redis|upgrade|^-[rc]|/ws|requirement|_pass",
@@ -33,18 +34,18 @@ _TEXT = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Project:
     """A site's files by path, in order. Paths are below `root`, with slashes."""
 
     root: Path
-    files: Mapping[str, SourceFile]
+    files: dict[str, SourceFile] = field(default_factory=dict)
     """Those that may matter to a fixer."""
-    vendored: tuple[str, ...] = ()
+    vendored: list[str] = field(default_factory=list)
     """Folders with copies of the original, which are left alone."""
-    paths: frozenset[str] = frozenset()
+    paths: set[str] = field(default_factory=set)
     """All files that were looked at."""
-    skipped: Mapping[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
     """Files and folders that were not read, and why."""
 
     def read(self, path: str) -> SourceFile | None:
@@ -55,44 +56,12 @@ class Project:
             return read_source(path, (self.root / path).read_bytes())
         return None
 
-
-def read_project(root: Path, progress: Callable[[str], None] = lambda text: None) -> Project:
-    """Return the project below `root`; raise MigrationError if there is none."""
-    if not root.is_dir():
-        kind = "is not a folder" if root.exists() else "does not exist"
-        raise MigrationError(f"{str(root)!r} {kind}. Give the folder that holds the site's manage.py.")
-    walk = _Walk(root)
-    files = {}
-    paths = []
-    knows_django = False
-    for path in walk.paths():
-        paths.append(path)
-        if len(paths) % 200 == 0:
-            progress(f"Reading files: {len(paths)}")
-        file = walk.read(path)
-        if file is not None:
-            files[path] = file
-            knows_django |= file.is_python and re.search("django|ws4redis|ws4channels", file.text) is not None
-    if not knows_django:
-        raise MigrationError(
-            f"{str(root)!r} holds no Django project: no Python file below it imports django or ws4redis. "
-            "Give the folder that holds the site's manage.py."
-        )
-    return Project(root, files, tuple(sorted(walk.vendored)), frozenset(paths), walk.skipped)
-
-
-class _Walk:
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.vendored: list[str] = []
-        self.skipped: dict[str, str] = {}
-        self._ignored = folders_that_git_ignores(root)
-
-    def paths(self) -> Iterator[str]:
+    def walk(self) -> Iterator[str]:
         """Yield the paths of all files to look at, and note the folders that are skipped."""
+        ignored = folders_that_git_ignores(self.root)
         for folder, folders, names in os.walk(self.root, onerror=self._cannot_read):
             here = Path(folder)
-            folders[:] = [name for name in sorted(folders) if self._enters(here / name)]
+            folders[:] = [name for name in sorted(folders) if self._enters(here / name, ignored)]
             for file in (here / name for name in sorted(names)):
                 if file.is_file() and not file.is_symlink():
                     yield self._path(file)
@@ -100,14 +69,14 @@ class _Walk:
     def _path(self, file: Path) -> str:
         return file.relative_to(self.root).as_posix()
 
-    def _enters(self, folder: Path) -> bool:
+    def _enters(self, folder: Path, ignored: frozenset[str]) -> bool:
         path = self._path(folder)
         if folder.name in SKIPPED_FOLDERS or folder.is_symlink():
             return False
         try:
             if any((folder / name).is_file() for name in _OF_AN_ENVIRONMENT):
                 self.skipped[path] = "It is a virtual environment."
-            elif path in self._ignored:
+            elif path in ignored:
                 self.skipped[path] = "git ignores it."
             elif is_copy_of_the_original(folder):
                 self.vendored.append(path)
@@ -120,24 +89,43 @@ class _Walk:
     def _cannot_read(self, error: OSError) -> None:
         self.skipped[self._path(Path(error.filename))] = f"It cannot be read: {error.strerror}."
 
-    def read(self, path: str) -> SourceFile | None:
-        """Return a file if it is text and may matter; note it if it should matter and cannot be read."""
+    def look_at(self, path: str) -> None:
+        """Keep a file if it is text and may matter; note it if it should matter and cannot be read."""
+        self.paths.add(path)
         file = self.root / path
         try:
             size = file.stat().st_size
             if size > MAX_BYTES and not path.endswith((".py", ".html", ".js")):
-                return None
+                return
             raw = file.read_bytes()
         except OSError as error:
             self._cannot_read(error)
-            return None
-        if size <= MAX_BYTES:
-            pattern = _PYTHON if is_python(path, raw[:200]) else _TEXT
-            return read_source(path, raw) if file.name in _ALWAYS or pattern.search(raw) else None
-        if b"ws4redis" in raw:
-            limits = f"{MAX_BYTES // 1024**2} MB ({size / 1024**2:.1f} MB)"
-            self.skipped[path] = f"It is larger than {limits}, and it mentions ws4redis."
-        return None
+            return
+        pattern = _PYTHON if is_python(path, raw[:200]) else _TEXT
+        if size > MAX_BYTES:
+            if b"ws4redis" in raw:
+                limits = f"{MAX_BYTES // 1024**2} MB ({size / 1024**2:.1f} MB)"
+                self.skipped[path] = f"It is larger than {limits}, and it mentions ws4redis."
+        elif (file.name in _ALWAYS or pattern.search(raw)) and (source := read_source(path, raw)) is not None:
+            self.files[path] = source
+
+
+def read_project(root: Path, progress: Callable[[str], None] = lambda text: None) -> Project:
+    """Return the project below `root`; raise MigrationError if there is none."""
+    if not root.is_dir():
+        kind = "is not a folder" if root.exists() else "does not exist"
+        raise MigrationError(f"{str(root)!r} {kind}. Give the folder that holds the site's manage.py.")
+    project = Project(root)
+    for number, path in enumerate(project.walk(), 1):
+        if number % 200 == 0:
+            progress(f"Reading files: {number}")
+        project.look_at(path)
+    if not any(file.is_python and _DJANGO.search(file.text) for file in project.files.values()):
+        raise MigrationError(
+            f"{str(root)!r} holds no Django project: no Python file below it imports django or ws4redis. "
+            "Give the folder that holds the site's manage.py."
+        )
+    return project
 
 
 def is_copy_of_the_original(folder: Path) -> bool:
@@ -168,7 +156,6 @@ def git(root: Path, *arguments: str, given: str = "") -> str:
     """Return what git prints about a folder; nothing where there is no git, or no repository."""
     command = ["git", "-C", str(root), *arguments]
     with suppress(OSError):
-        return subprocess.run(
-            command, input=given, capture_output=True, text=True, errors="replace", check=False
-        ).stdout
+        done = subprocess.run(command, input=given, capture_output=True, text=True, errors="replace", check=False)
+        return done.stdout
     return ""

@@ -1,6 +1,7 @@
 """The base class of what rewrites Python with LibCST, which keeps the formatting."""
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -14,6 +15,9 @@ from ws4channels.migration.rules import finding, instead_of
 from ws4channels.migration.syntax import resolve
 
 T = TypeVar("T")
+# Data: a literal of hundreds of lines that do not name the original, closed at the beginning of a line.
+_DATA = re.compile(r"(?m)^\w+ = [\[({]\r?\n(?:(?!.*(?i:ws4))(?:[ \t].*)?\n){500,}[\])}]\r?$")
+_LEFT_OUT = re.compile(r"'''Left out: (\d+)-(\d+)\s*'''")
 
 
 class Transformer(cst.CSTTransformer):
@@ -60,6 +64,14 @@ class Transformer(cst.CSTTransformer):
         rest = dotted.lstrip(".")
         return resolve(self.facts.modules[self.file.path].name, self.file.path, len(dotted) - len(rest), rest)
 
+    def is_within(self, node: cst.CSTNode, accepts: Callable[[cst.CSTNode, cst.CSTNode], bool]) -> bool:
+        """Tell whether `accepts` is true of a node above and the child on the way, within the same statement."""
+        while not isinstance(node, (cst.BaseSmallStatement, cst.BaseCompoundStatement, cst.Module)):
+            child, node = node, self.metadata_of(metadata.ParentNodeProvider, node)
+            if accepts(node, child):
+                return True
+        return False
+
     def imported_names(self, node: cst.CSTNode) -> set[str]:
         """Return the dotted names that an original expression may stand for, as far as imports say."""
         names = self.metadata_of(metadata.QualifiedNameProvider, node, set())
@@ -80,10 +92,21 @@ class Transformer(cst.CSTTransformer):
             # Python takes it, as it is syntax of a release that this LibCST does not know, or the other way round.
             return Fixed(file.text, [finding("unparsed", file.path, error.raw_line, message=error.message)])
         transformer = cls(file, facts, tree)
-        return Fixed(tree.module.visit(transformer).code, transformer.findings)
+        code = tree.module.visit(transformer).code
+        whole = _LEFT_OUT.sub(lambda found: file.text[int(found[1]) : int(found[2])], code)
+        return Fixed(whole, transformer.findings)
 
 
 # Most fixers leave most files as they are: one after the other gets the same text. They do not change its tree.
 @lru_cache(maxsize=1)
 def _parsed(text: str) -> metadata.MetadataWrapper:
-    return metadata.MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
+    try:
+        tree = cst.parse_module(_DATA.sub(_without_data, text))
+    except cst.ParserSyntaxError:
+        tree = cst.parse_module(text)
+    return metadata.MetadataWrapper(tree, unsafe_skip_copy=True)
+
+
+def _without_data(found: re.Match[str]) -> str:
+    """Return what stands for data while LibCST, which needs long for it, has the module: as many lines."""
+    return f"'''Left out: {found.start()}-{found.end()}" + "\n" * found[0].count("\n") + "'''"

@@ -3,16 +3,14 @@
 import difflib
 import html
 import json
+import re
 from collections.abc import Iterator
 
 from ws4channels.migration.engine import Change, Report
 from ws4channels.migration.fixer import Finding, Severity, masked
 
-_TITLES = {
-    Severity.MUST: "To do by hand, in this order",
-    Severity.CHECK: "To look at",
-    Severity.NOTE: "Good to know",
-}
+_TITLES = {Severity.MUST: "To do by hand, in this order", Severity.CHECK: "To look at", Severity.NOTE: "Good to know"}
+_KINDS = {"+": "add", "-": "remove", "@": "at"}
 _SHOWN = 10
 """How many places of one entry the text shows; JSON has all of them."""
 _NEXT = (
@@ -36,15 +34,10 @@ def diff_of(change: Change) -> str:
     path = change.after.path
     old = f"a/{path}" if change.before is not None else "/dev/null"
     before = change.before.text if change.before is not None else ""
-    lines = difflib.unified_diff(_split(before), _split(change.after.text), old, f"b/{path}")
+    # Not by splitlines(), which also splits at form feeds and the like.
+    was, now = (re.findall(r"[^\n]*\n|[^\n]+", text) for text in (before, change.after.text))
+    lines = difflib.unified_diff(was, now, old, f"b/{path}")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
-
-
-def _split(text: str) -> list[str]:
-    # Not splitlines(), which also splits at form feeds and the like.
-    lines = text.split("\n")
-    last = lines.pop()
-    return [f"{line}\n" for line in lines] + ([last] if last else [])
 
 
 def _sections(report: Report) -> Iterator[tuple[str, list[list[Finding]]]]:
@@ -108,29 +101,20 @@ def as_html(report: Report, written: bool) -> str:
     title = f"Migration of {html.escape(report.root.resolve().name)}"
     head = f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>'
     summary = (f"<p>{html.escape(line)}</p>" for line in _summary(report, written) if line)
-    body = [f"<style>{_STYLE}</style>\n<h1>{title}</h1>", *summary, *_html_findings(report), *_html_diffs(report)]
+    body = [f"<style>{_STYLE}</style>\n<h1>{title}</h1>", *summary, *_html_parts(report)]
     return "\n".join([head, *body, "</html>\n"])
 
 
-def _html_findings(report: Report) -> Iterator[str]:
+def _html_parts(report: Report) -> Iterator[str]:
     for title, entries in _sections(report):
         yield f"<h2>{title} ({len(entries)})</h2>\n<table>\n<tr><th>what<th>what to do<th>where"
         for entry in entries:
             places = "<br>".join(html.escape(f"{_place(each)} {each.shown}".rstrip()) for each in entry)
             yield f"<tr><td>{html.escape(entry[0].what)}<td>{html.escape(entry[0].todo)}<td>{places}"
         yield "</table>"
-
-
-def _html_diffs(report: Report) -> Iterator[str]:
     if report.changes:
         yield f"<h2>Changes ({len(report.changes)})</h2>"
     for change in report.changes:
-        yield f"<h3>{html.escape(change.after.path)}</h3>\n<pre>"
-        yield from (_html_line(line) for line in diff_of(change).split("\n"))
-        yield "</pre>"
-
-
-def _html_line(line: str) -> str:
-    kind = {"+": "add", "-": "remove", "@": "at"}.get(line[:1])
-    text = html.escape(masked(line))
-    return f'<span class="{kind}">{text}</span>' if kind else text
+        diff = "\n".join(html.escape(masked(line)) for line in diff_of(change).split("\n"))
+        colored = re.sub("(?m)^([+@-]).*", lambda found: f'<span class="{_KINDS[found[1]]}">{found[0]}</span>', diff)
+        yield f"<h3>{html.escape(change.after.path)}</h3>\n<pre>\n{colored}\n</pre>"

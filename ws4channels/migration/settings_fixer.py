@@ -16,7 +16,7 @@ class SettingsTransformer(Transformer):
     @classmethod
     def wants(cls, file: SourceFile, facts: Facts) -> bool:
         """Tell whether the file assigns settings and parses."""
-        return file.is_python and facts.is_settings(file.path)
+        return facts.modules.get(file.path) in facts.settings
 
     def visit_Module(self, node: cst.Module) -> None:
         """Note which lines assign which names, and let the subclass plan."""

@@ -1,9 +1,7 @@
 """Read names, imports and lists of apps from the syntax tree of one module."""
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from ws4channels.migration.original import ITS_NAME, PUBLIC_MODULES
 
@@ -39,32 +37,11 @@ def texts_of(tree: ast.AST, name: str) -> list[str]:
     return [text for value in values if (text := text_in(value)) is not None]
 
 
-def listed_apps(tree: ast.AST) -> Iterator[str]:
-    """Yield the texts in each list or tuple that is part of what is assigned, or added, to a name in …APPS."""
-    for names, value in assignments(tree):
-        if value is not None and any(name.endswith("APPS") for name in names):
-            lists = (each for each in ast.walk(value) if isinstance(each, (ast.List, ast.Tuple)))
-            yield from (text for each in lists for item in each.elts if (text := text_in(item)) is not None)
+def apps_added_by(body: Sequence[ast.stmt], is_conditional: bool = False) -> Iterator[tuple[str, frozenset[str], bool]]:
+    """Yield what adds to, or changes, a list of apps: the list's name, the texts, and whether it is in a condition.
 
-
-def added_apps(tree: ast.AST) -> Iterator[str]:
-    """Yield the texts in each call of ``append`` and the like on a name in …APPS."""
-    for node in outside_functions(tree):
-        called = (dotted_name(node.func, {}) or "") if isinstance(node, ast.Call) else ""
-        if re.fullmatch(r"\w*APPS\.(?:append|insert|extend)", called):
-            yield from texts_within(node)
-
-
-class AddedApps(NamedTuple):
-    """A statement that adds to a list of apps: the list's name, the texts, and whether it stands in a condition."""
-
-    name: str
-    apps: frozenset[str]
-    is_conditional: bool
-
-
-def statements_that_add_apps(body: Sequence[ast.stmt], is_conditional: bool = False) -> Iterator[AddedApps]:
-    """Yield the statements that add to, or change, a list of apps; not those that make one of texts alone."""
+    Statements that make a list of texts alone are left out.
+    """
     for node in body:
         name = None
         if isinstance(node, (ast.Assign, ast.AugAssign)):
@@ -74,11 +51,11 @@ def statements_that_add_apps(body: Sequence[ast.stmt], is_conditional: bool = Fa
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             name = (dotted_name(node.value.func, {}) or "").rpartition(".")[0]
         if name and name.endswith("APPS"):
-            yield AddedApps(name, frozenset(texts_within(node)), is_conditional)
+            yield name, frozenset(texts_within(node)), is_conditional
         for block in ("body", "orelse", "handlers", "finalbody") if isinstance(node, (ast.If, ast.Try)) else ():
             for inner in getattr(node, block, []):
                 inner_body = inner.body if isinstance(inner, ast.ExceptHandler) else [inner]
-                yield from statements_that_add_apps(inner_body, True)
+                yield from apps_added_by(inner_body, True)
 
 
 def text_in(node: ast.AST | None) -> str | None:
@@ -97,7 +74,7 @@ def imported(tree: ast.AST, module: str, path: str) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            owner = absolute_name(module, path, node)
+            owner = resolve(module, path, node.level, node.module or "")
             yield from (owner, *(f"{owner}.{alias.name}" for alias in node.names))
 
 
@@ -110,7 +87,7 @@ def bound_names(tree: ast.AST, module: str, path: str) -> dict[str, str]:
                 first = alias.name.partition(".")[0]
                 bound[alias.asname or first] = alias.name if alias.asname else first
         elif isinstance(node, ast.ImportFrom):
-            owner = absolute_name(module, path, node)
+            owner = resolve(module, path, node.level, node.module or "")
             bound |= {alias.asname or alias.name: f"{owner}.{alias.name}" for alias in node.names}
     return bound
 
@@ -121,11 +98,6 @@ def dotted_name(node: ast.AST, bound: dict[str, str]) -> str | None:
         return bound.get(node.id, node.id)
     owner = dotted_name(node.value, bound) if isinstance(node, ast.Attribute) else None
     return f"{owner}.{node.attr}" if owner is not None and isinstance(node, ast.Attribute) else None
-
-
-def absolute_name(module: str, path: str, node: ast.ImportFrom) -> str:
-    """Return the dotted name of the module that a ``from`` import names, seen from the module at `path`."""
-    return resolve(module, path, node.level, node.module or "")
 
 
 def resolve(module: str, path: str, level: int, name: str) -> str:

@@ -22,16 +22,23 @@ def what_is_left(line: Line) -> Line | cst.RemovalSentinel:
 
 
 def without_dead_branch(node: cst.If) -> Statement:
-    """Return an ``if`` whose branches were changed: nothing if it is empty, one branch if both do the same."""
+    """Return an ``if`` whose branches were changed: nothing if it is empty, one branch if both do the same.
+
+    An ``else`` that only repeats how the other branch begins or ends goes: it then stands before or after the ``if``.
+    """
     body = statements_of(node.body)
-    if node.orelse is None:
-        return node if body else cst.RemoveFromParent()
-    if isinstance(node.orelse, cst.Else):
-        rest = statements_of(node.orelse.body)
-        code = cst.Module([]).code_for_node
-        if not body or not rest or code(node.body) == code(node.orelse.body):
-            return cst.FlattenSentinel(rest or body)
-    return node
+    if not isinstance(node.orelse, cst.Else):
+        return node if body or node.orelse is not None else cst.RemoveFromParent()
+    rest = statements_of(node.orelse.body)
+    does, repeats = ([cst.Module([]).code_for_node(each) for each in block] for block in (body, rest))
+    if not body or not rest or does == repeats:
+        return cst.FlattenSentinel(rest or body)
+    is_end, is_beginning = does[-len(rest) :] == repeats, does[: len(rest)] == repeats
+    if not is_end and not is_beginning:
+        return node
+    own = body[: -len(rest)] if is_end else body[len(rest) :]
+    choice = node.with_changes(body=node.body.with_changes(body=own), orelse=None)
+    return cst.FlattenSentinel([choice, *rest] if is_end else [*rest, choice])
 
 
 class _ImportsRemover(RemoveImportsVisitor):

@@ -57,11 +57,9 @@ def _signals_wait() -> Iterator[Callable[[], None]]:
 
 def _check_unchanged(root: Path, change: Change) -> None:
     path = root / change.after.path
-    if change.before is None:
-        if path.exists():
-            raise MigrationError(f"{str(path)!r} has been made in the meantime. Nothing was changed; start again.")
-    elif path.read_bytes() != change.before.to_bytes():
-        raise MigrationError(f"{str(path)!r} has been changed in the meantime. Nothing was changed; start again.")
+    done = "made" if change.before is None else "changed"
+    if path.exists() if change.before is None else path.read_bytes() != change.before.to_bytes():
+        raise MigrationError(f"{str(path)!r} has been {done} in the meantime. Nothing was changed; start again.")
 
 
 def _prepare(root: Path, change: Change) -> Path:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from django.core.checks import WARNING, CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 
 from ws4channels import __version__, connections, settings
+from ws4channels.access.presence import has_presence
+from ws4channels.audience import facility_in
 from ws4channels.checks import current_messages
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.connections.deadlines import within
+from ws4channels.presence.reading import Present, read_present
 from ws4channels.shown import error_on_one_line
 from ws4channels.status.kept import Kept, find_kept, measure
 from ws4channels.status.listening import Listening, find_listening, measure_round_trip
@@ -43,6 +46,8 @@ class Status:
     server: Server | None = None
     round_trip: Latency | None = None
     listening: Listening | None = None
+    here: Present | None = None
+    """Who is present under the keys that were asked for; None where no presence of them is recorded."""
     kept: int | None = None
     is_complete: bool = True
     """Whether all kept keys were found, and not only as many as the limit allowed."""
@@ -58,7 +63,8 @@ class Status:
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it as values that JSON has."""
-        return {**asdict(self), "exit_status": self.exit_status}
+        here = None if self.here is None else self.here.as_dict()
+        return {**asdict(replace(self, here=None)), "here": here, "exit_status": self.exit_status}
 
 
 def look(keys: Iterable[str] = (), *, details: bool = False, limit: int = DEFAULT_LIMIT) -> Status:
@@ -81,6 +87,8 @@ def look(keys: Iterable[str] = (), *, details: bool = False, limit: int = DEFAUL
     try:
         status.server = ask_server(client)
         status.warnings += [f"Redis at {status.server.address}: {each}" for each in status.server.warnings]
+        recorded = [key for key in keys if has_presence(facility_in(settings.WS4REDIS_PREFIX, key))]
+        status.here = read_present(client, recorded) if recorded else None
         found, status.is_complete = find_kept(client, settings.WS4REDIS_PREFIX, limit)
         status.kept = len(found)
         status.kept_keys = measure(client, found) if details else []

@@ -96,7 +96,7 @@ class Delivery:
         self.payload = payload
         self.frame: bytes | None = None  # built and remembered by ``servers``, as is the next
         self.deflated: bytes | None = None
-        self.forms: dict[Any, Delivery] | None = None  # likewise by ``forms``
+        self.forms: dict[Any, Any] | None = None  # likewise by ``forms`` and ``events``
         self.is_closing = False
         self.message: dict[str, Any]
         if isinstance(payload, str):

@@ -35,6 +35,8 @@ class Extras(NamedTuple):
     """The newest messages, oldest first: a list of ``NUMBER PREVIOUS DEADLINE PAYLOAD``, without the spaces."""
     note: str
     """The channel on which the redis transport announces the numbers of the next message on the key's own channel."""
+    here: str
+    """Whose websockets are subscribed to the key: a hash of ``presence.records``."""
 
 
 def extras_of(key: str) -> Extras:
@@ -47,7 +49,7 @@ def _extras_of(prefix: str | None, key: str) -> Extras:
     # A brace of the prefix would begin the tag. The key has the prefix as well, so that no two keys are the same.
     is_leading = prefix and ("{" not in prefix or _has_tag(prefix))
     lead, tagged = f"{prefix}:{_EXTRAS}" if is_leading else _EXTRAS, _with_tag(key)
-    return Extras(*(f"{lead}{word}:{tagged}" for word in ("last", "log", "note")))
+    return Extras(*(f"{lead}{word}:{tagged}" for word in ("last", "log", "note", "here")))
 
 
 def _with_tag(key: str) -> str:

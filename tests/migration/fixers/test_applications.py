@@ -11,6 +11,7 @@ FIXER = applications.fix
 SETTINGS = "mysite/settings.py"
 APPS = "INSTALLED_APPS = ['ws4redis']\n"
 WSGI = {"mysite/wsgi.py": "application = 1\n", "manage.py": ""}
+OWN = "WSGI_APPLICATION = 'mysite.wsgi.application'\n"
 OF_OLD = "WSGI_APPLICATION = 'ws4redis.django_runserver.application'\n"
 
 
@@ -122,3 +123,23 @@ def test_heirs_line_is_corrected() -> None:
         "mysite/dev.py",
         {"mysite/base.py": APPS, **WSGI},
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        (f"A = 1\n    {OF_OLD}", f"if LIVE:\n    A = 1\n{OWN}"),
+        (f"{OF_OLD}    A = 1\n", f"{OWN}if LIVE:\n    A = 1\n"),
+        (OF_OLD, OWN),
+    ],
+)
+def test_else_that_does_what_the_rest_does_goes(body: str, left: str) -> None:
+    """What both branches of a switch do stands before or after it, in the order in which it was done."""
+    fixed = fix(FIXER, f"{APPS}if LIVE:\n    {body}else:\n    {OWN}", SETTINGS, WSGI)
+    assert fixed.text == f'{APPS}ASGI_APPLICATION = "mysite.asgi.application"\n{left}'
+
+
+def test_else_that_does_more_stays() -> None:
+    """A switch whose branches differ is kept."""
+    fixed = fix(FIXER, f"{APPS}if LIVE:\n    A = 1\n    {OF_OLD}else:\n    A = 2\n    {OWN}", SETTINGS, WSGI)
+    assert fixed.text.endswith(f"if LIVE:\n    A = 1\n    {OWN}else:\n    A = 2\n    {OWN}")

@@ -121,7 +121,7 @@ class DaphneOutbox(DirectOutbox):
         self._is_producer = True
         # autobahn drops a client that sends too much without a word; this way it is told, with 1009.
         self._protocol.failByDrop = False
-        shutdown = _shutdown_of(self._protocol.server)
+        shutdown = shutdown_of(self._protocol.server)
         self._write_at_once = _plain_send(self._transport)
         # A client that closes has autobahn unregister us: the transport would not tell.
         self._protocol.is_closed.addCallback(self._stop)
@@ -266,11 +266,11 @@ def _drop(reference: weakref.ref[Any]) -> None:
         protocol.transport.abortConnection()
 
 
-def _outbox_of(protocol: Any) -> DaphneOutbox | None:
-    producer = getattr(getattr(protocol, "transport", None), "producer", None)
-    # TLS has it in a membrane of Twisted's.
+def _outbox_of(protocol: Any) -> Outbox | None:
+    # An HTTP request has it itself, and a websocket's transport; under TLS in a membrane of Twisted's.
+    producer = getattr(protocol, "producer", None) or getattr(getattr(protocol, "transport", None), "producer", None)
     outbox = getattr(producer, "_producer", producer)
-    return outbox if isinstance(outbox, DaphneOutbox) else None
+    return outbox if isinstance(outbox, Outbox) else None
 
 
 def _plain_send(transport: Any) -> Callable[[bytes], int] | None:
@@ -284,7 +284,7 @@ def _plain_send(transport: Any) -> Callable[[bytes], int] | None:
 _shutdowns: weakref.WeakKeyDictionary[Any, _Shutdown] = weakref.WeakKeyDictionary()
 
 
-def _shutdown_of(server: Any) -> _Shutdown:
+def shutdown_of(server: Any) -> _Shutdown:
     """Return the one shutdown of a Daphne server."""
     if server not in _shutdowns:
         _shutdowns[server] = _Shutdown(server)

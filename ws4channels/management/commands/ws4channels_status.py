@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ws4channels.management.terminal import FAILURE, add_audience_arguments, counted, errors_in_words, keys_of
+from ws4channels.presence.reading import Present
 from ws4channels.shown import on_one_line
 from ws4channels.status import DEFAULT_LIMIT, Status, look
 from ws4channels.status.kept import Kept
@@ -79,6 +80,8 @@ def _lines(status: Status, asked: list[str]) -> Iterator[str]:
         yield f"Round trip  a message takes {_milliseconds(status.round_trip)}"
     if status.listening is not None:
         yield f"Listening   {_summary(status.listening)}"
+    if status.here is not None:
+        yield f"Here        {_here(status.here)}"
     if status.kept is not None:
         more = "" if status.is_complete else ", and more: see --limit"
         yield f"Kept        {counted(status.kept, 'message')}{more}"
@@ -88,6 +91,12 @@ def _lines(status: Status, asked: list[str]) -> Iterator[str]:
 
 def _milliseconds(latency: Latency) -> str:
     return f"{latency.median:.2f} ms (median of {latency.times}; fastest {latency.least:.2f} ms)"
+
+
+def _here(present: Present) -> str:
+    anonymous = f", {present.anonymous} anonymous" if present.anonymous else ""
+    names = f": {', '.join(on_one_line(each.user) for each in present)}" if present else ""
+    return f"{counted(len(present), 'user')}{anonymous}{names}"
 
 
 def _summary(listening: Listening) -> str:

@@ -2,10 +2,8 @@
 
 import libcst as cst
 from libcst import matchers as m
-from libcst.metadata import MetadataWrapper
 
 from ws4channels.migration import layout, original
-from ws4channels.migration.fixer import Facts, SourceFile
 from ws4channels.migration.settings_fixer import SettingsTransformer, assigned_by
 from ws4channels.migration.texts import Line, Statement, beside, text_of, what_is_left, without_dead_branch
 
@@ -13,17 +11,14 @@ _WSGI, _ASGI = "WSGI_APPLICATION", "ASGI_APPLICATION"
 
 
 class _Applications(SettingsTransformer):
-    def __init__(self, file: SourceFile, facts: Facts, tree: MetadataWrapper) -> None:
-        super().__init__(file, facts, tree)
-        self._replaced: Line | None = None
-        self._plain_wsgi = layout.wsgi_of(facts, file.path)
-        self._asgi = f"{facts.name_of(layout.asgi_of(facts, file.path))}.application"
-
     def plan(self) -> None:
         """Add ASGI_APPLICATION after WSGI_APPLICATION or the apps, unless there is one in these settings."""
         path, paths = self.file.path, layout.daphne_paths(self.facts)
+        self._replaced: Line | None = None
+        self._plain_wsgi = layout.wsgi_of(self.facts, path)
+        self._asgi = f"{self.facts.name_of(layout.asgi_of(self.facts, path))}.application"
         has_asgi = any(_ASGI in module.assigned for module in self.facts.together_with(path))
-        if path not in paths or layout.is_inherited(self.facts, path, paths) or has_asgi:
+        if path not in paths or has_asgi or any(base.path in paths for base in self.facts.bases_of(path)):
             return
         line = self.last_line_assigning(_WSGI, "INSTALLED_APPS")
         if line is not None and self._plain_wsgi is None and any(map(_names_the_server, line.body)):
@@ -65,6 +60,5 @@ fix = _Applications.fix
 
 
 def _names_the_server(statement: cst.CSTNode) -> bool:
-    """Tell whether a statement makes a part of ws4redis the WSGI application."""
     text = text_of(getattr(statement, "value", statement)) or ""
     return _WSGI in assigned_by(statement) and original.is_the_original(text) and original.is_server(text)

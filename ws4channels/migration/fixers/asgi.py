@@ -80,9 +80,9 @@ def _like_wsgi(text: str, name: str) -> str | None:
     if not all(isinstance(each, (ast.Import, ast.ImportFrom, ast.Assign, ast.Expr)) for each in statements):
         return None
     codes = [ast.get_source_segment(text, each) or "" for each in statements]
-    if sum(code.count("application") - code.count("_wsgi_application") for code in codes) != 1:
-        return None
-    if _IMPORT not in codes or _APPLICATION not in codes or re.search(r"gevent|ws4redis|activate_this", "".join(codes)):
+    uses = sum(code.count("application") - code.count("_wsgi_application") for code in codes)
+    is_plain = not re.search(r"gevent|ws4redis|activate_this", "".join(codes))
+    if uses != 1 or not is_plain or not {_IMPORT, _APPLICATION}.issubset(codes):
         return None
     lines = [_DOCSTRING.format(name=name), ""]
     for before, each, source in zip([None, *statements], statements, codes, strict=False):

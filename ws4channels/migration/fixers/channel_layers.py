@@ -19,11 +19,13 @@ class _ChannelLayers(SettingsTransformer):
         facts, path = self.facts, self.file.path
         if not layout.is_concerned(facts, path):
             return
-        inherited = frozenset().union(*(each.assigned for each in [facts.modules[path], *facts.bases_of(path)]))
+        bases = facts.bases_of(path)
+        inherited = frozenset().union(*(each.assigned for each in [facts.modules[path], *bases]))
         listing = {module.path for module in layout.app_modules(facts)}
         if _LAYERS not in inherited:
             self._add_layers(self.lines_assigning(CONNECTION), path in listing)
-        if path in listing and not layout.is_inherited(facts, path, listing) and _TRANSPORT not in inherited:
+        is_first = path in listing and listing.isdisjoint(base.path for base in bases)
+        if is_first and _TRANSPORT not in inherited:
             self.add_after(self.last_line_assigning(CONNECTION, "INSTALLED_APPS"), code("first-phase"))
 
     def _add_layers(self, lines: Sequence[Line], lists_the_app: bool) -> None:

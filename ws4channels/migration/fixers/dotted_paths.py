@@ -3,7 +3,6 @@
 import re
 
 import libcst as cst
-from libcst.metadata import ParentNodeProvider
 
 from ws4channels.migration import original
 from ws4channels.migration.original import ITS_NAME, OUR_NAME
@@ -43,11 +42,8 @@ class _DottedPaths(Transformer):
 
     def _is_exported(self, node: cst.CSTNode) -> bool:
         """Tell whether the text is an item of ``__all__`` in a module that imports the package."""
-        if self.facts.modules[self.file.path].name not in self.facts.binders:
-            return False
-        while not isinstance(node, (cst.BaseSmallStatement, cst.Module)):
-            node = self.metadata_of(ParentNodeProvider, node)
-        return "__all__" in assigned_by(node)
+        is_binder = self.facts.modules[self.file.path].name in self.facts.binders
+        return is_binder and self.is_within(node, lambda above, _: "__all__" in assigned_by(above))
 
 
 fix = _DottedPaths.fix

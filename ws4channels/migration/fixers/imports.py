@@ -78,9 +78,7 @@ class _Imports(Transformer):
         return not isinstance(parent, (cst.ImportAlias, cst.ImportFrom, cst.AsName, cst.Param))
 
     def _within_import(self, node: cst.CSTNode) -> bool:
-        while isinstance(node, (cst.Attribute, cst.ImportAlias)):
-            node = self.metadata_of(ParentNodeProvider, node)
-        return isinstance(node, (cst.Import, cst.ImportFrom))
+        return self.is_within(node, lambda above, _: isinstance(above, (cst.Import, cst.ImportFrom)))
 
     def _stands_for_package(self, node: cst.Name) -> bool:
         scope = self.metadata_of(ScopeProvider, node, None)

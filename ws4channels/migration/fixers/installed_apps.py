@@ -1,14 +1,10 @@
 """Replace ws4redis in lists of apps by channels and ws4channels, and put daphne first."""
 
-from collections.abc import Callable
-
 import libcst as cst
 from libcst import matchers as m
 from libcst.helpers import get_full_name_for_node
-from libcst.metadata import MetadataWrapper, ParentNodeProvider
 
 from ws4channels.migration import layout
-from ws4channels.migration.fixer import Facts, SourceFile
 from ws4channels.migration.original import ITS_NAME, OUR_NAME
 from ws4channels.migration.python_fixer import Transformer
 from ws4channels.migration.settings_fixer import assigned_by
@@ -21,20 +17,21 @@ _CHANGES = {"append", "insert", "remove", "extend", "index", "count"}
 class _InstalledApps(Transformer):
     pattern = r"['\"]ws4redis['\"]|staticfiles|INSTALLED_APPS"
 
-    def __init__(self, file: SourceFile, facts: Facts, tree: MetadataWrapper) -> None:
-        super().__init__(file, facts, tree)
-        module, settings = facts.modules[file.path], facts.is_settings(file.path)
-        self.needs_channels = settings and not layout.has_already(facts, file.path, layout.CHANNELS)
-        gets_daphne = file.path in layout.daphne_paths(facts)
-        lacks_daphne = gets_daphne and not layout.has_already(facts, file.path, layout.DAPHNE)
+    def visit_Module(self, node: cst.Module) -> None:
+        """Find out which apps this file must get, and where."""
+        facts, path = self.facts, self.file.path
+        module = facts.modules[path]
+        settings = module in facts.settings
+        listed = frozenset().union(*(each.listed_apps for each in facts.together_with(path)))
+        self.needs_channels = settings and layout.CHANNELS not in listed
+        lacks_daphne = path in layout.daphne_paths(facts) and layout.DAPHNE not in listed
         self._prepends = lacks_daphne and layout.adds_daphne_itself(module, facts)
         self.needs_daphne = lacks_daphne and not self._prepends
         self._wants_staticfiles = self.needs_daphne and layout.STATICFILES in module.listed_apps
         self._is_unlisted = settings and layout.must_list_the_app(module, facts)
 
     def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.SimpleString:
-        """Rename the app where it is named as one."""
-        if text_of(original_node) != ITS_NAME or not self._climb(original_node, _is_about_apps):
+        if text_of(original_node) != ITS_NAME or not self.is_within(original_node, _is_about_apps):
             return updated_node
         return with_text(updated_node, OUR_NAME)
 
@@ -56,9 +53,13 @@ class _InstalledApps(Transformer):
         texts = [text_of(element.value) for element in node.elements]
         elements = list(updated.elements)
         concerned = ITS_NAME in texts or (self._wants_staticfiles and layout.STATICFILES in texts)
-        if not (concerned or self._is_unlisted) or not self._climb(node, _is_of_apps):
+        if not (concerned or self._is_unlisted) or not self.is_within(node, _is_of_apps):
             return opening, elements
-        if self._is_unlisted and elements and self._climb(node, lambda each, _: "INSTALLED_APPS" in assigned_by(each)):
+        if (
+            self._is_unlisted
+            and elements
+            and self.is_within(node, lambda each, _: "INSTALLED_APPS" in assigned_by(each))
+        ):
             self._is_unlisted = False
             _add(elements, len(elements), "channels", opening)
             _add(elements, len(elements), OUR_NAME, opening)
@@ -77,7 +78,7 @@ class _InstalledApps(Transformer):
     def leave_SimpleStatementLine(self, original_node: Line, updated_node: Line) -> Statement:
         """Put daphne before all apps where ws4redis is added to them."""
         strings = m.findall(original_node, m.SimpleString()) if self._prepends else []
-        if not any(text_of(each) == ITS_NAME and self._climb(each, _is_of_apps) for each in strings):
+        if not any(text_of(each) == ITS_NAME and self.is_within(each, _is_of_apps) for each in strings):
             return updated_node
         is_tuple = bool(m.findall(original_node, m.Tuple()))
         code = f"INSTALLED_APPS = {'(%s)' if is_tuple else '[%s]'}" % '"daphne", *INSTALLED_APPS'
@@ -94,15 +95,6 @@ class _InstalledApps(Transformer):
             func=cst.ensure_type(updated_node.func, cst.Attribute).with_changes(attr=cst.Name("extend")),
             args=[updated_node.args[0].with_changes(value=cst.List(elements))],
         )
-
-    def _climb(self, node: cst.CSTNode, accepts: Callable[[cst.CSTNode, cst.CSTNode], bool]) -> bool:
-        """Tell whether `accepts` is true of a node above and the child on the way, within the same statement."""
-        while not isinstance(node, (cst.BaseSmallStatement, cst.BaseCompoundStatement, cst.Module)):
-            parent = self.metadata_of(ParentNodeProvider, node)
-            if accepts(parent, node):
-                return True
-            node = parent
-        return False
 
 
 fix = _InstalledApps.fix

@@ -12,6 +12,7 @@ from ws4channels.migration.rules import finding, instead_of
 from ws4channels.migration.syntax import bound_names, dotted_name, targets, texts_of
 
 _SUBSCRIBER = {f"{package}.subscriber.RedisSubscriber" for package in (ITS_NAME, OUR_NAME)}
+_SETTING = "WS4REDIS_SUBSCRIBER"
 _UNCALLED = ("get_file_descriptor", "parse_response")
 _WERE_METHODS = ("is_authenticated", "is_anonymous")
 _CALL_ON_USER = re.compile(r"[\w.]*(?i:user)\.\w+\(\)")
@@ -24,16 +25,18 @@ def fix(file: SourceFile, facts: Facts) -> Fixed | None:
     if module is None:
         return None
     findings = [*_subscribers(module, facts), *_calls_of_attributes(module), *_replaced_parts(module, facts)]
+    for text in texts_of(module.tree, _SETTING):
+        path = facts.path_of(text.rpartition(".")[0], module.path)
+        if path is not None and (named := facts.module_at(path)) is not None and path not in facts.modules:
+            findings += _subscribers(named, facts)  # No other word in that file tells that it matters.
     if not layout.serves(module):
         findings += gevent_patches(file.path, module.tree)
     return Fixed(file.text, findings)
 
 
 def _subscribers(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:
-    named = {text for each in facts.settings for text in texts_of(each.tree, "WS4REDIS_SUBSCRIBER")}
-    for node in ast.walk(module.tree):
-        if not isinstance(node, ast.ClassDef):
-            continue
+    named = {text for each in facts.settings for text in texts_of(each.tree, _SETTING)}
+    for node in (each for each in ast.walk(module.tree) if isinstance(each, ast.ClassDef)):
         is_named = f"{module.name}.{node.name}" in named
         if is_named and not inherits(module, node.name, facts, _SUBSCRIBER):
             yield finding("no-subscriber", module.path, node.lineno, node.name)
@@ -66,15 +69,11 @@ def _is_one(dotted: str | None, module: ModuleFacts, facts: Facts, wanted: set[s
 
 
 def _calls_of_attributes(module: ModuleFacts) -> Iterator[Finding]:
-    guarded = {
-        id(node)
-        for each in ast.walk(module.tree)
-        if isinstance(each, ast.If) and isinstance(each.test, ast.Call) and _ASKS.fullmatch(ast.unparse(each.test))
-        for statement in each.body
-        for node in ast.walk(statement)
-    }
+    choices = (each for each in ast.walk(module.tree) if isinstance(each, ast.If))
+    asking = (each for each in choices if _ASKS.fullmatch(ast.unparse(each.test)))
+    guarded = {node for choice in asking for statement in choice.body for node in ast.walk(statement)}
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and id(node) not in guarded:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node not in guarded:
             name = node.func.attr
             if name in _WERE_METHODS and _CALL_ON_USER.fullmatch(ast.unparse(node)):
                 yield finding("was-a-method", module.path, node.lineno, ast.unparse(node), name=name)

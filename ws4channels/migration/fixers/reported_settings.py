@@ -7,7 +7,7 @@ from ws4channels.migration import layout, syntax
 from ws4channels.migration.facts import ModuleFacts
 from ws4channels.migration.fixer import Facts, Finding, ProjectFixed, SourceFile
 from ws4channels.migration.original import ITS_NAME, ITS_SETTINGS, OUR_NAME
-from ws4channels.migration.rules import finding
+from ws4channels.migration.rules import code, finding
 from ws4channels.migration.syntax import text_in
 
 _HOOKS = {
@@ -32,18 +32,16 @@ def _in_settings(module: ModuleFacts, facts: Facts) -> Iterator[Finding]:
         value, line = getattr(node, "value", None), getattr(node, "lineno", 0)
         for name in (target.id for target in syntax.targets(node) if isinstance(target, ast.Name)):
             if name in _DEAD:
-                yield _dead(name, module, line, facts)
+                new, version = _DEAD[name]
+                said = (
+                    "dead-twice" if any(new in each.assigned for each in facts.together_with(module.path)) else "dead"
+                )
+                yield finding(said, module.path, line, name=name, new=new, version=version)
             elif name in _HOOKS and (wrong := _wrong_hook(value, module, facts)):
                 shown, effect = ast.unparse(node), _HOOKS[name]
                 yield finding("wrong-hook", module.path, line, shown, name=name, wrong=wrong, effect=effect)
             for text in syntax.texts_within(value) if isinstance(value, ast.AST) else ():
                 yield from (finding(part, module.path, line, text) for part in _REMOVED if part in text)
-
-
-def _dead(name: str, module: ModuleFacts, line: int, facts: Facts) -> Finding:
-    new, version = _DEAD[name]
-    is_there = any(new in each.assigned for each in facts.together_with(module.path))
-    return finding("dead-twice" if is_there else "dead", module.path, line, name=name, new=new, version=version)
 
 
 def _wrong_hook(value: ast.expr | None, module: ModuleFacts, facts: Facts) -> str:
@@ -97,5 +95,4 @@ def _nowhere(facts: Facts) -> Iterator[Finding]:
 
 def _layer(names: frozenset[str]) -> str:
     host = "WS4REDIS_CONNECTION" if "WS4REDIS_CONNECTION" in names else '{"host": "localhost", "port": 6379}'
-    backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
-    return f'CHANNEL_LAYERS = {{"default": {{"BACKEND": "{backend}", "CONFIG": {{"hosts": [{host}]}}}}}}'
+    return code("layer-in-a-line", host=host)

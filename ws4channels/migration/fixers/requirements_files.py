@@ -1,7 +1,7 @@
 """Replace django-websocket-redis in the requirements of pip, setuptools, Poetry and Pipenv."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from posixpath import normpath
 
@@ -66,11 +66,11 @@ def fix(file: SourceFile, facts: Facts) -> Fixed | None:
         is_near = file.path.rpartition("/")[0] in facts.site_roots or _requires(file.text, "django")
         if not (_names_us(file.text) or (of_site and is_near)):
             return None
-        rewriting.replace(_LISTS[file.name][0], rewriting.item_of_list)
+        rewriting.text = _LISTS[file.name][0].sub(rewriting.item_of_list, file.text)
         if not file.name.startswith("setup."):
-            rewriting.replace(_ENTRY, rewriting.entry_of_table)
+            rewriting.text = _ENTRY.sub(rewriting.entry_of_table, rewriting.text)
     elif file.path in files_for_pip(facts):
-        rewriting.replace(_LOGICAL_LINE, rewriting.line_for_pip)
+        rewriting.text = _LOGICAL_LINE.sub(rewriting.line_for_pip, file.text)
         if rewriting.text != file.text:
             rewriting.text = _without_repetition(rewriting.text)
     return Fixed(rewriting.text, rewriting.findings)
@@ -95,12 +95,7 @@ class _Rewriting:
         self._file = file
         self._facts = facts
 
-    def replace(self, pattern: re.Pattern[str], by: Callable[[re.Match[str]], str]) -> None:
-        """Replace what a pattern finds."""
-        self.text = pattern.sub(by, self.text)
-
     def line_for_pip(self, found: re.Match[str]) -> str:
-        """Return what becomes of a line of a file for pip, with those that it continues on."""
         parts = _PARTS.fullmatch(found[0])
         if parts is None or not parts["what"]:
             return found[0]
@@ -191,7 +186,8 @@ def files_for_pip(facts: Facts) -> frozenset[str]:
     such files, or are included by them (-r, -c).
     """
     texts = {path: file.text for path, file in facts.files.items() if _is_for_pip(file)}
-    links = {path: {_joined(path, name) for name in _INCLUDED.findall(text)} for path, text in texts.items()}
+    included = {path: _INCLUDED.findall(text) for path, text in texts.items()}
+    links = {path: {normpath(f"{path}/../{name}") for name in names} for path, names in included.items()}
     concerned = set()
     for path, text in texts.items():
         beside = re.sub(r"(?i)(?:^|/)\w*(?:req|dep)\w*$", "", path.rpartition("/")[0]) in facts.site_roots
@@ -218,10 +214,6 @@ def _is_for_pip(file: SourceFile) -> bool:
     return is_named and all(
         each or "://" in line or line.startswith(("-", ".", "/")) for line, each in required.items()
     )
-
-
-def _joined(path: str, name: str) -> str:
-    return normpath(f"{path.rpartition('/')[0]}/{name}").lstrip("/")
 
 
 def _without_repetition(text: str) -> str:

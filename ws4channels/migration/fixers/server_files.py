@@ -33,16 +33,14 @@ def fix_project(files: Mapping[str, SourceFile], facts: Facts) -> ProjectFixed:
     looked_at |= {path: list(_commands_in_python(module)) for path, module in facts.modules.items()}
     found = [each for path in looked_at for each in _found_in(files[path], looked_at[path], facts)]
     started: set[str] = set()
-    while True:
-        more = _names_started(found, facts) - started
-        if not more:
-            return ProjectFixed(findings=found)
+    while more := _names_started(found, facts) - started:
         started |= more
         places = {(each.path, each.line) for each in found}
         for path, commands in looked_at.items():
             for command in commands:
                 if (path, command.line) not in places and _starts_any(command.text, more):
                     found.append(_finding(files[path], command, _START, facts))
+    return ProjectFixed(findings=found)
 
 
 def is_of_a_server(file: SourceFile) -> bool:
@@ -67,11 +65,9 @@ def is_for_websockets(text: str) -> bool:
 def _found_in(file: SourceFile, commands: list[Command], facts: Facts) -> Iterator[Finding]:
     yield from _locations(file, facts)
     url = _pattern_of_urls(facts)
-    rules = [
-        (each, re.compile(each.line.replace("{url}", url), re.I)) for each in _RULES if re.search(each.files, file.name)
-    ]
+    rules = [(each, each.line.replace("{url}", url)) for each in _RULES if re.search(each.files, file.name)]
     for command in commands:
-        rule = next((rule for rule, pattern in rules if pattern.search(command.text)), None)
+        rule = next((rule for rule, line in rules if re.search(line, command.text, re.I)), None)
         if rule is not None:
             yield _finding(file, command, rule, facts)
 

@@ -1,9 +1,8 @@
 """Rewrite how Django's templates load the browser client; leave the code that calls it."""
 
 import re
-from collections.abc import Iterator
 
-from ws4channels.migration.fixer import Facts, Finding, Fixed, SourceFile
+from ws4channels.migration.fixer import Facts, Fixed, SourceFile
 from ws4channels.migration.rules import finding
 
 _SUFFIXES = {".html", ".htm", ".xhtml", ".txt", ".xml", ".js", ".djhtml"}
@@ -22,7 +21,9 @@ def fix(file: SourceFile, facts: Facts) -> Fixed | None:
     if file.suffix not in _SUFFIXES or "/jinja2/" in f"/{file.path}":
         return None
     if not _CONCERNS_US.search(file.text):
-        return Fixed(file.text, list(_other_old_libraries(file)))
+        loads = [(each, new) for each in _LOAD.finditer(file.text) if (new := _load_new_library(each)) != each[0]]
+        lines = [(file.line_of(found.start()), found[0], new) for found, new in loads]
+        return Fixed(file.text, [finding("old-library", file.path, line, old=old, new=new) for line, old, new in lines])
     text = _LOAD.sub(_load_new_library, file.text)
     rewritten = _CLIENT.sub(_static_tag, text)
     loaded = [_FROM.fullmatch(found["libraries"]) or found for found in _LOAD.finditer(rewritten)]
@@ -51,15 +52,7 @@ def _static_tag(found: re.Match[str]) -> str:
 
 def _with_load(text: str) -> str:
     extends = _EXTENDS.search(text)
-    if extends is None:
-        # On the first line, because nothing may stand before an XML declaration, not even an empty line.
-        return f"{{% load static %}}{text}"
-    newline = "\r\n" if "\r\n" in text else "\n"
-    return f"{text[: extends.end()]}{newline}{{% load static %}}{text[extends.end() :]}"
-
-
-def _other_old_libraries(file: SourceFile) -> Iterator[Finding]:
-    for found in _LOAD.finditer(file.text):
-        new = _load_new_library(found)
-        if new != found[0]:
-            yield finding("old-library", file.path, file.line_of(found.start()), old=found[0], new=new)
+    end = extends.end() if extends else 0
+    # Without extends on the first line: nothing may stand before an XML declaration, not even an empty line.
+    newline = "" if extends is None else "\r\n" if "\r\n" in text else "\n"
+    return f"{text[:end]}{newline}{{% load static %}}{text[end:]}"

@@ -157,7 +157,11 @@ def fix(file: SourceFile, facts: Facts) -> Fixed | None:
         return None
     if fixed.text == file.text:
         return Fixed(file.text, [*fixed.findings, *gevent_patches(file.path, ast.parse(file.text))])
-    code = texts.without_unused_imports(_with_direct_application(fixed.text), _NO_LONGER_NEEDED)
+    code = fixed.text
+    named = _NAMED_APPLICATION.search(code)  # A name that may be there only to become the application.
+    if named is not None and len(re.findall(rf"\b{named['name']}\b", code)) <= 2:
+        code = _NAMED_APPLICATION.sub(rf"\g<between>application = {_PLAIN}", code)
+    code = texts.without_unused_imports(code, _NO_LONGER_NEEDED)
     lost = names_lost(ast.parse(file.text), ast.parse(code))
     if lost:
         return Fixed(file.text, [finding("not-understood", file.path, names=", ".join(sorted(lost)))])
@@ -167,14 +171,6 @@ def fix(file: SourceFile, facts: Facts) -> Fixed | None:
     if wsgi is not None and wsgi != file.path:
         findings.append(finding("for-the-old-server", file.path, wsgi=wsgi))
     return Fixed(code, findings)
-
-
-def _with_direct_application(code: str) -> str:
-    """Return code in which a name that is only there to be the application is gone."""
-    found = _NAMED_APPLICATION.search(code)
-    if found is None or len(re.findall(rf"\b{found['name']}\b", code)) > 2:
-        return code
-    return _NAMED_APPLICATION.sub(rf"\g<between>application = {_PLAIN}", code)
 
 
 def _returned_call(last: cst.CSTNode) -> cst.Call | None:

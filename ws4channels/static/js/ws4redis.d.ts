@@ -93,6 +93,12 @@ interface WS4RedisOptions {
     dropped?: (channels: Record<string, string>) => void;
 
     /**
+     * With `resume`: called when users come to this client's channels or leave them. The server tells where
+     * `WS4CHANNELS_PRESENCE` names the facility, and `WS4REDIS_ALLOWED_CHANNELS` allows `presence`.
+     */
+    presence?: WS4RedisPresence | null;
+
+    /**
      * Whether all messages come as binary ones, those that are valid UTF-8 included.
      *
      * @defaultValue false
@@ -102,6 +108,29 @@ interface WS4RedisOptions {
 
 /** Declared as a method, so that `(text: string) => void` is accepted by pages that know of no binary messages. */
 type WS4RedisReceiver = { receive(message: string | Blob | ArrayBuffer): void }["receive"];
+
+/** What a page may want to know of presence. */
+interface WS4RedisPresence {
+    /** Called for each channel after connecting, and after each change: who is here now, in alphabetical order. */
+    now?: (users: string[], channel: WS4RedisChannel) => void;
+
+    /** Called when users have joined, before `now`. Several tabs of a user join once. */
+    joined?: (users: string[], channel: WS4RedisChannel) => void;
+
+    /** Called when users have left, before `now`: some seconds after the last tab was closed. */
+    left?: (users: string[], channel: WS4RedisChannel) => void;
+}
+
+/** Where somebody is. */
+interface WS4RedisChannel {
+    audience: "broadcast" | "group";
+
+    /** The name of the group. */
+    name?: string;
+
+    /** How many websockets there are of clients that are not signed in. */
+    anonymous: number;
+}
 
 /** A value, or a function that returns it or a promise of it. */
 type WS4RedisValue<Value> = Value | (() => Value | PromiseLike<Value>);
@@ -147,7 +176,7 @@ interface WS4RedisConstructor {
      *
      * @param options - Only `uri` is required.
      * @param jquery - Ignored; django-websocket-redis wanted it.
-     * @throws Error when `uri` is missing, or `binaryType`, `history` or `position` is of no use, or whatever
+     * @throws Error when `uri` is missing, or `binaryType`, `history`, `position` or `presence` is of no use, or whatever
      *   `new WebSocket(uri, protocols)` throws, such as a `SyntaxError`.
      */
     new (options: WS4RedisOptions, jquery?: unknown): WS4Redis;

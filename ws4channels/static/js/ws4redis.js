@@ -38,6 +38,7 @@
         const queue_size = settings.queue_size === undefined ? QUEUE_SIZE : settings.queue_size;
         const queue = [];
         const positions = positions_in(settings.position || '');  // of the newest message of each key
+        const present = new Map();  // users, by channel
 
         let socket = null;  // null while there is none: before, between and after connections
         let timer;  // the only one: the next heartbeat, a time limit or the next attempt to connect
@@ -56,11 +57,15 @@
 
         /** A mistake in the page's code is reported, and does not stop the client. */
         function call_back(name, ...values) {
-            if (typeof settings[name] !== 'function') {
+            call_back_of(settings, name, ...values);
+        }
+
+        function call_back_of(owner, name, ...values) {
+            if (typeof owner[name] !== 'function') {
                 return;
             }
             try {
-                settings[name](...values);
+                owner[name](...values);
             } catch (error) {
                 report(error);
             }
@@ -123,6 +128,9 @@
             let result = settings.history ? with_parameter(uri, 'history', `history=${settings.history}`) : uri;
             if (settings.binary) {
                 result = with_parameter(result, 'binary', 'binary');
+            }
+            if (settings.presence) {
+                result = with_parameter(result, 'presence', 'presence');
             }
             return settings.resume ? resuming_address(with_parameter(result, 'resume', 'resume')) : result;
         }
@@ -249,9 +257,25 @@
                 note(control.positions);
                 call_back('recovered', false);
             }
+            if (is_object(settings.presence) && is_object(control.presence)) {
+                tell_presence(control.presence);
+            }
             if (is_object(control.dropped) && Object.keys(control.dropped).length > 0) {
                 call_back('dropped', control.dropped);
             }
+        }
+
+        /** The server tells who is here after connecting, and then who joins and leaves; the page gets both. */
+        function tell_presence(told) {
+            const channel = {audience: told.audience, name: told.name, anonymous: told.anonymous};
+            const id = JSON.stringify([told.audience, told.name]);
+            const joined = told.joined || [], left = new Set(told.left);
+            const others = (present.get(id) || []).filter(user => !left.has(user) && !joined.includes(user));
+            const here = told.now || [...others, ...joined].sort();
+            present.set(id, here);
+            joined.length > 0 && call_back_of(settings.presence, 'joined', joined, channel);
+            left.size > 0 && call_back_of(settings.presence, 'left', told.left, channel);
+            call_back_of(settings.presence, 'now', [...here], channel);
         }
 
         function note(list) {
@@ -404,6 +428,13 @@
             throw new Error(
                 'WS4Redis takes a whole number of messages as the option "history", such as 20; ' +
                 `it is ${JSON.stringify(settings.history)}.`
+            );
+        }
+        if (settings.presence && !(settings.resume && is_object(settings.presence))) {
+            throw new Error(
+                'WS4Redis takes an object of functions as the option "presence", such as {now: users => …}, ' +
+                `together with "resume: true"; it is ${JSON.stringify(settings.presence)}, ` +
+                `and "resume" is ${JSON.stringify(settings.resume)}.`
             );
         }
         if (settings.position && !(settings.resume && typeof settings.position === 'string')) {

@@ -40,7 +40,13 @@ const client = new WS4Redis({
     },
     waiting: (seconds) => status.countDown(seconds),
     receive_message: receive,
+    presence: { now: showPresent },
 });
+
+function showPresent(users, { anonymous }) {
+    const guests = anonymous > 0 ? [`${anonymous} anonymous`] : [];
+    chat.querySelector('.here').textContent = `${users.length + anonymous} here: ${[...users, ...guests].join(', ')}`;
+}
 
 function receive(payload) {
     const message = parse(payload);

@@ -1,0 +1,142 @@
+"""Tests of `ws4channels.streams`: which requests get an event stream, and what the others are answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import redis
+from channels.routing import URLRouter
+from django.core.exceptions import PermissionDenied
+
+from tests.access.scopes import a_scope
+from tests.sockets import broadcast
+from tests.waiting import TIMEOUT, eventually
+from ws4channels.access.handshake_size import MAX_URL
+from ws4channels.closing import aclose_sockets
+from ws4channels.counters import counts
+from ws4channels.routing import event_stream_urlpatterns
+from ws4channels.streams import EventStreams
+
+
+class Response:
+    """What a request was answered so far."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.has_ended = asyncio.Event()
+
+    async def send(self, event: dict[str, Any]) -> None:
+        self.events.append(event)
+        if event["type"] == "http.response.body" and not event.get("more_body"):
+            self.has_ended.set()
+
+    async def receive(self) -> dict[str, Any]:
+        await self.has_ended.wait()
+        return {"type": "http.disconnect"}
+
+    @property
+    def status(self) -> int:
+        return int(self.events[0]["status"])
+
+    @property
+    def text(self) -> str:
+        return b"".join(event["body"] for event in self.events[1:]).decode()
+
+
+@asynccontextmanager
+async def requested(
+    query: str = "subscribe-broadcast", application: Any = None, **extra: Any
+) -> AsyncIterator[Response]:
+    """Send a request, and end the client at the end."""
+    scope = a_scope(query, scheme="http", **{"method": "GET", **extra, "type": "http"})
+    scope["headers"].append((b"accept", b"text/event-stream"))
+    response = Response()
+    task = asyncio.create_task((application or EventStreams())(scope, response.receive, response.send))
+    try:
+        await eventually(lambda: response.events or task.done(), "there is no answer")
+        yield response
+    finally:
+        response.has_ended.set()
+        await asyncio.wait_for(task, TIMEOUT)
+
+
+async def test_own_router_serves_streams(redis_client: redis.Redis) -> None:
+    """The http twin of websocket_urlpatterns has the same URLs."""
+    async with requested(application=URLRouter(event_stream_urlpatterns)) as response:
+        await eventually(lambda: "recovered" in response.text, "it has not begun")
+        await broadcast("f", "hello")
+        await eventually(lambda: "data: hello\n" in response.text, "the message is missing")
+
+
+def refuse(request: Any, channels: Any) -> Any:
+    raise PermissionDenied("Not today.")
+
+
+def fail(request: Any, channels: Any) -> Any:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("hook", "status"), [(refuse, 403), (fail, 500)])
+async def test_rules_hold_for_streams(settings: Any, caplog: pytest.LogCaptureFixture, hook: Any, status: int) -> None:
+    """Who may open no websocket may open no stream; the log says why."""
+    settings.WS4REDIS_ALLOWED_CHANNELS = hook
+    async with requested() as response:
+        assert response.status == status
+        assert "event stream to /ws/f" in caplog.messages[-1]
+
+
+async def test_dropped_channels_are_told() -> None:
+    """The first event says which channels the client does not get."""
+    async with requested("subscribe-user&subscribe-broadcast") as response:
+        await eventually(lambda: '"dropped": {"subscribe-user": "nobody is signed in"}' in response.text, "not told")
+
+
+async def test_streams_count_as_sockets(settings: Any) -> None:
+    """Limits and counters of websockets hold for streams."""
+    settings.WS4CHANNELS_MAX_SOCKETS_PER_ADDRESS = 1
+    before = counts["sockets_opened"] - counts["sockets_closed"]
+    async with requested() as first:
+        await eventually(lambda: first.text, "it has not begun")
+        assert counts["sockets_opened"] - counts["sockets_closed"] == before + 1
+        async with requested() as second:
+            assert second.status == 403
+    assert counts["sockets_opened"] - counts["sockets_closed"] == before
+    async with requested() as third:
+        assert third.status == 200
+
+
+async def test_close_command_ends_a_stream() -> None:
+    """The client is told the code that a websocket would be closed with."""
+    async with requested() as response:
+        await eventually(lambda: response.text, "it has not begun")
+        await aclose_sockets(facility="f", code=4321)
+        await asyncio.wait_for(response.has_ended.wait(), TIMEOUT)
+        assert '{"close": 4321}' in response.text
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS"])
+async def test_other_methods_are_answered_with_400(method: str) -> None:
+    """Only GET and HEAD read a stream."""
+    async with requested(method=method) as response:
+        assert response.status == 400
+
+
+async def test_long_urls_are_refused() -> None:
+    """The bounds of a handshake hold for streams."""
+    async with requested("x" * MAX_URL) as response:
+        assert response.status == 414
+
+
+async def test_redis_that_does_not_answer_means_come_back(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Browsers come back only after status 200, so the stream begins and ends at once."""
+    settings.WS4REDIS_CONNECTION = {"host": "127.0.0.1", "port": 1}
+    settings.WS4CHANNELS_TRANSPORT = "redis"
+    async with requested() as response:
+        assert response.status == 200
+        await asyncio.wait_for(response.has_ended.wait(), TIMEOUT)
+        assert '{"close": 1013}' in response.text
+        assert "retry: " in response.text
