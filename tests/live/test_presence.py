@@ -47,7 +47,7 @@ def signals(live_redis: redis.Redis, facility: str) -> list[list[str]]:
 
 
 def test_clients_of_two_servers_see_each_other(servers, seen) -> None:
-    """Whoever joins later is told who is here, the others that somebody joined and left."""
+    """A client that joins later is told who is here, the others that somebody joined and left."""
     first, second = servers
     with watching(first, seen, "mary") as mary:
         mary.wait_for("mary")
