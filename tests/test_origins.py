@@ -10,7 +10,7 @@ from django.urls import re_path
 
 from tests.sockets import Socket
 from tests.waiting import TIMEOUT
-from ws4channels.checks import check_settings
+from ws4channels.checks.values import check_settings
 from ws4channels.counters import counts
 from ws4channels.origins import OriginCheck, is_origin_allowed, problem_with
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
 
-from example_project.redis_server import RedisServer
 from tests.browser.conftest import skip_without_chromium
-from tests.outbox_site.running import Servers
+from tests.outbox_site.running import Servers, servers_of_module
 
 skip_without_chromium()
 pytestmark = [pytest.mark.browser, pytest.mark.live]
@@ -27,10 +25,7 @@ COLLECT = """([url, command, count]) => new Promise((resolve, reject) => {
 """Returns the extensions of a websocket, and so many messages that it gets after a command."""
 
 
-@pytest.fixture(scope="module")
-def servers(redis_server: RedisServer) -> Iterator[Servers]:
-    with Servers.sharing(redis_server) as servers:
-        yield servers
+servers = servers_of_module()
 
 
 @pytest.mark.parametrize("size", [100, 10_000])

@@ -203,7 +203,7 @@ def play(events: list[tuple[str, int]], history: int) -> tuple[list[int], list[i
 
 @given(events=EVENTS)
 def test_each_message_is_delivered_once_and_in_order_with_a_full_log(events: list[tuple[str, int]]) -> None:
-    """However messages overtake each other, come again or get lost; and nobody is told of a gap."""
+    """However messages overtake each other, come again or get lost; and nobody is notified of a gap."""
     published, delivered, told = play(events, history=1000)
     assert (delivered, told) == (published, 0)
 

@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from example_project.redis_server import HOST, RedisServer
 from tests.faults.proxy import Proxy
 from tests.faults.sites import HEARTBEAT, next_messages, run_site, send, state_of
-from tests.layers import CORE, PUBSUB
+from tests.layers import CORE, IN_MEMORY, PUBSUB
 from tests.live.servers import RunningSite, Surroundings
 from tests.resuming import ResumingClient
 from tests.waiting import TIMEOUT, wait_until
@@ -30,12 +30,21 @@ CYCLES = int(os.environ.get("WS4CHANNELS_TEST_CUTS", "3"))
 OPEN, CUT = 1.0, 0.7
 VISITORS = int(os.environ.get("WS4CHANNELS_TEST_VISITORS", "200"))
 LAYERS = {"pubsub": PUBSUB, "core": CORE, "redis": None}
-COMBINATIONS = [("daphne", "pubsub"), ("uvicorn", "redis"), ("daphne", "core"), ("uvicorn", "pubsub")]
+COMBINATIONS = [
+    ("daphne", "pubsub"),
+    ("daphne", "core"),
+    ("daphne", "in-memory"),
+    ("uvicorn", "pubsub"),
+    ("uvicorn", "redis"),
+    ("uvicorn", "in-memory"),
+]
 
 
 def settings_for(transport: str, redis_url: str, **more: Any) -> dict[str, Any]:
     """Return the settings of a site with a history that uses one way between processes."""
     settings = {"WS4CHANNELS_HISTORY": 500, "WS4REDIS_CONNECTION": {"url": redis_url}, **more}
+    if transport == "in-memory":
+        return {"CHANNEL_LAYERS": {"default": {"BACKEND": IN_MEMORY}}, **settings}
     backend = LAYERS[transport]
     if backend is None:
         return {"WS4CHANNELS_TRANSPORT": "redis", "CHANNEL_LAYERS": {}, **settings}

@@ -135,7 +135,7 @@ async def test_sockets_that_are_gone_leave_nothing_in_the_server(site, live_redi
         }
 
     # Threads, pooled connections and caches are there to stay.
-    await come_and_go(site, f"{facility}-first", 250)
+    await come_and_go(site, f"{facility}-first", max(250, VISITORS // 2))
     baseline = {name: value + MAY_GROW.get(name, 0) for name, value in possessions().items()}
     memory = server.memory_info().rss
     await come_and_go(site, facility, VISITORS)

@@ -1,4 +1,4 @@
-/** With `presence`: what the server is asked for, and what the page is told of who is here. */
+/** With `presence`: what the server is asked for, and what the page is notified of who is here. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { control, reconnect, resuming_client } from './positions.mjs';

@@ -36,7 +36,7 @@ test('recovered false is told before the newest, and positions begin anew', () =
     assert.deepEqual([world.log, client.get_position()], [['recovered false', 'newest'], position(3)]);
 });
 
-test('a first connection is not told of as a recovery', () => {
+test('a first connection is not notified of as a recovery', () => {
     const world = new World();
     resuming_client(world);
     world.socket.open();
@@ -44,7 +44,7 @@ test('a first connection is not told of as a recovery', () => {
     assert.deepEqual(world.log, ['connecting', 'socket', 'connected']);
 });
 
-test('a later gap is told of as recovered false, and its positions replace those of their keys', () => {
+test('a later gap is notified of as recovered false, and its positions replace those of their keys', () => {
     const world = new World();
     const client = resumed_client(world, {}, {recovered: null, positions: [position(1), position(5, USER)]});
     world.socket.receive(control({gap: true, positions: [position(8)]}));

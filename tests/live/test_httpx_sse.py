@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import httpx
+import httpx_sse
 import pytest
 
 from tests.live.servers import daphne
 from tests.waiting import TIMEOUT
 
-httpx_sse = pytest.importorskip("httpx_sse", reason="httpx-sse is not installed: pip install -r requirements/test.txt")
 pytestmark = pytest.mark.live
 
 

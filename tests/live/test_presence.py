@@ -21,7 +21,7 @@ from ws4channels.presence import Present, present
 from ws4channels.presence.rolls import GRACE
 from ws4channels.transports.numbers import extras_of
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("presence")]
+pytestmark = pytest.mark.live
 
 APPS = ["daphne", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
 APPS += ["django.contrib.staticfiles", "channels", "ws4channels", "tests.live.site", "tests.live.site.presence.Config"]
@@ -47,7 +47,7 @@ def signals(live_redis: redis.Redis, facility: str) -> list[list[str]]:
 
 
 def test_clients_of_two_servers_see_each_other(servers, seen) -> None:
-    """Whoever joins later is told who is here, the others that somebody joined and left."""
+    """A client that joins later is told who is here, the others that somebody joined and left."""
     first, second = servers
     with watching(first, seen, "mary") as mary:
         mary.wait_for("mary")

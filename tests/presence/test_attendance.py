@@ -92,7 +92,7 @@ async def test_websockets_of_a_cluster_are_told_of_each_other(settings: Any, nod
 
 
 async def test_group_has_its_name_in_the_frame() -> None:
-    """A client in several groups is told of each."""
+    """A client in several groups is notified of each."""
     path = "/ws/chat?subscribe-group&presence&resume"
     async with connected(path, **signed_in("mary", ["a:b", "staff"])) as mary:
         assert sorted([(await told(mary))["name"], (await told(mary))["name"]]) == ["a:b", "staff"]

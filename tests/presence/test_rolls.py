@@ -31,7 +31,7 @@ def told(roll: Roll) -> tuple[list[str], list[str]] | None:
 
 
 def watched(user: str = "mary") -> Roll:
-    """Return a roll with one watcher that was told of itself."""
+    """Return a roll with one watcher that was notified of itself."""
     roll = Roll()
     roll.enter(user, None, 0)
     roll.watch(Inbox())

@@ -15,7 +15,7 @@ CHANNELS = ("subscribe-broadcast", "presence", "resume")
 
 
 class Watcher:
-    """Keeps what a websocket is told of presence."""
+    """Keeps what a websocket is notified of presence."""
 
     def __init__(self, socket: Socket) -> None:
         self.socket = socket

@@ -36,6 +36,7 @@ def test_extra_keys_share_one_prefix() -> None:
         "ws4channels:last:{broadcast:f}",
         "ws4channels:log:{broadcast:f}",
         "ws4channels:note:{broadcast:f}",
+        "ws4channels:here:{broadcast:f}",
     )
 
 
@@ -71,7 +72,7 @@ def test_extra_keys_are_those_of_no_audience(prefix: str | None, name: str, faci
     keys = [build_key(prefix, audience, name or "x", facility) for audience in AUDIENCES]
     keys.append(close_commands_key(prefix))
     extras = {extra for key in keys for extra in numbers._extras_of(prefix, key)}
-    assert len(extras) == 3 * len(set(keys))
+    assert len(extras) == 4 * len(set(keys))
     assert not extras & set(keys)
 
 

@@ -131,7 +131,7 @@ def test_message_written_by_hand_has_no_number(client: redis.Redis) -> None:
 
 
 def test_record_lives_a_week_and_as_long_as_the_kept_message(client: redis.Redis, settings: Any) -> None:
-    """A laptop that slept over the weekend is not told of a loss."""
+    """A laptop that slept over the weekend is not notified of a loss."""
     publish(client, "x", expire=10)
     assert WEEK - 5 < client.ttl(EXTRAS.record) <= WEEK
     publish(client, "y", expire=2 * WEEK)

@@ -197,7 +197,7 @@ class _Negotiation:
         return Start(history, self._resumes(), known)
 
     def _resumes(self) -> bool:
-        # The ids of events are positions, whoever uses them.
+        # The ids of events are positions for every client.
         return "resume" in self.words or is_event_stream(self.scope)
 
     def abandon(self, threads: ThreadPoolExecutor) -> None:

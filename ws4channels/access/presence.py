@@ -52,7 +52,7 @@ _lookup = Remembered(_build_lookup)
 def terms_of(facility: str, keys: Iterable[str], is_shown: bool) -> Terms | None:
     """Return the terms of a websocket that subscribed to `keys`, or None where its facility has no presence.
 
-    `is_shown` says whether its client is told who is here; it is told of broadcast and of groups.
+    `is_shown` says whether its client is told who is here; it is notified of broadcast and of groups.
     """
     if not has_presence(facility):
         return None

@@ -156,7 +156,7 @@ class Roll:
 
     @property
     def has_others(self) -> bool:
-        """Whether other processes are there to be told of changes."""
+        """Whether other processes are there to be notified of changes."""
         return bool(self._others)
 
     def forget_others(self) -> None:
@@ -188,7 +188,7 @@ class Roll:
             self._note_signals()
 
     def _note_signals(self) -> None:
-        """Whoever is in another process has joined there, and leaves there."""
+        """A user who is in another process has joined there, and leaves there."""
         elsewhere = set().union(*(other.content.users for other in self._others.values()))
         for user, own in self._users.items():
             if not own.is_announced:

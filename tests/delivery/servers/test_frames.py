@@ -273,7 +273,7 @@ def test_client_with_a_small_window_gets_uncompressed_frames(servers: Servers, f
 def test_compressed_messages_of_server_and_ours_mix(
     servers: Servers, facility: str, window: int | None, size: int
 ) -> None:
-    """Whoever compressed the message before, uvicorn or this package, the client understands the next one."""
+    """Whatever compressed the message before, uvicorn or this package, the client understands the next one."""
     facility = f"commanded.{facility}"
     offer = ClientPerMessageDeflateFactory(server_max_window_bits=window)
     server = servers.get("uvicorn")

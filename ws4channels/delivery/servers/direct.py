@@ -63,7 +63,7 @@ class DirectOutbox(Outbox):
     """An outbox that writes frames to a transport as long as that takes them; then they wait in its queue.
 
     All sockets share a message's frame: the uncompressed one, or the compressed one if it is long and the client takes
-    that (``_takes_deflated``). Each compressed message stands alone, so whoever compressed the one before, the client
+    that (``_takes_deflated``). Each compressed message stands alone, so whatever compressed the one before, the client
     understands it.
     """
 
