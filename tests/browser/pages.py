@@ -97,11 +97,12 @@ class RawWebSocket:
         self.page.evaluate("payload => window.raw.send(payload)", payload)
 
     def received(self) -> list[str]:
-        """Return what came so far: a broadcast is sent and waited for, after which nothing older can come."""
+        """Return what came so far: two heartbeats are waited for, after which nothing older can come."""
         return self.page.evaluate(
             """async () => {
-                window.raw.send('that was all');
-                while (!window.received.includes('that was all')) await new Promise(go => setTimeout(go, 10));
-                return window.received.filter(text => text !== 'that was all' && text !== '--heartbeat--');
+                const heartbeats = () => window.received.filter(text => text === '--heartbeat--').length;
+                const enough = heartbeats() + 2;
+                while (heartbeats() < enough) await new Promise(go => setTimeout(go, 10));
+                return window.received.filter(text => text !== '--heartbeat--');
             }"""
         )
