@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.utils.functional import empty
 
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.shown import without_secrets
@@ -70,7 +71,9 @@ class Setting:
 
     def read(self) -> Any:
         """Return the value in Django's settings or the default; raise ConfigurationError if it cannot work."""
-        value = getattr(django_settings, self.name, self.default)
+        # Past Django's lazy object, which looks a missing name up in Python, and most of these are missing, each time.
+        source = django_settings if django_settings._wrapped is empty else django_settings._wrapped
+        value = getattr(source, self.name, self.default)
         if value is not _checked.get(self.name, _NOTHING):
             if not self.accepts(value):
                 raise ConfigurationError(f"{self.name} is {without_secrets(value)!r}; it must be {self.valid}.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
+from typing import Any
 
 from ws4channels import settings
 from ws4channels.connections.remembered import Remembered
@@ -29,7 +31,11 @@ def get_publishing_transports() -> tuple[Transport, ...]:
 def _get_transport(name: str) -> Transport:
     if name == settings.REDIS:
         return _redis_transport.get(settings.WS4REDIS_CONNECTION)
-    # Not imported before it is needed: a worker that publishes through Redis itself loads no channel layer.
-    layers = import_module("ws4channels.transports.configured_layer")
-    transport: Transport = layers.get_layer_transport(settings.WS4CHANNELS_CHANNEL_LAYER)
+    transport: Transport = _layers().get_layer_transport(settings.WS4CHANNELS_CHANNEL_LAYER)
     return transport
+
+
+@cache
+def _layers() -> Any:
+    """Import what knows channel layers; not before: a worker that publishes through Redis itself loads none."""
+    return import_module("ws4channels.transports.configured_layer")

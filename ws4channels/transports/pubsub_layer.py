@@ -125,7 +125,7 @@ class PubSubLayerReceiver(LayerReceiver):
 class PubSubLayerTransport(ChannelLayerTransport):
     """Publishes to ``channels_redis.pubsub``, where a ``group_send`` is one PUBLISH, by that command.
 
-    If the layer's Redis is that of ``WS4REDIS_CONNECTION``, the PUBLISH commands are part of the transaction that keeps
+    If the layer's Redis is that of ``WS4REDIS_CONNECTION``, the PUBLISH commands are part of the script that keeps
     the message; otherwise they are a pipeline of their own. Neither needs an event loop in sync code.
     """
 
