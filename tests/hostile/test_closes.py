@@ -106,8 +106,6 @@ def test_consumer_behind_middleware_ends_without_its_client(servers: Servers, fa
     """Through a ``send`` that is not the server's, ASGI has no way to hang up; but the consumer ends."""
     facility = f"wrapped-{facility}"
     server = servers.get("uvicorn")
-    with server.open(facility, receive_buffer=4096) as client:
-        command(client, "burst", 300, 10_000)
-        server.wait_until_paused(facility)
+    with stalled(server, facility) as client:
         close(client, how)
         server.wait_for(facility, "its consumer ends", outboxes=[])

@@ -39,6 +39,7 @@ class Wrapped:
         async def send_on(event: dict[str, Any]) -> None:
             await send(event)
 
+        send_on.__wrapped__ = send
         await self.inner(scope, receive, send_on)
 
 

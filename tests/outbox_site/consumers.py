@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import socket
 from typing import Any
@@ -90,7 +91,7 @@ class Commanded(FacilityConsumer):
 
     async def do_narrow(self, size: int) -> None:
         """Let the kernel take only so many bytes of this socket's at a time."""
-        transport = transport_of(self.base_send)
+        transport = transport_of(inspect.unwrap(self.base_send))
         handle = transport.getHandle() if hasattr(transport, "getHandle") else transport.get_extra_info("socket")
         handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
         await self.send("narrow")
