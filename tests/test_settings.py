@@ -14,6 +14,7 @@ from ws4channels.settings import SETTINGS
 
 # Each setting with values that cannot work. A new setting belongs here, too.
 REFUSED: dict[str, list[Any]] = {
+    "WS4CHANNELS_ADMIN": ["yes", 1, None],
     "WEBSOCKET_URL": ["ws/", "", None, 5, b"/ws/"],
     "WS4REDIS_CONNECTION": [None, "localhost", [("host", "localhost")]],
     "WS4REDIS_PREFIX": [5, b"ws", True],

@@ -367,6 +367,14 @@ _ALL = [
         _is(list, tuple, set, frozenset, where=lambda value: all(isinstance(each, str) for each in value)),
     ),
     Setting(
+        "WS4CHANNELS_ADMIN",
+        True,
+        "",
+        "True: server processes tell of themselves in Redis, and the admin page is there. False: neither.",
+        "True or False",
+        _is(bool),
+    ),
+    Setting(
         "WS4CHANNELS_CLOSE_CODE_ON_REFUSAL",
         False,
         "",
