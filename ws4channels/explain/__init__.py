@@ -1,0 +1,43 @@
+"""Say why a client hears nothing: what its handshake would come to, and whom a publisher reaches.
+
+>>> from ws4channels.explain import explain
+>>> explain("/ws/news?subscribe-user", user="john").is_accepted
+True
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from ws4channels.explain.keys import describe_keys
+from ws4channels.explain.publishing import Publishing, explain_publishing
+from ws4channels.explain.report import Explanation, Key, Report, Step
+from ws4channels.explain.scopes import build_scope, identity_of
+from ws4channels.explain.walking import Walk
+
+__all__ = ["Explanation", "Key", "Publishing", "Step", "explain", "explain_publishing"]
+
+
+def explain(
+    url: str, *, user: str | None = None, session: str | None = None, origin: str | None = None, host: str | None = None
+) -> Explanation:
+    """Return what the handshake of a websocket would come to here and now. Joins, publishes and counts nothing.
+
+    `url` is that of the websocket, or its path and query; `user` a username, `session` the key of a session, `origin`
+    and `host` the headers. The site's middleware and hooks run, with whatever they do. What is wrong, bad arguments and
+    a Redis that does not answer included, is a step with the verdict ``refused`` and no exception. For threads that run
+    no event loop.
+    """
+    report: Report = Report()
+    try:
+        walk = report = Walk(identity_of(user, session))
+        scope = build_scope(walk, url, session, origin, host)
+    except (ValueError, LookupError) as error:
+        report.tell("url" if isinstance(error, ValueError) else "user", "refused", str(error))
+        return Explanation(report.steps)
+    asyncio.run(walk.run(scope))
+    agreement, keys = walk.agreement, []
+    if agreement is not None and walk.transport is not None:
+        keys = describe_keys(walk, walk.transport, agreement.subscribe_keys, agreement.publish_keys)
+    dropped = {} if agreement is None else dict(agreement.dropped)
+    return Explanation(walk.steps, keys, dropped, agreement is not None and not walk.is_refused)
