@@ -9,6 +9,8 @@ from typing import Any
 ROOT = "/admin/ws4channels/websockets/"
 PUBLISH = f"{ROOT}publish/"
 CLOSE = f"{ROOT}close/"
+LIVE = f"{ROOT}live/"
+TICKET = f"{ROOT}ticket/"
 
 
 def text_of(response: Any) -> str:

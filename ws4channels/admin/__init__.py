@@ -14,7 +14,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from ws4channels import settings
-from ws4channels.admin.pages import ACT, FIRST, Page, PagesAdmin
+from ws4channels.admin.pages import ACT, CONTENTS, FIRST, Page, PagesAdmin
 from ws4channels.models import Websockets
 
 __all__ = ["WebsocketsAdmin"]
@@ -25,6 +25,8 @@ class WebsocketsAdmin(PagesAdmin):
 
     pages = (
         Page(FIRST, _("Health"), "ws4channels.admin.health.show_health"),
+        Page("live", _("Live"), "ws4channels.admin.live.show_live", CONTENTS),
+        Page("ticket", _("Ticket"), "ws4channels.admin.live.give_ticket", CONTENTS, is_listed=False),
         Page("publish", _("Publish"), "ws4channels.admin.actions.show_publishing", ACT),
         Page("close", _("Close websockets"), "ws4channels.admin.actions.show_closing", ACT),
     )

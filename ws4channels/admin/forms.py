@@ -36,8 +36,8 @@ class AudienceForm(forms.Form):
         raise NotImplementedError
 
 
-class PublishingForm(AudienceForm):
-    """A text, and whom it is for."""
+class TargetForm(AudienceForm):
+    """One audience of one facility."""
 
     facility = forms.CharField(label=gettext_lazy("Facility"), max_length=_LONGEST_NAME, strip=False)
     audience = forms.ChoiceField(
@@ -50,6 +50,32 @@ class PublishingForm(AudienceForm):
         strip=False,
         help_text=gettext_lazy("The username, the group's name or the session's key; empty for everybody."),
     )
+
+    def clean(self) -> dict[str, Any]:
+        """Add ``arguments``, those of RedisPublisher, and the ``key``."""
+        data = super().clean() or self.cleaned_data
+        if not {"facility", "audience", "name"} <= data.keys():
+            return data
+        audience, name = data["audience"], data["name"]
+        if bool(name) == (audience == BROADCAST):
+            self.add_error("name", _("There is no name for everybody.") if name else _("Say whose."))
+            return data
+        members = {"broadcast": True} if audience == BROADCAST else {f"{audience}s": [name]}
+        data["arguments"] = {"facility": data["facility"], **members}
+        try:
+            (data["key"],) = RedisStore()._get_message_channels(**data["arguments"])
+        except Ws4ChannelsError as error:
+            self.add_error(None, str(error))
+        return data
+
+    def about(self) -> str:
+        """Return the key."""
+        return shown_key(self.cleaned_data["key"])
+
+
+class PublishingForm(TargetForm):
+    """A text, and whom it is for."""
+
     message = forms.CharField(
         label=gettext_lazy("Text"), strip=False, widget=forms.Textarea(attrs={"rows": 5, "cols": 60})
     )
@@ -71,31 +97,26 @@ class PublishingForm(AudienceForm):
             raise ValidationError(_("This is the heartbeat (WS4REDIS_HEARTBEAT), which is not published."))
         return text
 
-    def clean(self) -> dict[str, Any]:
-        """Add ``arguments``, those of RedisPublisher, and the ``keys``."""
-        data = super().clean() or self.cleaned_data
-        if not {"facility", "audience", "name"} <= data.keys():
-            return data
-        audience, name = data["audience"], data["name"]
-        if bool(name) == (audience == BROADCAST):
-            self.add_error("name", _("There is no name for everybody.") if name else _("Say whose."))
-            return data
-        members = {"broadcast": True} if audience == BROADCAST else {f"{audience}s": [name]}
-        data["arguments"] = {"facility": data["facility"], **members}
-        try:
-            data["keys"] = RedisStore()._get_message_channels(**data["arguments"])
-        except Ws4ChannelsError as error:
-            self.add_error(None, str(error))
-        return data
-
     def summary(self) -> str:
-        """Name the keys, and say how much is published; not what."""
+        """Name the key, and say how much is published; not what."""
         size = len(self.cleaned_data["message"].encode("utf-8", "replace"))
-        return _("Publish %(size)d bytes to %(keys)s.") % {"size": size, "keys": self.about()}
+        return _("Publish %(size)d bytes to %(key)s.") % {"size": size, "key": self.about()}
 
-    def about(self) -> str:
-        """Return the keys."""
-        return ", ".join(map(shown_key, self.cleaned_data["keys"]))
+
+class WatchingForm(TargetForm):
+    """What is to be watched. Not a session's key: it would stand in addresses, which servers log."""
+
+    audience = forms.ChoiceField(
+        label=gettext_lazy("Audience"),
+        choices=((BROADCAST, gettext_lazy("everybody")), *(each for each in _NAMED if each[0] != SESSION)),
+    )
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=_LONGEST_NAME,
+        required=False,
+        strip=False,
+        help_text=gettext_lazy("The username or the group's name; empty for everybody."),
+    )
 
 
 class ClosingForm(AudienceForm):
