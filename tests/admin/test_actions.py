@@ -157,7 +157,7 @@ def test_page_says_within_two_seconds_that_redis_does_not_answer(staff: Client, 
         staff.post(PUBLISH, {**NEWS, **CONFIRMED})
         assert time.monotonic() - began < 2 * max(1, SCALE / 2)
     ((_, _, text),) = log()
-    assert text.endswith("Redis does not answer (no answer within 1.7 s): this may happen yet.")
+    assert text.endswith("Redis does not answer (no answer within 1.5 s): this may happen yet.")
 
 
 def test_hostile_names_are_shown_and_not_run(staff: Client) -> None:

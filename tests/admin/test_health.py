@@ -59,7 +59,7 @@ def test_page_says_within_two_seconds_that_redis_does_not_answer(staff: Client, 
         response = staff.get(ROOT)
         assert time.monotonic() - began < 2 * max(1, SCALE / 2)
     assert response.status_code == 200
-    assert "Failure Redis or the channel layer does not answer (no answer within 1.7 s)." in text_of(response)
+    assert "Failure Redis or the channel layer does not answer (no answer within 1.5 s)." in text_of(response)
     assert "All is well" not in text_of(response)
 
 

@@ -16,6 +16,8 @@ from ws4channels.shown import error_on_one_line
 
 T = TypeVar("T")
 
+_PATIENCE = 0.8 * SECONDS
+
 
 def ask(question: Callable[[Any], T]) -> tuple[T | None, str]:
     """Return what `question` returns, which is given a sync client, and an empty text; or None and what went wrong.
@@ -34,7 +36,7 @@ def ask(question: Callable[[Any], T]) -> tuple[T | None, str]:
 
 def _build(connection: Mapping[str, Any]) -> Any:
     """Return a client that gives up before the page does, so that its thread ends as well."""
-    impatient = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
+    impatient = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}
     return connections.build_sync_client({**connection, **impatient})
 
 

@@ -12,7 +12,9 @@ from django.db import connections
 
 T = TypeVar("T")
 
-SECONDS = 1.7
+SECONDS = 1.5
+"""What is left of two seconds is for the page itself."""
+
 _MOST_AT_ONCE = 16
 _SECONDS_KEPT = 10.0
 
