@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "_static" / "rooms.svg"
 
 FLOORS = (
-    ("management status compat", "testing metrics"),
+    ("management explain status compat", "testing metrics"),
     ("apps models context_processors checks",),
     ("asgi routing", "tickets"),
     ("consumers", "streams origins"),

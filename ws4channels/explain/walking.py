@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -44,10 +45,9 @@ class Walk(Report):
         """Have the application that the settings name decide. Raises nothing."""
         try:
             application = self._find_application()
-            # Here for middleware; and in `negotiate` once more, because middleware may look into the cookie.
-            await application({**scope, **self._identity}, self._receive, _ignore)
-        except _Elsewhere:
-            pass  # As below: middleware may have caught it.
+            with suppress(_Elsewhere):
+                # Here for middleware; and in `negotiate` once more, because middleware may look into the cookie.
+                await application({**scope, **self._identity}, self._receive, _ignore)
         except Exception as error:
             if not self.is_refused:
                 self.tell("router", "refused", outcome_of(error))
