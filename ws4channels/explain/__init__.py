@@ -7,13 +7,16 @@ True
 
 from __future__ import annotations
 
-import asyncio
+from asgiref.sync import async_to_sync
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error as DatabaseError
 
 from ws4channels.explain.keys import describe_keys
 from ws4channels.explain.publishing import Publishing, explain_publishing
 from ws4channels.explain.report import Explanation, Key, Report, Step
 from ws4channels.explain.scopes import build_scope, identity_of
 from ws4channels.explain.walking import Walk
+from ws4channels.shown import error_on_one_line
 
 __all__ = ["Explanation", "Key", "Publishing", "Step", "explain", "explain_publishing"]
 
@@ -32,10 +35,17 @@ def explain(
     try:
         walk = report = Walk(identity_of(user, session))
         scope = build_scope(walk, url, session, origin, host)
-    except (ValueError, LookupError) as error:
-        report.tell("url" if isinstance(error, ValueError) else "user", "refused", str(error))
+    except ValueError as error:
+        report.tell("url", "refused", str(error))
         return Explanation(report.steps)
-    asyncio.run(walk.run(scope))
+    except (LookupError, DatabaseError, ImproperlyConfigured) as error:
+        report.tell("user", "refused", str(error) if isinstance(error, LookupError) else error_on_one_line(error))
+        return Explanation(report.steps)
+    application = walk.find_application()
+    if application is not None:
+        walk.note_problems()
+        # Not by asyncio.run(): under ASGI, middleware would wait for the thread that waits for it here.
+        async_to_sync(walk.run)(application, scope)
     agreement, keys = walk.agreement, []
     if agreement is not None and walk.transport is not None:
         keys = describe_keys(walk, walk.transport, agreement.subscribe_keys, agreement.publish_keys)
