@@ -15,11 +15,12 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import OriginValidator
 from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import SynchronousOnlyOperation
 from django.urls import path
 
 from tests.waiting import TIMEOUT
 from ws4channels.consumers import FacilityConsumer
-from ws4channels.explain import Explanation, Step, explain
+from ws4channels.explain import Explanation, Step, explain, explain_publishing
 from ws4channels.origins import OriginCheck
 from ws4channels.routing import get_websocket_urlpatterns
 from ws4channels.subscriber import RedisSubscriber
@@ -109,9 +110,11 @@ async def test_view_under_asgi_may_ask(use: Any, surroundings: Any) -> None:
 
 
 async def test_event_loop_is_not_blocked_by_asking() -> None:
-    """In a thread that runs an event loop, asking is an error."""
-    with pytest.raises(RuntimeError, match="You cannot use AsyncToSync in the same thread as an async event loop"):
+    """In a thread that runs an event loop, asking is an error that names the way round it."""
+    with pytest.raises(SynchronousOnlyOperation, match=r"await sync_to_async\(explain\)\(\) instead"):
         explain("/ws/news")
+    with pytest.raises(SynchronousOnlyOperation, match=r"await sync_to_async\(explain_publishing\)\(\) instead"):
+        explain_publishing("news", broadcast=True)
 
 
 def test_path_without_a_route_is_refused_as_channels_says(use: Any) -> None:

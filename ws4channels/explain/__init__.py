@@ -10,6 +10,7 @@ from __future__ import annotations
 from asgiref.sync import async_to_sync
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
+from django.utils.asyncio import async_unsafe
 
 from ws4channels.explain.keys import describe_keys
 from ws4channels.explain.publishing import Publishing, explain_publishing
@@ -21,6 +22,10 @@ from ws4channels.shown import error_on_one_line
 __all__ = ["Explanation", "Key", "Publishing", "Step", "explain", "explain_publishing"]
 
 
+@async_unsafe(
+    "explain() waits for the handshake and must not be called in a thread that runs an event loop: await "
+    "sync_to_async(explain)() instead."
+)
 def explain(
     url: str, *, user: str | None = None, session: str | None = None, origin: str | None = None, host: str | None = None
 ) -> Explanation:
@@ -28,8 +33,8 @@ def explain(
 
     `url` is that of the websocket, or its path and query; `user` a username, `session` the key of a session, `origin`
     and `host` the headers. The site's middleware and hooks run, with whatever they do. What is wrong, bad arguments and
-    a Redis that does not answer included, is a step with the verdict ``refused`` and no exception. For threads that run
-    no event loop.
+    a Redis that does not answer included, is a step with the verdict ``refused`` and no exception. Raises
+    SynchronousOnlyOperation in a thread that runs an event loop.
     """
     report: Report = Report()
     try:
