@@ -12,7 +12,7 @@ PICTURE = ROOT / "docs" / "_static" / "rooms.svg"
 
 FLOORS = (
     ("admin",),
-    ("management status compat", "testing metrics"),
+    ("management explain status compat", "testing metrics"),
     ("apps models context_processors checks",),
     ("asgi routing", "tickets"),
     ("consumers", "streams origins"),

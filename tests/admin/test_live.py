@@ -36,7 +36,7 @@ def test_page_shows_the_kept_message(staff: Client) -> None:
     """Without JavaScript the page shows what Redis keeps: time, size and text."""
     publish("first", "second")
     response = staff.get(LIVE, NEWS)
-    (message,) = response.context["messages"]
+    (message,) = response.context["passed"]
     assert (message.text, message.size) == ("second", 6)
     assert abs(message.at.timestamp() - time.time()) < 60 * SCALE
     assert "broadcast:news as of now: reload for later ones" in text_of(response)
@@ -46,7 +46,7 @@ def test_page_shows_the_history_newest_first(staff: Client, settings: Any) -> No
     """Where messages are logged, the newest fifty are shown, each once."""
     settings.WS4CHANNELS_HISTORY = 100
     publish(*map(str, range(60)))
-    texts = [message.text for message in staff.get(LIVE, NEWS).context["messages"]]
+    texts = [message.text for message in staff.get(LIVE, NEWS).context["passed"]]
     assert texts == list(map(str, reversed(range(60 - SHOWN, 60))))
 
 
@@ -55,14 +55,14 @@ def test_page_shows_a_message_of_another_program(staff: Client, settings: Any, r
     settings.WS4CHANNELS_HISTORY = 100
     publish("logged")
     redis_client.set("broadcast:news", "by hand")
-    shown = [(message.text, message.at is None) for message in staff.get(LIVE, NEWS).context["messages"]]
+    shown = [(message.text, message.at is None) for message in staff.get(LIVE, NEWS).context["passed"]]
     assert shown == [("by hand", True), ("logged", False)]
 
 
 def test_binary_message_is_shown_as_bytes(staff: Client) -> None:
     """What is no text is shown escaped, with its size."""
     publish(b"\xff\x00<b>")
-    (message,) = staff.get(LIVE, NEWS).context["messages"]
+    (message,) = staff.get(LIVE, NEWS).context["passed"]
     assert (message.text, message.size) == ("<5 bytes> \\xff\\x00<b>", 5)
 
 
@@ -72,7 +72,7 @@ def test_hostile_names_and_messages_are_shown_and_not_run(name: str, staff: Clie
     hostile = "</pre><script>alert(1)</script>"
     RedisPublisher(facility=name, users=[name]).publish_message(hostile)
     response = staff.get(LIVE, {"facility": name, "audience": "user", "name": name})
-    assert [message.text for message in response.context["messages"]] == [hostile]
+    assert [message.text for message in response.context["passed"]] == [hostile]
     assert b"<script>alert" not in response.content
     assert b"&lt;/pre&gt;&lt;script&gt;alert(1)&lt;/script&gt;" in response.content
 

@@ -16,6 +16,7 @@ import redis
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 
 from tests.terminal import listening
 from ws4channels.audience import MEMBEROF, STORED_GROUPS
@@ -234,6 +235,14 @@ def test_session_that_has_ended_is_named() -> None:
     assert step.text == "no session is stored under the key of the cookie: it has ended, or never was"
 
 
+def test_session_is_looked_up_where_a_server_would_not(john: User) -> None:
+    """A client that asks for broadcast alone costs a server no look-up; its session is told all the same."""
+    session = _signed_in_session(john, [])
+    explanation = explain("/ws/news?subscribe-broadcast", session=session.session_key)
+    assert step_of(explanation, "session") == Step("session", "ok", "a stored session")
+    assert step_of(explanation, "user") == Step("user", "ok", "john")
+
+
 def test_url_that_is_not_routed_is_named() -> None:
     """A path that is no websocket's is refused by the router."""
     explanation = explain("/news?subscribe-broadcast")
@@ -256,6 +265,18 @@ def test_unknown_user_is_named() -> None:
     """A user who does not exist is no anonymous client."""
     explanation = explain("/ws/news?subscribe-user", user="jon\n")
     assert explanation.steps == [Step("user", "refused", "There is no auth.User with the username 'jon\\n'.")]
+
+
+def test_database_that_fails_is_a_step() -> None:
+    """Without its table the user cannot be looked up; that is told, and not raised."""
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(User, "auth_user", "elsewhere")
+    try:
+        (step,) = explain("/ws/news?subscribe-user", user="john").steps
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(User, "elsewhere", "auth_user")
+    assert step == Step("user", "refused", "OperationalError: no such table: auth_user")
 
 
 @pytest.mark.parametrize(

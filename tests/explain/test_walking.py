@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import pytest
 import redis
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from channels.auth import AuthMiddlewareStack
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import OriginValidator
 from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import SynchronousOnlyOperation
 from django.urls import path
 
+from tests.waiting import TIMEOUT
 from ws4channels.consumers import FacilityConsumer
-from ws4channels.explain import Explanation, Step, explain
+from ws4channels.explain import Explanation, Step, explain, explain_publishing
 from ws4channels.origins import OriginCheck
 from ws4channels.routing import get_websocket_urlpatterns
 from ws4channels.subscriber import RedisSubscriber
@@ -90,6 +95,26 @@ def test_router_and_middleware_of_the_site_decide(use: Any, john: User) -> None:
         explanation = explain("/ws/news?subscribe-user", **person)
         assert [key.key for key in explanation.keys] == ["user:john:news"], person
     assert explain("/ws/news?subscribe-user").dropped == {"subscribe-user": "nobody is signed in"}
+
+
+@pytest.mark.parametrize("surroundings", [ThreadSensitiveContext, nullcontext], ids=["a request", "none"])
+async def test_view_under_asgi_may_ask(use: Any, surroundings: Any) -> None:
+    """Middleware that needs the thread of a sync view gets it, although the view waits for the middleware."""
+    use("composed")
+    async with surroundings():
+        explanation = await asyncio.wait_for(
+            sync_to_async(explain)("/ws/news?subscribe-user&subscribe-broadcast"), TIMEOUT
+        )
+    assert explanation.dropped == {"subscribe-user": "nobody is signed in"}
+    assert [key.processes for key in explanation.keys] == [0]
+
+
+async def test_event_loop_is_not_blocked_by_asking() -> None:
+    """In a thread that runs an event loop, asking is an error that names the way round it."""
+    with pytest.raises(SynchronousOnlyOperation, match=r"await sync_to_async\(explain\)\(\) instead"):
+        explain("/ws/news")
+    with pytest.raises(SynchronousOnlyOperation, match=r"await sync_to_async\(explain_publishing\)\(\) instead"):
+        explain_publishing("news", broadcast=True)
 
 
 def test_path_without_a_route_is_refused_as_channels_says(use: Any) -> None:

@@ -59,7 +59,7 @@ def show_live(admin: PagesAdmin, request: HttpRequest) -> HttpResponse:
         "live",
         form=form,
         failure=failure,
-        messages=shown,
+        passed=shown,
         watched=watched,
         heartbeat=settings.WS4REDIS_HEARTBEAT or "",
     )

@@ -7,7 +7,6 @@ import contextvars
 import logging
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +21,7 @@ from ws4channels.delivery.garbage import collect_less_often
 from ws4channels.delivery.heartbeats import HeartbeatClock
 from ws4channels.delivery.open_sockets import OpenSockets
 from ws4channels.delivery.serving import Serving
+from ws4channels.delivery.site_threads import SiteThreads
 from ws4channels.delivery.subscriber_map import Subscriber, SubscriberMap, flush_each
 from ws4channels.delivery.welcome import Start, Welcome, make_welcome
 from ws4channels.exceptions import RedisRefusal
@@ -61,7 +61,7 @@ class Hub:
         self.sockets = OpenSockets()
         self._serving: Serving | None = None
         self._receiving: asyncio.Task[None] | None = None
-        self.threads = ThreadPoolExecutor(settings.WS4CHANNELS_HANDSHAKE_THREADS, "ws4channels-handshake")
+        self.threads = SiteThreads(settings.WS4CHANNELS_HANDSHAKE_THREADS, "ws4channels-handshake")
         """Where the site's sync code runs. Threads are kept: starting one per handshake would cost more."""
 
     @property

@@ -7,17 +7,25 @@ True
 
 from __future__ import annotations
 
-import asyncio
+from asgiref.sync import async_to_sync
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error as DatabaseError
+from django.utils.asyncio import async_unsafe
 
 from ws4channels.explain.keys import describe_keys
 from ws4channels.explain.publishing import Publishing, explain_publishing
 from ws4channels.explain.report import Explanation, Key, Report, Step
 from ws4channels.explain.scopes import build_scope, identity_of
 from ws4channels.explain.walking import Walk
+from ws4channels.shown import error_on_one_line
 
 __all__ = ["Explanation", "Key", "Publishing", "Step", "explain", "explain_publishing"]
 
 
+@async_unsafe(
+    "explain() waits for the handshake and must not be called in a thread that runs an event loop: await "
+    "sync_to_async(explain)() instead."
+)
 def explain(
     url: str, *, user: str | None = None, session: str | None = None, origin: str | None = None, host: str | None = None
 ) -> Explanation:
@@ -25,17 +33,24 @@ def explain(
 
     `url` is that of the websocket, or its path and query; `user` a username, `session` the key of a session, `origin`
     and `host` the headers. The site's middleware and hooks run, with whatever they do. What is wrong, bad arguments and
-    a Redis that does not answer included, is a step with the verdict ``refused`` and no exception. For threads that run
-    no event loop.
+    a Redis that does not answer included, is a step with the verdict ``refused`` and no exception. Raises
+    SynchronousOnlyOperation in a thread that runs an event loop.
     """
     report: Report = Report()
     try:
         walk = report = Walk(identity_of(user, session))
         scope = build_scope(walk, url, session, origin, host)
-    except (ValueError, LookupError) as error:
-        report.tell("url" if isinstance(error, ValueError) else "user", "refused", str(error))
+    except ValueError as error:
+        report.tell("url", "refused", str(error))
         return Explanation(report.steps)
-    asyncio.run(walk.run(scope))
+    except (LookupError, DatabaseError, ImproperlyConfigured) as error:
+        report.tell("user", "refused", str(error) if isinstance(error, LookupError) else error_on_one_line(error))
+        return Explanation(report.steps)
+    application = walk.find_application()
+    if application is not None:
+        walk.note_problems()
+        # Not by asyncio.run(): under ASGI, middleware would wait for the thread that waits for it here.
+        async_to_sync(walk.run)(application, scope)
     agreement, keys = walk.agreement, []
     if agreement is not None and walk.transport is not None:
         keys = describe_keys(walk, walk.transport, agreement.subscribe_keys, agreement.publish_keys)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from asgiref.sync import async_to_sync
 
 from ws4channels import connections
 from ws4channels.connections import UNREACHABLE, RedisError
@@ -74,7 +75,7 @@ def count_processes(report: Report, transport: Transport, keys: Iterable[str]) -
     """Return how many processes listen to each key; nothing where that is unknown, which is told to `report`."""
     names = list(keys)
     try:
-        listening = asyncio.run(within(_PATIENCE, find_listening(transport, names, len(names))))
+        listening = async_to_sync(within)(_PATIENCE, find_listening(transport, names, len(names)))
     except Exception as error:
         # Somebody's own layer may raise anything.
         report.tell("listening", "unknown", f"Who listens is unknown: {error_on_one_line(error)}")

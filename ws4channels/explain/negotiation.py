@@ -29,6 +29,10 @@ class ToldNegotiation(Negotiation):
             super().__init__(scope, load_user)
             self._describe_channels(finding)
 
+    def needs_thread(self) -> bool:
+        """Say yes: what is told is looked up, even where a server looks nothing up."""
+        return True
+
     def _describe_channels(self, finding: Finding) -> None:
         asked = listed([*self.asked, *sorted(self.words.difference(self.asked))])
         finding.text = f"facility {facility_of(self.request)!r}, asks for {asked}"

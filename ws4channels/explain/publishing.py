@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from django.utils.asyncio import async_unsafe
+
 from ws4channels.audience import SELF, name_of
 from ws4channels.explain.keys import count_processes
 from ws4channels.explain.report import Explanation, Report, listed
@@ -31,11 +33,15 @@ class Publishing:
         return asdict(self)
 
 
+@async_unsafe(
+    "explain_publishing() waits for Redis and must not be called in a thread that runs an event loop: await "
+    "sync_to_async(explain_publishing)() instead."
+)
 def explain_publishing(facility: Any, explanation: Explanation | None = None, **arguments: Any) -> Publishing:
     """Return which keys ``RedisPublisher(facility=facility, **arguments)`` writes, and who listens. Publishes nothing.
 
     With `explanation`, also say whether that client receives it. Raises what RedisPublisher raises for such arguments,
-    and ConfigurationError. For threads that run no event loop.
+    and ConfigurationError, and SynchronousOnlyOperation in a thread that runs an event loop.
     """
     given = {name: list(value) if isinstance(value, Iterator) else value for name, value in arguments.items()}
     with warnings.catch_warnings(record=True) as caught:

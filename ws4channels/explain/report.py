@@ -78,7 +78,7 @@ class Report:
 
     def tell(self, name: str, verdict: Verdict, text: str) -> None:
         """Take note of what one step decided."""
-        self.steps.append(Step(name, verdict, on_one_line(text)))
+        self.steps.append(Step(on_one_line(name), verdict, on_one_line(text)))
 
     @contextmanager
     def step(self, name: str) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from ws4channels.access.threads import run_in_thread
 from ws4channels.asgi import get_asgi_application
 from ws4channels.checks import current_messages
 from ws4channels.consumers import FacilityConsumer
+from ws4channels.delivery.site_threads import SiteThreads
 from ws4channels.explain.negotiation import ToldNegotiation
 from ws4channels.explain.report import Report, outcome_of
 from ws4channels.transports.channel_layer import InMemoryTransport
@@ -39,15 +40,30 @@ class Walk(Report):
         self.transport: Transport | None = None
         self._identity = identity
         self._is_reached = False
+        self._problems: list[str] = []
 
-    async def run(self, scope: dict[str, Any]) -> None:
-        """Have the application that the settings name decide. Raises nothing."""
+    def find_application(self) -> Any:
+        """Return the application that the settings name; None where there is none, which is told."""
+        with suppress(Exception), self.step("application") as finding:
+            path = getattr(django_settings, "ASGI_APPLICATION", None)
+            if path is None:
+                finding.verdict = "unknown"
+                finding.text = "ASGI_APPLICATION is not set; taken is ws4channels.asgi.get_asgi_application()"
+                return get_asgi_application()
+            finding.text = f"ASGI_APPLICATION is {path!r}"
+            return get_default_application()
+        return None
+
+    def note_problems(self) -> None:
+        """Run the system checks, for the step of the transport. Imports what they need, so not on an event loop."""
+        self._problems = [f"{each.id}: {each.msg}" for each in current_messages() if each.id in _ABOUT_TRANSPORTS]
+
+    async def run(self, application: Any, scope: dict[str, Any]) -> None:
+        """Have the application decide. Raises nothing."""
         try:
-            application = self._find_application()
-            # Here for middleware; and in `negotiate` once more, because middleware may look into the cookie.
-            await application({**scope, **self._identity}, self._receive, _ignore)
-        except _Elsewhere:
-            pass  # As below: middleware may have caught it.
+            with suppress(_Elsewhere):
+                # Here for middleware; and in `negotiate` once more, because middleware may look into the cookie.
+                await application({**scope, **self._identity}, self._receive, _ignore)
         except Exception as error:
             if not self.is_refused:
                 self.tell("router", "refused", outcome_of(error))
@@ -58,16 +74,6 @@ class Walk(Report):
                 "an application of the site takes it that is no FacilityConsumer: a consumer of its own, or middleware "
                 "that refuses it, as Channels' OriginValidator does",
             )
-
-    def _find_application(self) -> Any:
-        with self.step("application") as finding:
-            path = getattr(django_settings, "ASGI_APPLICATION", None)
-            if path is None:
-                finding.verdict = "unknown"
-                finding.text = "ASGI_APPLICATION is not set; taken is ws4channels.asgi.get_asgi_application()"
-                return get_asgi_application()
-            finding.text = f"ASGI_APPLICATION is {path!r}"
-            return get_default_application()
 
     async def _receive(self) -> dict[str, Any]:
         if not self.is_refused:
@@ -81,7 +87,7 @@ class Walk(Report):
         if not await handshake_size.is_within_limits(scope, send):
             return
         self.transport = self._find_transport()
-        with ThreadPoolExecutor(1) as threads:
+        with SiteThreads(1) as threads:
             begin = partial(ToldNegotiation, self)
             agreement, _ = await negotiate({**scope, **self._identity}, threads, consumer.load_user, begin)
             if agreement.subscriber is not None:
@@ -95,7 +101,7 @@ class Walk(Report):
         with self.step("transport") as finding:
             transport = get_transport()
             finding.text = f"{settings.WS4CHANNELS_TRANSPORT} ({transport.server})"
-            problems = [f"{each.id}: {each.msg}" for each in current_messages() if each.id in _ABOUT_TRANSPORTS]
+            problems = list(self._problems)
             if isinstance(transport, InMemoryTransport):
                 problems.append("it carries messages within one process: what others publish does not arrive")
             if problems:

@@ -58,8 +58,9 @@ class Command(BaseCommand):
 
     def _write(self, explanation: Explanation, publishing: Publishing | None) -> None:
         styles = {"refused": self.style.ERROR, "dropped": self.style.WARNING, "unknown": self.style.WARNING}
+        width = max(len(step.name) for step in explanation.steps)
         for step in explanation.steps:
-            line = f"{step.verdict:<8} {on_one_line(step.name):<12} {step.text}"
+            line = f"{step.verdict:<8} {step.name:<{width}}  {step.text}"
             self.stdout.write(styles.get(step.verdict, str)(line))
         for line in _key_lines(explanation.keys):
             self.stdout.write(line)
