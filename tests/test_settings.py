@@ -14,7 +14,6 @@ from ws4channels.settings import SETTINGS
 
 # Each setting with values that cannot work. A new setting belongs here, too.
 REFUSED: dict[str, list[Any]] = {
-    "WS4CHANNELS_ADMIN": ["yes", 1, None],
     "WEBSOCKET_URL": ["ws/", "", None, 5, b"/ws/"],
     "WS4REDIS_CONNECTION": [None, "localhost", [("host", "localhost")]],
     "WS4REDIS_PREFIX": [5, b"ws", True],
@@ -45,6 +44,7 @@ REFUSED: dict[str, list[Any]] = {
     "WS4CHANNELS_MAX_SOCKETS_PER_ADDRESS": [0, -1, 1.5, "1", True],
     "WS4CHANNELS_CLOSE_ON_SIGN_OUT": [None, 1, "yes"],
     "WS4CHANNELS_OUTBOX_MESSAGES": [0, -1, 1.5, "1", None, True],
+    "WS4CHANNELS_ADMIN": [0, "yes", None],
     "WS4CHANNELS_CLOSE_ON_RENAME": [0, "yes", None],
     "WS4CHANNELS_CLOSE_TIMEOUT": [0, -1, "1", None, True],
     "WS4CHANNELS_OUTBOX_BYTES": [0, -1, 1.5, "1", None, True],
