@@ -10,6 +10,9 @@ ROOT = "/admin/ws4channels/websockets/"
 PUBLISH = f"{ROOT}publish/"
 CLOSE = f"{ROOT}close/"
 LIVE = f"{ROOT}live/"
+PROCESSES = f"{ROOT}processes/"
+KEYS = f"{ROOT}keys/"
+EXPLAIN = f"{ROOT}explain/"
 TICKET = f"{ROOT}ticket/"
 
 

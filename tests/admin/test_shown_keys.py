@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ws4channels.admin.shown_keys import names_a_session, shown_key, shown_session
+from ws4channels.admin.shown_keys import audience_in, shown_key, shown_session
 
 
 @pytest.mark.parametrize("prefix", [None, "ws"])
@@ -16,15 +16,22 @@ def test_key_of_a_session_is_shown_in_part(prefix: str | None, settings: Any) ->
     lead = f"{prefix}:" if prefix else ""
     key = f"{lead}session:abcdefghijklmnop:news:today"
     assert shown_key(key) == f"{lead}session:abcd…:news:today"
-    assert names_a_session(key)
+    assert audience_in(key) == ("session", "abcdefghijklmnop")
     assert shown_session("abcdefghijklmnop") == "abcd…"
 
 
-@pytest.mark.parametrize("key", ["broadcast:session:1", "user:session:news", "group:a%3Ab:news"])
-def test_other_keys_are_shown_as_they_are(key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "audience"),
+    [
+        ("broadcast:session:1", ("broadcast", "")),
+        ("user:session:news", ("user", "session")),
+        ("group:a%3Ab:news", ("group", "a:b")),
+    ],
+)
+def test_other_keys_are_shown_as_they_are(key: str, audience: tuple[str, str]) -> None:
     """Names of users, groups and facilities are no secret here."""
     assert shown_key(key) == key
-    assert not names_a_session(key)
+    assert audience_in(key) == audience
 
 
 def test_hostile_key_is_shown_on_one_line() -> None:

@@ -16,14 +16,14 @@ from tests.browser.conftest import OpenWindow, skip_without_chromium
 from tests.browser.pages import messages, reconnect_now, sign_out_in_another_tab, wait_until_connected, write
 from tests.browser.test_layout import DESKTOP, PHONE, SCHEMES, assert_axe_finds_nothing, name_of
 from tests.example.site import Site, manage
-from tests.waiting import SCALE
+from tests.waiting import SCALE, wait_until
 
 skip_without_chromium()
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
 ROOT = "/admin/ws4channels/websockets/"
 LIVE = f"{ROOT}live/"
-PAGES = ("", "live/", "publish/", "close/")
+PAGES = ("", "processes/", "keys/", "explain/", "live/", "publish/", "close/")
 
 
 def named(path: str) -> str:
@@ -36,12 +36,7 @@ def test_page_fits_the_screen(open_window: OpenWindow, artifacts: Path, path: st
     """Each page fits on a desktop and on a phone, and violates no policy; screenshots are kept."""
     page = open_window(ROOT + path, "admin")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    for size in (DESKTOP, PHONE):
-        page.set_viewport_size(size)
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme)
-            page.screenshot(path=artifacts / f"admin-{named(path)}-{name_of(size)}-{scheme}.png", full_page=True)
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    shoot(page, artifacts, named(path))
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -101,7 +96,7 @@ def test_live_view_shows_what_is_published(open_window: OpenWindow, site: Site, 
     expect(page.locator(".ws4-counts")).to_have_text("4 received")
     expect(page.locator(".ws4-messages .ws4-number").nth(1)).to_have_text("9")
     assert page.title() != "run"
-    page.screenshot(path=artifacts / "admin-live-messages.png", full_page=True)
+    shoot(page, artifacts, "live-used")
 
 
 def test_live_view_of_a_hostile_name(open_window: OpenWindow, site: Site) -> None:
@@ -183,6 +178,54 @@ def test_page_without_javascript_is_one_to_reload(open_window: OpenWindow, site:
     publish(site, "newer")
     page.reload()
     expect(texts(page)).to_contain_text(["newer"])
+
+
+# --- what the site does ---------------------------------------------------------------------------------------------
+
+
+def test_pages_show_what_goes_on(open_window: OpenWindow, site: Site, artifacts: Path) -> None:
+    """Two visitors in a chat: their process, their facility, their keys, who is here, and why one hears nothing."""
+    john, mary, page = open_window("/user/", "john"), open_window("/", "mary"), open_window(ROOT, "admin")
+    wait_until_connected(john, mary)
+    write(mary, "Good morning!")
+    expect(messages(mary)).to_have_text(["Good morning!"])
+    expect_after_reloads(page, f"{ROOT}processes/", "tbody tr", "daphne")
+    shoot(page, artifacts, "processes-used")
+    expect_after_reloads(page, f"{ROOT}keys/", "tbody", "broadcast-chat")
+    expect(page.locator("tbody").last).to_contain_text("ws:user:john:user-chat")
+    expect(page.locator("tbody").last).to_contain_text("mary")
+    expect(page.locator("body")).not_to_contain_text("Good morning")
+    shoot(page, artifacts, "keys-used")
+    page.get_by_role("link", name="user-chat", exact=True).click()
+    expect(page.get_by_label("Facility")).to_have_value("user-chat")
+    page.get_by_role("link", name="Explain").click()
+    page.get_by_label("URL").fill("/ws/user-chat?subscribe-user&publish-user")
+    page.get_by_label("User").fill("john")
+    page.get_by_label("Published to the facility").fill("broadcast-chat")
+    page.get_by_role("button", name="Explain").click()
+    expect(page.get_by_role("heading", level=2)).to_contain_text("does not receive what is published")
+    shoot(page, artifacts, "explain-used")
+
+
+def expect_after_reloads(page: Page, address: str, selector: str, text: str) -> None:
+    """Open a page again and again until it shows a text: processes tell of themselves every few seconds."""
+
+    def shows() -> bool:
+        page.goto(address)
+        return any(text in each for each in page.locator(selector).all_inner_texts())
+
+    wait_until(shows, f"{address} does not show {text}")
+
+
+def shoot(page: Page, artifacts: Path, name: str) -> None:
+    """Keep screenshots, of a desktop and of a phone, in light and dark; the page fits on each."""
+    for size in (DESKTOP, PHONE):
+        page.set_viewport_size(size)
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            page.screenshot(path=artifacts / f"admin-{name}-{name_of(size)}-{scheme}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.set_viewport_size(DESKTOP)
 
 
 # --- rights and actions -----------------------------------------------------------------------------------------------

@@ -25,6 +25,9 @@ class WebsocketsAdmin(PagesAdmin):
 
     pages = (
         Page(FIRST, _("Health"), "ws4channels.admin.health.show_health"),
+        Page("processes", _("Processes"), "ws4channels.admin.processes.show_processes"),
+        Page("keys", _("Facilities and keys"), "ws4channels.admin.keys.show_keys"),
+        Page("explain", _("Explain"), "ws4channels.admin.explaining.show_explanation"),
         Page("live", _("Live"), "ws4channels.admin.live.show_live", CONTENTS),
         Page("ticket", _("Ticket"), "ws4channels.admin.live.give_ticket", CONTENTS, is_listed=False),
         Page("publish", _("Publish"), "ws4channels.admin.actions.show_publishing", ACT),

@@ -9,14 +9,14 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ws4channels.admin.shown_keys import shown_key, shown_session
+from ws4channels.admin.shown_keys import SESSION, shown_key, shown_session
 from ws4channels.audience import BROADCAST
 from ws4channels.exceptions import Ws4ChannelsError
 from ws4channels.redis_store import RedisStore, encode_message, is_heartbeat
 from ws4channels.shown import on_one_line
 
 _LONGEST_NAME = 1000
-USER, GROUP, SESSION = "user", "group", "session"
+USER, GROUP = "user", "group"
 _NAMED = (
     (USER, gettext_lazy("a user")),
     (GROUP, gettext_lazy("a group")),
@@ -117,6 +117,82 @@ class WatchingForm(TargetForm):
         strip=False,
         help_text=gettext_lazy("The username or the group's name; empty for everybody."),
     )
+
+
+class KeysForm(forms.Form):
+    """Which keys are looked for: of a facility, of somebody, or both."""
+
+    facility = forms.CharField(label=gettext_lazy("Facility"), max_length=_LONGEST_NAME, required=False, strip=False)
+    audience = forms.ChoiceField(
+        label=gettext_lazy("Of"), choices=(("", gettext_lazy("anybody")), *_NAMED), required=False
+    )
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=_LONGEST_NAME, required=False, strip=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Add ``arguments``, those of find_keys."""
+        data = super().clean() or self.cleaned_data
+        if {"facility", "audience", "name"} <= data.keys():
+            audience, name = data["audience"], data["name"]
+            if bool(audience) != bool(name):
+                self.add_error(
+                    "name", _("Say whose.") if audience else _("Say whether that is a user, a group or a session.")
+                )
+            data["arguments"] = {"facility": data["facility"] or None, **({audience: name} if audience else {})}
+        return data
+
+
+class ExplainingForm(forms.Form):
+    """A handshake, and perhaps a publisher."""
+
+    url = forms.CharField(
+        label=gettext_lazy("URL"),
+        max_length=8000,
+        help_text=gettext_lazy("Of the websocket, or its path and query: /ws/news?subscribe-user"),
+    )
+    user = forms.CharField(
+        label=gettext_lazy("User"),
+        max_length=_LONGEST_NAME,
+        required=False,
+        strip=False,
+        help_text=gettext_lazy("The username; empty for nobody."),
+    )
+    session = forms.CharField(
+        label=gettext_lazy("Session"),
+        max_length=_LONGEST_NAME,
+        required=False,
+        help_text=gettext_lazy("The session's key, which is the value of the browser's cookie."),
+    )
+    origin = forms.CharField(
+        label=gettext_lazy("Origin"),
+        max_length=_LONGEST_NAME,
+        required=False,
+        help_text=gettext_lazy("Of the page, such as https://example.com."),
+    )
+    host = forms.CharField(label=gettext_lazy("Host"), max_length=_LONGEST_NAME, required=False)
+    facility = forms.CharField(
+        label=gettext_lazy("Published to the facility"),
+        max_length=_LONGEST_NAME,
+        required=False,
+        strip=False,
+        help_text=gettext_lazy("Says whether that client receives what is published there."),
+    )
+    audience = forms.ChoiceField(
+        label=gettext_lazy("for"), choices=((BROADCAST, gettext_lazy("everybody")), *_NAMED), required=False
+    )
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=_LONGEST_NAME, required=False, strip=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Add ``asked``, the arguments of explain, and ``publisher``, those of explain_publishing or None."""
+        data = super().clean() or self.cleaned_data
+        data["asked"] = {each: data.get(each) or None for each in ("user", "session", "origin", "host")}
+        data["publisher"] = None
+        if data.get("facility"):
+            audience, name = data.get("audience") or BROADCAST, data.get("name", "")
+            if bool(name) == (audience == BROADCAST):
+                self.add_error("name", _("There is no name for everybody.") if name else _("Say whose."))
+            members = {"broadcast": True} if audience == BROADCAST else {f"{audience}s": [name]}
+            data["publisher"] = {"facility": data["facility"], **members}
+        return data
 
 
 class ClosingForm(AudienceForm):

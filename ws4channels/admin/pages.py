@@ -81,9 +81,9 @@ class PagesAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         view: View = import_string(page.view)
         return view(self, request)
 
-    def url_of(self, name: str, **parameters: str) -> str:
+    def url_of(self, page: str, /, **parameters: str) -> str:
         """Return the address of a page; empty parameters are left out."""
-        url = reverse(f"admin:{_url_name(name)}", current_app=self.admin_site.name)
+        url = reverse(f"admin:{_url_name(page)}", current_app=self.admin_site.name)
         query = urlencode({key: value for key, value in parameters.items() if value})
         return f"{url}?{query}" if query else url
 

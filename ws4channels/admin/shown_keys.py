@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ws4channels import settings
+from ws4channels.audience import BROADCAST, decode_name
 from ws4channels.shown import on_one_line
 
+SESSION = "session"
 _SHOWN = 4
 
 
@@ -15,17 +17,19 @@ def shown_session(session_key: str) -> str:
 
 def shown_key(key: str) -> str:
     """Return a key of messages as the pages show it, on one line."""
-    lead, session, facility = _session_in(key)
-    return on_one_line(f"{lead}{session[:_SHOWN]}…:{facility}" if session else key)
+    lead, audience, name, facility = _parts_of(key)
+    return on_one_line(f"{lead}{audience}:{name[:_SHOWN]}…:{facility}" if audience == SESSION else key)
 
 
-def names_a_session(key: str) -> bool:
-    """Tell whether who knows a key knows how to sign in as somebody."""
-    return bool(_session_in(key)[1])
+def audience_in(key: str) -> tuple[str, str]:
+    """Return the audience and the name in a key of messages; everybody has no name."""
+    _, audience, name, _ = _parts_of(key)
+    return (audience, "") if audience == BROADCAST else (audience, decode_name(name))
 
 
-def _session_in(key: str) -> tuple[str, str, str]:
-    prefix = settings.WS4REDIS_PREFIX
-    lead = f"{prefix}:session:" if prefix else "session:"
-    session, _, facility = key[len(lead) :].partition(":")
-    return (lead, session, facility) if key.startswith(lead) else (lead, "", "")
+def _parts_of(key: str) -> tuple[str, str, str, str]:
+    """Return what stands before the audience, the audience, and what follows it in two parts."""
+    lead = f"{settings.WS4REDIS_PREFIX}:" if settings.WS4REDIS_PREFIX else ""
+    audience, _, rest = key.removeprefix(lead).partition(":")
+    name, _, facility = rest.partition(":")
+    return lead, audience, name, facility

@@ -132,7 +132,7 @@
 
     function message_row({payload, at}) {
         const row = document.createElement('tr');
-        const content = cell('', 'ws4-content');
+        const content = cell('', 'ws4-text');
         const size = cell('', 'ws4-number');
         row.append(cell(at.toLocaleTimeString(document.documentElement.lang || undefined), 'ws4-time'), size, content);
         const pre = document.createElement('pre');
