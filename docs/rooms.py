@@ -17,6 +17,7 @@ FLOORS = (
     ("consumers", "streams origins"),
     ("presence",),
     ("access",),
+    ("processes",),
     ("delivery",),
     ("redis_store publisher subscriber", "closing"),
     ("transports",),

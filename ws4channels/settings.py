@@ -222,6 +222,15 @@ _ALL = [
         _is(list, tuple, where=lambda value: all(isinstance(each, str) and each for each in value)),
     ),
     Setting(
+        "WS4CHANNELS_ADMIN",
+        True,
+        "",
+        "True: server processes tell of themselves in Redis, and the admin page is there. False: nothing is written, "
+        "and no process answers.",
+        "True or False",
+        _is(bool),
+    ),
+    Setting(
         "WS4CHANNELS_HEARTBEAT_INTERVAL",
         4.0,
         "seconds",
