@@ -516,7 +516,7 @@ def test_make_targets_exist(page: Path) -> None:
 
 def make(*arguments: str) -> str:
     """Return what make prints. The make that runs the tests passes its own options on in the environment."""
-    passed_on = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTEST_ARGS", "PYTEST_OPTIONS")
+    passed_on = ("CI", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTEST_ARGS", "PYTEST_OPTIONS")
     alone = {name: value for name, value in os.environ.items() if name not in passed_on}
     return subprocess.run(["make", *arguments], cwd=ROOT, env=alone, capture_output=True, text=True, check=True).stdout
 
@@ -532,6 +532,17 @@ def test_lower_limit_of_coverage_is_for_all_tests() -> None:
     assert "make test PYTEST_OPTIONS=--cov" in text_of(".ci/run")
     assert " --cov " in make("-n", "coverage")
     assert " --cov " not in make("-n", "test-python", "PYTEST_ARGS=-k hub")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_whole"),
+    [(["test"], False), (["test", "CI=1"], True), (["test-all"], True), (["coverage"], True)],
+    ids=str,
+)
+def test_ci_leaves_out_no_slow_test(arguments: list[str], is_whole: bool) -> None:
+    """`make test` does; so it is done in five minutes. What is named runs, slow or not."""
+    assert ("not slow" not in make("-n", *arguments, "PYTEST_ARGS=")) == is_whole
+    assert "not slow" not in make("-n", *arguments, "PYTEST_ARGS=tests/faults")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name if page.parent != ROOT / "benchmarks" else "bench")

@@ -14,8 +14,11 @@ from django.core.exceptions import PermissionDenied
 
 from tests.access.scopes import a_scope
 from tests.sockets import broadcast
+from tests.visitors import signed_in
 from tests.waiting import TIMEOUT, eventually
+from ws4channels import presence
 from ws4channels.access.handshake_size import MAX_URL
+from ws4channels.access.presence import NO_RULE
 from ws4channels.closing import aclose_sockets
 from ws4channels.counters import counts
 from ws4channels.routing import event_stream_urlpatterns
@@ -109,6 +112,39 @@ async def test_streams_count_as_sockets(settings: Any) -> None:
         assert third.status == 200
 
 
+async def test_stream_asks_for_heartbeats_as_events(settings: Any) -> None:
+    """Scripts in browsers see events, and no comments."""
+    settings.WS4CHANNELS_HEARTBEAT_INTERVAL = 0.05
+    async with requested("subscribe-broadcast&heartbeat=event") as response:
+        await eventually(lambda: 'data: {"heartbeat": true}\n\n' in response.text, "there is no heartbeat")
+        assert ":\n\n" not in response.text
+
+
+def allow_all(request: Any, channels: list[str]) -> list[str]:
+    return channels
+
+
+async def test_streams_are_present(settings: Any) -> None:
+    """A stream counts as a socket of its user, is told who is here if its URL asks, and leaves at its end."""
+    settings.WS4CHANNELS_PRESENCE = ["f"]
+    settings.WS4REDIS_ALLOWED_CHANNELS = allow_all
+    async with requested("subscribe-broadcast&presence", **signed_in("mary")) as mary:
+        await eventually(lambda: '"presence": {"audience": "broadcast", "now": ["mary"]' in mary.text, "nobody is here")
+        async with requested(**signed_in("john")), requested():
+            await eventually(lambda: '"joined": ["john"]' in mary.text, "the join is not told")
+            here = await presence.apresent(facility="f", broadcast=True)
+            assert {each.user: each.sockets for each in here} == {"mary": 1, "john": 1}
+            await eventually(lambda: '"anonymous": 1}' in mary.text, "the anonymous one is not told")
+        await eventually(lambda: '"left": ["john"]' in mary.text, "the leave is not told")
+
+
+async def test_presence_is_withheld_without_a_rule(settings: Any) -> None:
+    """It fails closed, as for websockets, and the first event says so."""
+    settings.WS4CHANNELS_PRESENCE = ["f"]
+    async with requested("subscribe-broadcast&presence") as response:
+        await eventually(lambda: NO_RULE in response.text, "it is not told")
+
+
 async def test_close_command_ends_a_stream() -> None:
     """The client is told the code that a websocket would be closed with."""
     async with requested() as response:
@@ -118,9 +154,9 @@ async def test_close_command_ends_a_stream() -> None:
         assert '{"close": 4321}' in response.text
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS"])
 async def test_other_methods_are_answered_with_400(method: str) -> None:
-    """Only GET and HEAD read a stream."""
+    """GET and HEAD read a stream, and POST publishes."""
     async with requested(method=method) as response:
         assert response.status == 400
 

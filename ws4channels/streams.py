@@ -3,7 +3,7 @@
     GET /ws/FACILITY?subscribe-broadcast
     Accept: text/event-stream
 
-Handshake, Origin check and limits are those of websockets.
+What such a client sends comes by ``POST``. Handshake, Origin check and limits are those of websockets.
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from django.conf import settings as django_settings
+
 from ws4channels.access import handshake_size, refusals
 from ws4channels.access.answers import UPGRADE_NEEDED, answer
 from ws4channels.access.clients import Client
+from ws4channels.access.custom_subscribers import count_own_copies
 from ws4channels.access.handshake import Agreement
+from ws4channels.access.posts import Posts
+from ws4channels.access.requests import wants_heartbeat_events
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
 from ws4channels.delivery.events import closing_event
@@ -23,6 +28,7 @@ from ws4channels.delivery.servers.http import make_stream_outbox
 from ws4channels.delivery.streams import StreamOutbox, StreamSubscriber
 from ws4channels.delivery.welcome import Welcome, note_recovery
 from ws4channels.origins import is_refused, origin_of
+from ws4channels.presence.attendance import Presentee, get_attendance
 from ws4channels.transports.configured import get_transport
 
 __all__ = ["EventStreams"]
@@ -30,6 +36,8 @@ __all__ = ["EventStreams"]
 _ACCEPTED = "text/event-stream"
 _WHAT = "an event stream"
 _VARY = (b"vary", b"Origin")
+_BODY_UNREAD = (403, 408, 413, 429, 500, 503)
+"""The statuses of answers to posts whose bodies may not have been read, so that the connection is of no more use."""
 _HEADERS = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
@@ -38,18 +46,46 @@ _HEADERS = [
 
 
 class EventStreams:
-    """ASGI application for plain HTTP requests below ``WEBSOCKET_URL``: event streams, and 400 for all else."""
+    """ASGI application for plain HTTP below ``WEBSOCKET_URL``: event streams, and messages from their clients.
+
+    All other requests are answered with 400.
+    """
+
+    def __init__(self) -> None:
+        self._posts = Posts()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
-        if scope["method"] not in ("GET", "HEAD") or not _accepts_events(scope):
+        if not _is_for_us(scope):
             await answer(send, 400, UPGRADE_NEEDED)
         elif not await handshake_size.is_within_limits(scope, send):
             return
         elif is_refused(scope):
             await answer(send, 403, headers=[_VARY])
+        elif scope["method"] == "OPTIONS":
+            await answer(send, 204, headers=[*_cors_headers(scope), *_preflight_headers()])
+        elif scope["method"] == "POST":
+            await self._take_post(scope, receive, send)
         else:
             await _Stream(scope, send).serve(receive)
+
+    async def _take_post(self, scope: Any, receive: Any, send: Any) -> None:
+        result = await self._posts.take(scope, receive, get_hub(get_transport()))
+        if result is None:
+            return
+        status, text = result
+        headers = _cors_headers(scope)
+        if status in _BODY_UNREAD and scope.get("http_version", "1.1").startswith("1"):  # RFC 9113, 8.2.2
+            headers.append((b"connection", b"close"))
+        await answer(send, status, text, headers)
+
+
+def _is_for_us(scope: Any) -> bool:
+    method = scope["method"]
+    if method == "OPTIONS":
+        # Without these it is no preflight (https://fetch.spec.whatwg.org/#cors-preflight-request).
+        return {b"origin", b"access-control-request-method"} <= {name for name, _ in scope["headers"]}
+    return method == "POST" or (method in ("GET", "HEAD") and _accepts_events(scope))
 
 
 def _accepts_events(scope: Any) -> bool:
@@ -67,6 +103,16 @@ def _cors_headers(scope: Any) -> list[tuple[bytes, bytes]]:
     return [allowed, (b"access-control-allow-credentials", b"true"), _VARY]
 
 
+def _preflight_headers() -> list[tuple[bytes, bytes]]:
+    """Return what tells a browser which requests such a page may make."""
+    csrf = django_settings.CSRF_HEADER_NAME.removeprefix("HTTP_").replace("_", "-").lower()
+    return [
+        (b"access-control-allow-methods", b"GET, HEAD, POST"),
+        (b"access-control-allow-headers", f"authorization, content-type, last-event-id, {csrf}".encode("latin1")),
+        (b"access-control-max-age", b"600"),
+    ]
+
+
 class _Stream:
     """One event stream."""
 
@@ -75,6 +121,7 @@ class _Stream:
         self._send = send
         self._outbox: StreamOutbox | None = None
         self._is_open = False
+        self._presentee: Presentee | None = None
         self._commanded_code: int | None = None
 
     async def serve(self, receive: Any) -> None:
@@ -89,6 +136,8 @@ class _Stream:
                 raise
         finally:
             counts["sockets_closed"] += self._is_open
+            if self._presentee is not None:
+                self._presentee.leave()
             await client.leave(self._outbox)
 
     async def _until_end(self, receive: Any) -> None:
@@ -103,7 +152,7 @@ class _Stream:
 
     async def _begin(self, hub: Hub, client: Client) -> None:
         try:
-            agreement, _ = await client.agree(self.scope, self._close_by_command)
+            agreement, request = await client.agree(self.scope, self._close_by_command)
             if self.scope["method"] == "HEAD":
                 await self._start_response()
                 await self._send({"type": "http.response.body", "body": b""})
@@ -112,7 +161,7 @@ class _Stream:
             self._outbox = outbox = make_stream_outbox(
                 self._send, is_binary=agreement.form.is_binary, on_overflow=self._close_slow_client
             )
-            subscriber = StreamSubscriber(outbox)
+            subscriber = StreamSubscriber(outbox, wants_heartbeat_events(request))
             welcome = await client.join(subscriber)
         except UNREACHABLE as error:
             await self._turn_away_unserved(hub, error)
@@ -121,6 +170,8 @@ class _Stream:
         else:
             await self._open(outbox, agreement, welcome)
             hub.add_heartbeat(subscriber, "")
+            if agreement.presence is not None and not outbox.is_closed:
+                self._presentee = get_attendance(hub).enter(agreement, subscriber)
 
     async def _start_response(self) -> None:
         headers = [*_HEADERS, *_cors_headers(self.scope)]
@@ -135,7 +186,7 @@ class _Stream:
             outbox.close_now(self._commanded_code)
             return
         note_recovery(welcome)
-        outbox.begin(welcome, agreement.dropped)
+        outbox.begin(welcome, agreement.dropped, count_own_copies(agreement))
 
     async def _refuse(self, error: Exception) -> None:
         if refusals.is_refusal(error):

@@ -1,16 +1,21 @@
-"""Chromium's own EventSource on the example site, and HTMX, which uses it."""
+"""Chromium's own EventSource on the example site, HTMX, which uses it, and chats behind a proxy without websockets."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
+from example_project.redis_server import HOST, free_port
 from tests.example.site import Site, manage
+from tests.live.nginx import nginx
+from tests.live.servers import Surroundings, find_program
 from tests.waiting import wait_until
 
 from .conftest import OpenWindow, skip_without_chromium
+from .pages import RawWebSocket, messages, reconnect_now, state, wait_until_connected, write
 
 skip_without_chromium()
 pytestmark = [pytest.mark.browser, pytest.mark.live]
@@ -64,3 +69,65 @@ def test_htmx_swaps_what_is_published(site: Site, open_window: OpenWindow) -> No
     expect(page.locator("#news b")).to_have_text("kept")
     publish(site, "<i>one</i>\n<i>two</i>")
     expect(page.locator("#news i")).to_have_text(["one", "two"])
+
+
+# nginx passes no Upgrade header on unless it is told to, and so do many proxies of companies.
+BLOCKING = """
+server {{
+    listen {host}:{port};
+    location / {{
+        proxy_pass http://{host}:{target};
+        proxy_set_header Host $http_host;
+    }}
+}}
+"""
+
+
+@pytest.fixture
+def blocked(site: Site, tmp_path: Path) -> Iterator[str]:
+    """The address of the site behind a proxy that lets no websockets through."""
+    program = find_program("nginx", package="nginx-light")
+    port = free_port()
+    configuration = BLOCKING.format(host=HOST, port=port, target=site.port)
+    with nginx(Surroundings("", tmp_path), program, tmp_path, port, configuration):
+        yield f"http://{HOST}:{port}"
+
+
+def test_chat_works_where_a_proxy_blocks_websockets(site: Site, open_window: OpenWindow, blocked: str) -> None:
+    """Pages fall back to event streams, post what they send, see who is here, and miss nothing over a restart."""
+    one, other = open_window(f"{blocked}/"), open_window(f"{blocked}/")
+    with pytest.raises(Error):
+        RawWebSocket(one, "/ws/broadcast-chat?subscribe-broadcast")
+    wait_until_connected(one, other)
+    expect(other.locator(".here")).to_have_text("2 here: 2 anonymous")
+    write(one, "Is anybody there?")
+    expect(messages(other)).to_have_text(["Is anybody there?"])
+    write(other, "I am.")
+    for page in (one, other):
+        expect(messages(page)).to_have_text(["Is anybody there?", "I am."])
+    site.stop()
+    for page in (one, other):
+        expect(state(page)).not_to_have_text("connected")
+    write(one, "Still there?")
+    site.start()
+    reconnect_now(one, other)
+    for page in (one, other):
+        expect(messages(page)).to_have_text(["Is anybody there?", "I am.", "Still there?"])
+    expect(one.locator(".waiting li")).to_have_count(0)
+
+
+def test_foreign_page_cannot_post(open_window: OpenWindow, site: Site) -> None:
+    """A page of another origin gets neither a preflight nor a message through."""
+    page = open_window("/")
+    foreign = page.context.new_page()
+    foreign.route("http://evil.example/", lambda route: route.fulfill(body="<p>evil</p>", content_type="text/html"))
+    foreign.goto("http://evil.example/")
+    for headers in ({}, {"X-CSRFToken": "guessed"}):
+        with pytest.raises(Error, match="Failed to fetch"):
+            foreign.evaluate(
+                """([url, headers]) => fetch(url, {method: 'POST', body: 'evil', credentials: 'include', headers})""",
+                [f"{site.url}/ws/broadcast-chat?publish-broadcast", headers],
+            )
+    wait_until_connected(page)
+    write(page, "good")
+    expect(messages(page)).to_have_text(["good"])

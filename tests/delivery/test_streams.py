@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.waiting import eventually
-from ws4channels.delivery.events import fields_of
-from ws4channels.delivery.forms import position_of
+from ws4channels.delivery.events import fields_of, of_control_frame
+from ws4channels.delivery.forms import control_frame, position_of
 from ws4channels.delivery.servers.http import make_stream_outbox
 from ws4channels.delivery.streams import StreamOutbox, StreamSubscriber
 from ws4channels.delivery.welcome import Welcome
@@ -98,6 +98,43 @@ async def test_gap_is_told_with_the_new_position() -> None:
     await eventually(lambda: "gap" in sent.text, "there is no event")
     assert 'event: ws4channels\ndata: {"gap": true}\nid: ' in sent.text
     assert sent.ids[-1] == position_of("a", TWO)
+    await outbox.aclose()
+
+
+async def test_client_is_told_how_often_its_posts_come_back() -> None:
+    """One that does not want its own messages leaves so many out."""
+    sent = Sent()
+    outbox = make_stream_outbox(sent.send, is_binary=False, on_overflow=lambda dropped: None)
+    outbox.begin(Welcome(), {}, 2)
+    await eventually(lambda: '{"recovered": null, "dropped": {}, "copies": 2}' in sent.text, "it is not told")
+    await outbox.aclose()
+
+
+async def test_control_frames_are_events_that_are_built_once() -> None:
+    """What resuming websockets are told, streams are, too."""
+    frame = control_frame({"presence": {"now": ["jöhn"]}})
+    sent = [Sent(), Sent()]
+    outboxes = [begun(each, Welcome()) for each in sent]
+    for outbox in outboxes:
+        subscriber = StreamSubscriber(outbox)
+        subscriber.put_own(frame)
+        subscriber.flush()
+    event = 'event: ws4channels\ndata: {"presence": {"now": ["j\\u00f6hn"]}}\n\n'
+    for each in sent:
+        await eventually(lambda each=each: event in each.text, "it is not told")
+    assert of_control_frame(frame) is frame
+    for outbox in outboxes:
+        await outbox.aclose()
+
+
+async def test_heartbeats_are_events_for_those_who_ask() -> None:
+    """Scripts in browsers do not see comments."""
+    sent = Sent()
+    outbox = begun(sent, Welcome())
+    subscriber = StreamSubscriber(outbox, shows_heartbeats=True)
+    subscriber.put_own(Delivery("--heartbeat--"))
+    subscriber.flush()
+    await eventually(lambda: 'event: ws4channels\ndata: {"heartbeat": true}\n\n' in sent.text, "there is none")
     await outbox.aclose()
 
 

@@ -10,7 +10,7 @@ test('the classic script adds one global and nothing else', () => {
     const {page} = new World({without: ['document']});
     const given = [
         'WebSocket', 'setTimeout', 'clearTimeout', 'addEventListener', 'removeEventListener', 'console', 'reportError',
-        'CloseEvent', 'Blob', 'Date',
+        'CloseEvent', 'Blob', 'Date', 'EventSource', 'fetch', 'AbortController', 'atob',
     ];
     assert.deepEqual(Object.keys(page).sort(), [...without_script, ...given, 'WS4Redis'].sort());
 });

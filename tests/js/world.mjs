@@ -92,6 +92,51 @@ export class FakeWebSocket {
     }
 }
 
+/** As FakeWebSocket: the test opens and ends it. `url` is what the client asked for. */
+export class FakeEventSource {
+    #listeners = new Map();
+    is_closed = false;
+    lastEventId = '';
+
+    constructor(url, options) {
+        this.url = url;
+        this.options = options;
+    }
+
+    addEventListener(type, listener) {
+        this.#listeners.set(type, listener);
+    }
+
+    close() {
+        this.is_closed = true;
+    }
+
+    /** The server sends an event; ids stay until another one comes, as in browsers. */
+    dispatch(type, data, id) {
+        this.lastEventId = id ?? this.lastEventId;
+        const listener = type === 'message' ? this.onmessage : this.#listeners.get(type);
+        this.is_closed || listener?.({type, data, lastEventId: this.lastEventId});
+    }
+
+    receive(data, id) {
+        this.dispatch('message', data, id);
+    }
+
+    tell(members, id) {
+        this.dispatch('ws4channels', JSON.stringify(members), id);
+    }
+
+    /** The first event. */
+    open(members = {}, id = '') {
+        this.tell({recovered: null, dropped: {}, ...members}, id);
+    }
+
+    /** The stream ends, or is refused. */
+    end() {
+        this.is_closed || this.onerror?.({type: 'error'});
+    }
+}
+
 /** Counts each listener once, however often it is added or removed, as a real event target does. */
 class Listeners {
     #target = new EventTarget();
@@ -125,6 +170,8 @@ class Listeners {
 export class World {
     clock = new Clock();
     sockets = [];
+    streams = [];
+    posts = [];  // each with the functions `answer` and `fail`
     log = [];
     warnings = [];
     console_errors = [];
@@ -152,6 +199,22 @@ export class World {
                     world.log.push(`sent ${data}`);
                 }
             },
+            EventSource: class extends FakeEventSource {
+                constructor(url, options) {
+                    super(url, options);
+                    world.streams.push(this);
+                    world.log.push('stream');
+                }
+            },
+            fetch: (url, options) => new Promise((resolve, reject) => {
+                const answer = (status, text = '') => resolve({
+                    status, ok: status < 300, text: () => Promise.resolve(text),
+                });
+                this.posts.push({url, ...options, answer, fail: () => reject(new TypeError('Failed to fetch'))});
+                options.signal.addEventListener('abort', () => reject(new Error('aborted')));
+            }),
+            AbortController,
+            atob,
             Date: {now: () => this.clock.now},
             setTimeout: this.clock.setTimeout,
             clearTimeout: this.clock.clearTimeout,
@@ -193,6 +256,18 @@ export class World {
         const client = this.client(options);
         this.socket.open();
         return client;
+    }
+
+    /** A client whose event stream is open. */
+    stream_client(options = {}, members = {}, id = '') {
+        const client = this.client({transport: 'sse', ...options});
+        this.stream.open(members, id);
+        return client;
+    }
+
+    /** The newest event stream. */
+    get stream() {
+        return this.streams[this.streams.length - 1];
     }
 
     /** The newest socket. */

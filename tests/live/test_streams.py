@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +18,14 @@ pytestmark = pytest.mark.live
 
 SERVERS = {"daphne": daphne, "uvicorn": uvicorn}
 ORIGIN = "https://app.example.com"
-SETTINGS = {"WS4CHANNELS_HEARTBEAT_INTERVAL": 0.2, "WS4CHANNELS_ALLOWED_ORIGINS": [ORIGIN]}
+LARGEST = 1000
+SETTINGS = {
+    "WS4CHANNELS_HEARTBEAT_INTERVAL": 0.2,
+    "WS4CHANNELS_ALLOWED_ORIGINS": [ORIGIN],
+    "WS4CHANNELS_MAX_MESSAGE_SIZE": LARGEST,
+}
+SECRET = "s" * 32
+CSRF = {"Cookie": f"csrftoken={SECRET}", "X-CSRFToken": SECRET}
 
 
 @pytest.fixture(scope="module", params=sorted(SERVERS))
@@ -131,6 +140,62 @@ def test_allowed_origins_may_read(site, facility):
     with EventStream(site.host, url, {"Origin": "https://evil.example"}) as stream:
         assert stream.response.status == 403
         assert "Access-Control-Allow-Origin" not in stream.response.headers
+
+
+def post(site: RunningSite, facility: str, body: bytes | list[bytes]) -> int:
+    """Post a message, in chunks if it is a list; return the status."""
+    connection = http.client.HTTPConnection(site.host, timeout=TIMEOUT)
+    with contextlib.closing(connection):
+        connection.request("POST", f"/ws/{facility}?publish-broadcast", body, CSRF)
+        return connection.getresponse().status
+
+
+def test_posts_are_published(site, facility):
+    """A message that is posted reaches streams, in one piece or in chunks."""
+    with EventStream(site.host, f"/ws/{facility}?subscribe-broadcast") as stream:
+        stream.next()
+        assert post(site, facility, b"whole") == 204
+        assert post(site, facility, [b"in", b" ", b"chunks"]) == 204
+        assert post(site, facility, b"\xff") == 204
+        assert stream.take(2) == ["whole", "in chunks"]
+        assert stream.next() == Event("binary", "/w==")
+
+
+@pytest.mark.parametrize("body", [b"x" * (LARGEST + 1), [b"x" * 600] * 2], ids=["whole", "chunked"])
+def test_large_posts_are_answered_with_413(site, facility, body):
+    """The limit of websockets holds, with a Content-Length and without."""
+    assert post(site, facility, body) == 413
+    assert post(site, facility, b"x" * LARGEST) == 204
+
+
+@pytest.mark.parametrize(
+    ("promised", "published"), [(100, []), (5, ["hello"])], ids=["more than comes", "less than comes"]
+)
+def test_content_length_that_lies_harms_nobody(site, facility, promised, published):
+    """A body that ends early is not published, and what goes beyond Content-Length is no part of a message."""
+    head = "".join(f"{name}: {value}\r\n" for name, value in {**CSRF, "Content-Length": promised}.items())
+    start = f"POST /ws/{facility}?publish-broadcast HTTP/1.1\r\nHost: {site.host}\r\n{head}\r\n"
+    with EventStream(site.host, f"/ws/{facility}?subscribe-broadcast") as stream:
+        stream.next()
+        host, _, port = site.host.partition(":")
+        with socket.create_connection((host, int(port)), TIMEOUT) as client:
+            client.sendall(start.encode() + b"hello and more")
+            if not published:
+                client.shutdown(socket.SHUT_WR)
+            assert client.recv(1000).startswith(b"HTTP/1.1 204 " if published else b"")
+        assert post(site, facility, b"later") == 204
+        assert stream.take(len(published) + 1) == [*published, "later"]
+
+
+def test_preflight_of_an_allowed_origin(site, facility):
+    """A browser is told that pages of that origin may post, and nothing about others."""
+    asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-csrftoken"}
+    with EventStream(site.host, f"/ws/{facility}", asked, method="OPTIONS") as allowed:
+        assert allowed.response.status == 204
+        assert "x-csrftoken" in allowed.response.headers["Access-Control-Allow-Headers"]
+    with EventStream(site.host, f"/ws/{facility}", {**asked, "Origin": "https://evil.example"}, "OPTIONS") as refused:
+        assert refused.response.status == 403
+        assert not [name for name in refused.response.headers if name.startswith("Access-Control")]
 
 
 def test_curl_prints_events_as_they_come(site, facility):

@@ -49,6 +49,12 @@ async def publish(hub: Hub, agreement: Agreement, raw: bytes) -> None:
         await apublish(Publication(agreement.publish_keys, raw, expire_in_seconds(None)))
 
 
+def may_publish(agreement: Agreement) -> bool:
+    """Tell whether what this client sends may go anywhere."""
+    subscriber = agreement.subscriber
+    return bool(agreement.publish_keys or (subscriber and overridden(subscriber, "publish_message")))
+
+
 def count_own_copies(agreement: Agreement) -> int:
     """Return how many copies of a message that this client publishes come back to it."""
     if agreement.subscriber is not None and overridden(agreement.subscriber, "publish_message"):

@@ -119,6 +119,8 @@ class Negotiation:
             self.load_user = True
             possible.append(PRESENCE)
         self.asked, self.words = asked_channels(self.request, possible)
+        if is_event_stream(scope):
+            self.words.add("resume")  # The ids of events are positions for every client.
 
     def needs_thread(self) -> bool:
         """Tell whether the site's code is to run, or something is to be looked up."""
@@ -162,18 +164,14 @@ class Negotiation:
             user=_known_user_of(self.request),
             dropped=dropped,
             start=self._start(subscribe_keys),
-            form=Form(self._resumes(), "binary" in self.words),
+            form=Form("resume" in self.words, "binary" in self.words),
             presence=terms_of(facility, subscribe_keys, PRESENCE in self.asked and PRESENCE not in dropped),
         )
 
     def _start(self, keys: tuple[str, ...]) -> Start:
         history, positions = asked_start(self.request)
         known = read_positions(positions, keys) if positions else None
-        return Start(history, self._resumes(), known)
-
-    def _resumes(self) -> bool:
-        # The ids of events are positions for every client.
-        return "resume" in self.words or is_event_stream(self.scope)
+        return Start(history, "resume" in self.words, known)
 
     def abandon(self, threads: ThreadPoolExecutor) -> None:
         """Have the subscriber released, now or when `run` has made it: the client is gone, the thread goes on."""

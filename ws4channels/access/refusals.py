@@ -40,11 +40,12 @@ _MAX_PATH = 200
 _KINDS = {"http": "an event stream", "websocket": "a websocket"}
 
 _outage = LogThrottle()
+_flood = LogThrottle()
 
 
 def kind_of(scope: Mapping[str, Any]) -> str:
-    """Return what a client opens, for log lines."""
-    return _KINDS[scope.get("type", "websocket")]
+    """Return what a client opens or posts, for log lines."""
+    return "a message" if scope.get("method") == "POST" else _KINDS[scope.get("type", "websocket")]
 
 
 def _outage_level() -> int:
@@ -109,14 +110,12 @@ def note_refused_by_redis(error: Exception) -> None:
     logger.log(_outage_level(), "A client's message was refused: %s", str(error))
 
 
-def note_too_large(size: int) -> None:
-    """Note that a client is closed because of a message of `size` bytes."""
+def note_too_large(size: int, posted_to: Mapping[str, Any] | None = None) -> None:
+    """Note that a client is closed because of a message of `size` bytes, or that such a post is refused."""
     counts["too_large"] += 1
-    logger.warning(
-        "Closed a websocket whose client sent %s bytes; WS4CHANNELS_MAX_MESSAGE_SIZE is %s.",
-        size,
-        settings.WS4CHANNELS_MAX_MESSAGE_SIZE,
-    )
+    action = "Closed a websocket" if posted_to is None else f"Refused a message to {on_one_line(posted_to['path'])}"
+    most = settings.WS4CHANNELS_MAX_MESSAGE_SIZE
+    logger.warning("%s whose client sent %s bytes; WS4CHANNELS_MAX_MESSAGE_SIZE is %s.", action, size, most)
 
 
 def note_too_fast(scope: Mapping[str, Any]) -> None:
@@ -124,6 +123,18 @@ def note_too_fast(scope: Mapping[str, Any]) -> None:
     counts["too_many_messages"] += 1
     logger.warning(
         "Closed a websocket to %s whose client sent too many messages; WS4CHANNELS_MAX_MESSAGES_PER_SECOND is %s.",
+        on_one_line(scope["path"]),
+        settings.WS4CHANNELS_MAX_MESSAGES_PER_SECOND,
+    )
+
+
+def note_too_many_posts(scope: Mapping[str, Any]) -> None:
+    """Note that a client's message is refused because it posts too many."""
+    counts["too_many_messages"] += 1
+    logger.log(
+        # A post that is refused does not end the flood, as the end of a websocket does.
+        logging.WARNING if _flood.is_first() else logging.DEBUG,
+        "Refused a message to %s whose client posts too many; WS4CHANNELS_MAX_MESSAGES_PER_SECOND is %s.",
         on_one_line(scope["path"]),
         settings.WS4CHANNELS_MAX_MESSAGES_PER_SECOND,
     )

@@ -74,10 +74,17 @@ def asked_channels(request: Any, possible: Iterable[str]) -> tuple[list[str], se
 
 def wants_heartbeats(request: Any) -> bool:
     """Tell whether the URL's query does not say ``heartbeat=0``."""
-    return not any(
-        parameter.strip().lower() == "heartbeat" and "0" in (value.strip() for value in values)
-        for parameter, values in request.GET.lists()
-    )
+    return "0" not in _said_of_heartbeats(request)
+
+
+def wants_heartbeat_events(request: Any) -> bool:
+    """Tell whether the URL's query says ``heartbeat=event``: scripts in browsers do not see comments."""
+    return "event" in _said_of_heartbeats(request)
+
+
+def _said_of_heartbeats(request: Any) -> set[str]:
+    lists = request.GET.lists()
+    return {value.strip() for name, values in lists if name.strip().lower() == "heartbeat" for value in values}
 
 
 def asked_start(request: Any) -> tuple[int, str | None]:

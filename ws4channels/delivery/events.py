@@ -66,6 +66,15 @@ def control(
     return delivery
 
 
+def of_control_frame(frame: Delivery) -> Delivery:
+    """Return the frame that tells resuming websockets something, to be sent as an event; built once for all streams."""
+    if frame.forms is None:
+        assert isinstance(frame.payload, str)
+        built = f"event: {CONTROL}\ndata: {frame.payload[1:]}\n".encode("ascii"), b""
+        frame.forms = {(CONTROL, False): built, (CONTROL, True): built}
+    return frame
+
+
 def comment() -> Delivery:
     """Return what keeps a stream alive."""
     delivery = Delivery(":")

@@ -27,11 +27,14 @@ class StreamOutbox(Outbox):
         self._is_binary = is_binary
         self._positions: dict[str, bytes] = {}
 
-    def begin(self, welcome: Welcome, dropped: Mapping[str, str]) -> None:
-        """Begin to send: what the client is told first, what it gets first, and what has been published since."""
+    def begin(self, welcome: Welcome, dropped: Mapping[str, str], copies: int = 0) -> None:
+        """Begin to send: what the client is told first, what it gets first, and what has been published since.
+
+        `copies` is how often a message that the client posts comes back to it; 0 if not at all, or if that is unknown.
+        """
         for key, number in welcome.positions.items():
             self._positions[key] = position_of(key, number).encode("ascii")
-        content = {"recovered": welcome.recovered, "dropped": dict(dropped)}
+        content = {"recovered": welcome.recovered, "dropped": dict(dropped)} | ({"copies": copies} if copies else {})
         first = events.control(content, events.retry_delay(), self._ids())
         self.open([first, *welcome.deliveries], welcome.seen)
 
@@ -61,17 +64,18 @@ class StreamOutbox(Outbox):
 class StreamSubscriber:
     """Stands between the hub and the outbox of an event stream."""
 
-    def __init__(self, outbox: StreamOutbox) -> None:
+    def __init__(self, outbox: StreamOutbox, shows_heartbeats: bool = False) -> None:
         self._outbox = outbox
-        self._comment = events.comment()
+        self._heartbeat = events.control({"heartbeat": True}) if shows_heartbeats else events.comment()
 
     def put(self, delivery: Delivery) -> None:
         """Take a published message."""
         self._outbox.put_own(delivery)
 
     def put_own(self, delivery: Delivery) -> None:
-        """Take a heartbeat."""
-        self._outbox.put_own(self._comment)
+        """Take a heartbeat, or a control frame, which is told as an event."""
+        is_control = isinstance(delivery.payload, str) and delivery.payload.startswith("!")
+        self._outbox.put_own(events.of_control_frame(delivery) if is_control else self._heartbeat)
 
     def put_gap(self, key: str, number: int) -> None:
         """Tell the client that messages of a key before `number`'s successor are lost."""

@@ -19,6 +19,21 @@ interface WS4RedisOptions {
     /** Subprotocols to offer, as the second argument of `new WebSocket`. A function is treated as that of `uri`. */
     protocols?: WS4RedisValue<string | string[] | null | undefined>;
 
+    /**
+     * What carries the messages. `"auto"`: an event stream if the first websocket does not open and a stream does;
+     * messages then go by `POST`. `"sse"`: an event stream.
+     *
+     * @defaultValue "websocket"
+     */
+    transport?: "websocket" | "auto" | "sse" | null;
+
+    /**
+     * The name of the cookie with Django's CSRF token, `CSRF_COOKIE_NAME`, for messages that go by `POST`.
+     *
+     * @defaultValue "csrftoken"
+     */
+    csrf_cookie?: string | null;
+
     /** What binary messages are received as. Absent or `null`: the default of `WebSocket`, which is `"blob"`. */
     binaryType?: BinaryType | null;
 
@@ -176,8 +191,8 @@ interface WS4RedisConstructor {
      *
      * @param options - Only `uri` is required.
      * @param jquery - Ignored; django-websocket-redis wanted it.
-     * @throws Error when `uri` is missing, or `binaryType`, `history`, `position` or `presence` is of no use, or whatever
-     *   `new WebSocket(uri, protocols)` throws, such as a `SyntaxError`.
+     * @throws Error when `uri` is missing, or `transport`, `binaryType`, `history`, `position` or `presence` is of no use, or
+     *   whatever `new WebSocket(uri, protocols)` throws, such as a `SyntaxError`.
      */
     new (options: WS4RedisOptions, jquery?: unknown): WS4Redis;
 

@@ -1,5 +1,5 @@
 /**
- * Browser client of ws4channels: one websocket that stays connected.
+ * Browser client of ws4channels: one websocket, or event stream, that stays connected.
  *
  *     const client = new WS4Redis({
  *         uri: 'wss://example.com/ws/news?subscribe-broadcast',
@@ -20,7 +20,12 @@
     const LONGEST_DELAY = 30000;  // between two attempts to connect
     const STABLE_AFTER = 5000;  // a connection that ends sooner counts as one more failed attempt
     const QUEUE_SIZE = 100;  // messages
+    const OPEN_TIMEOUT = 10000;  // for a transport of which it is not known whether proxies let it through
+    const OWN_EXPIRY = 30000;  // a posted message that has not come back by then was lost
+    const CODES = {413: 1009, 429: 1008, 503: 1013};  // close codes of websockets, by status of the answer to a POST
+    const REFUSALS = [400, 401, 403];
     const BINARY_TYPES = ['blob', 'arraybuffer'];
+    const TRANSPORTS = ['websocket', 'sse', 'auto'];
     const LONGEST_ADDRESS = 4000;  // characters, with positions; servers and proxies refuse long URLs
     const ESCAPED = '%E2%82%AC';  // as long as what a URL has in place of one character, at most
     const POSITION = /^([\w-]+)\.(\d{16})$/;  // numbers of one length, which compare as text
@@ -39,8 +44,11 @@
         const queue = [];
         const positions = positions_in(settings.position || '');  // of the newest message of each key
         const present = new Map();  // users, by channel
+        const may_fall_back = settings.transport === 'auto' && typeof EventSource === 'function';
 
         let socket = null;  // null while there is none: before, between and after connections
+        let is_stream = settings.transport === 'sse';
+        let has_opened = false;  // once, with the present transport: it stays
         let timer;  // the only one: the next heartbeat, a time limit or the next attempt to connect
         let pending = null;  // the attempt whose functions `uri` and `protocols` have not answered yet
         let attempts = 0;  // to connect again since the last stable connection
@@ -98,8 +106,8 @@
                 if (!uri) {
                     throw new Error(`The function uri has to return an address; it returned ${JSON.stringify(uri)}.`);
                 }
-                open(uri, protocols);
                 clearTimeout(timer);
+                open(uri, protocols);
             })).catch(fail);
         }
 
@@ -110,7 +118,7 @@
         }
 
         function open(uri, protocols) {
-            socket = new WebSocket(address(uri), protocols || []);
+            socket = is_stream ? open_stream(address(uri)) : new WebSocket(address(uri), protocols || []);
             pending = null;
             is_numbered = null;
             if (settings.resume || settings.binaryType) {
@@ -121,6 +129,20 @@
             socket.onmessage = on_message;
             socket.onclose = on_close;
             socket.onerror = on_error;
+            if (may_fall_back && !has_opened) {
+                schedule(hang_up, OPEN_TIMEOUT);
+            }
+        }
+
+        /** Asks for the address with each message: a ticket in it may lapse, or be for one use. */
+        async function post(payload, signal) {
+            return post_to(await answer_of('uri'), payload, signal, settings.csrf_cookie || 'csrftoken');
+        }
+
+        function open_stream(uri) {
+            const whole = heartbeat ? with_parameter(uri, 'heartbeat', 'heartbeat=event') : uri;
+            const most = Math.max(QUEUE_SIZE, queue_size);
+            return new StreamSocket(whole, {heartbeat, is_resuming: settings.resume, most, post});
         }
 
         /** The options that the server has to know are parameters of the URL. */
@@ -152,6 +174,8 @@
         function on_open() {
             opened_at = Date.now();
             missed_heartbeats = 0;
+            has_opened = true;
+            clearTimeout(timer);
             if (heartbeat) {
                 schedule(send_heartbeat, HEARTBEAT_INTERVAL);
             }
@@ -208,6 +232,9 @@
             socket.onopen = socket.onmessage = socket.onclose = null;  // an abandoned socket may yet send events
             socket.onerror = () => {};  // in some libraries for Node an error without a listener ends the process
             socket = null;
+            if (may_fall_back && !has_opened) {
+                is_stream = !is_stream;  // where pages load and websockets do not, the stream will open
+            }
             on_end(event);
         }
 
@@ -366,8 +393,7 @@
                 return false;  // the server ignores it
             }
             if (is_connected()) {
-                socket.send(payload);
-                return true;
+                return socket.send(payload) !== false;
             }
             if (queue.length >= queue_size) {
                 return false;
@@ -418,6 +444,12 @@
                 `such as "wss://example.com/ws/news?subscribe-broadcast"; it is ${JSON.stringify(settings.uri)}.`
             );
         }
+        if (settings.transport && !TRANSPORTS.includes(settings.transport)) {
+            throw new Error(
+                'WS4Redis takes "websocket", "sse" or "auto" as the option "transport"; ' +
+                `it is ${JSON.stringify(settings.transport)}.`
+            );
+        }
         if (settings.binaryType && !BINARY_TYPES.includes(settings.binaryType)) {
             throw new Error(
                 'WS4Redis takes "blob" or "arraybuffer" as the option "binaryType"; ' +
@@ -443,6 +475,172 @@
                 `it is ${JSON.stringify(settings.position)}, and "resume" is ${JSON.stringify(settings.resume)}.`
             );
         }
+    }
+
+    /**
+     * An event stream that looks like a WebSocket: its events become the frames that a websocket is sent, and what is
+     * sent goes by POST, one message after the other. docs/sse.md has the protocol.
+     *
+     * EventSource would connect again by itself. It never does here: that is up to the client, with its own positions.
+     */
+    function StreamSocket(uri, {heartbeat, is_resuming, most, post}) {
+        const socket = this;
+        const source = new EventSource(as_http(uri), {withCredentials: true});
+        const aborter = new AbortController();
+        const outgoing = [];
+        const own = new Map();  // posted texts that have not come back: how often they will yet, and since when
+        let copies = 0;  // how often a posted message comes back, if this client did not ask for an echo
+        let ids = [];
+
+        function give(data) {
+            if (socket.readyState === OPEN && socket.onmessage) {
+                socket.onmessage({type: 'message', data});
+            }
+        }
+
+        /** The position that is new in the event's id, which holds those of all keys. */
+        function newest_position(event) {
+            const before = new Set(ids);
+            ids = event.lastEventId.split(',').filter(Boolean);
+            return ids.find(id => !before.has(id)) || '';
+        }
+
+        function take_text(event) {
+            const position = newest_position(event);
+            const text = is_own(event.data) ? '' : event.data;
+            if (is_resuming) {
+                give(`${position}\n${text}`);
+            } else if (text) {
+                give(text);
+            }
+        }
+
+        function take_bytes(event) {
+            const head = is_resuming ? `${newest_position(event)}\n` : '';
+            const bytes = Uint8Array.from(head + atob(event.data), character => character.charCodeAt(0));
+            give(socket.binaryType === 'arraybuffer' ? bytes.buffer : new Blob([bytes]));
+        }
+
+        function obey(event) {
+            const told = JSON.parse(event.data);
+            if ('close' in told) {
+                end(told.close);
+            } else if (told.heartbeat) {
+                give(heartbeat);
+            } else {
+                newest_position(event);
+                if ('recovered' in told && socket.readyState === CONNECTING) {
+                    copies = /[?&]echo\b/i.test(uri) ? 0 : told.copies || 0;
+                    socket.readyState = OPEN;
+                    socket.onopen && socket.onopen({type: 'open'});
+                }
+                is_resuming && give(`!${JSON.stringify(Object.assign(told, {positions: ids}))}`);
+            }
+        }
+
+        function is_own(text) {
+            const entry = own.get(text);
+            if (!entry || Date.now() - entry.since > OWN_EXPIRY) {
+                return false;
+            }
+            entry.left -= 1;
+            entry.left > 0 || own.delete(text);
+            return true;
+        }
+
+        /** Events have LF for each line end. Binary messages come back. */
+        function expect(payload, times) {
+            if (typeof payload === 'string' && times !== 0) {
+                const text = payload.replace(/\r\n?/g, '\n');
+                const left = (own.has(text) ? own.get(text).left : 0) + times;
+                own.delete(text);  // to be the last
+                left > 0 && own.set(text, {left, since: Date.now()});
+                own.size > 1000 && own.delete(own.keys().next().value);
+            }
+        }
+
+        async function post_all() {
+            while (outgoing.length > 0) {
+                expect(outgoing[0], copies);
+                const failure = await post(outgoing[0], aborter.signal).catch(error => ({code: 1006, reason: error}));
+                if (failure && socket.readyState !== CLOSED) {
+                    console.error(`WS4Redis: a message was not published: ${failure.reason}`);
+                    expect(outgoing[0], -copies);
+                    failure.code && end(failure.code, `A message was not published: ${failure.reason}`);
+                }
+                outgoing.shift();
+            }
+        }
+
+        function end(code, reason = '') {
+            if (socket.readyState === CLOSED) {
+                return;
+            }
+            if (socket.readyState !== CLOSING) {
+                outgoing.length = 0;  // what a websocket had not sent is lost, too
+                aborter.abort();
+            }
+            socket.readyState = CLOSED;
+            source.close();
+            socket.onclose && socket.onclose(close_event(code, reason));
+        }
+
+        source.onmessage = take_text;
+        source.onerror = () => end(1006, 'The event stream ended, or was refused.');
+        source.addEventListener('binary', take_bytes);
+        source.addEventListener('ws4channels', obey);
+
+        this.readyState = CONNECTING;
+        this.binaryType = 'blob';
+
+        /** False: too many messages wait for the answer to an earlier one. */
+        this.send = payload => {
+            if (payload === heartbeat) {
+                return true;  // the server needs none
+            }
+            if (outgoing.length >= most) {
+                return false;
+            }
+            if (outgoing.push(payload) === 1) {
+                post_all();
+            }
+            return true;
+        };
+
+        /** What waits is still posted, as a websocket sends what it was given. */
+        this.close = () => {
+            if (socket.readyState < CLOSING) {
+                const code = socket.readyState === OPEN ? 1005 : 1006;
+                socket.readyState = CLOSING;
+                source.close();
+                Promise.resolve().then(() => end(code));
+            }
+        };
+    }
+
+    /** Resolves to what is wrong, with the close code of a websocket if that would be closed; to nothing if all is well. */
+    async function post_to(uri, payload, signal, csrf_cookie) {
+        const type = typeof payload === 'string' ? 'text/plain;charset=UTF-8' : 'application/octet-stream';
+        const token = cookie(csrf_cookie);
+        const headers = Object.assign({'Content-Type': type}, token && {'X-CSRFToken': token});
+        const request = {method: 'POST', body: payload, credentials: 'include', headers, signal};
+        const response = await fetch(as_http(uri), request);
+        if (response.ok) {
+            return null;
+        }
+        const reason = `the server answered ${response.status}. ${await response.text()}`.trim();
+        return {code: REFUSALS.includes(response.status) ? null : CODES[response.status] || 1006, reason};
+    }
+
+    function as_http(uri) {
+        return String(uri).replace(/^ws/i, 'http');
+    }
+
+    /** Empty where there is none, and in workers, which see no cookies. */
+    function cookie(name) {
+        const all = typeof document === 'undefined' ? '' : document.cookie || '';
+        const found = all.split('; ').find(each => each.startsWith(`${name}=`));
+        return found ? found.slice(name.length + 1) : '';
     }
 
     /** The address with this parameter in place of those of the same name; all else in it stays as it is. */

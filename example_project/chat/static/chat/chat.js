@@ -21,6 +21,7 @@ let isOver = false;
 
 const client = new WS4Redis({
     uri: chat.dataset.uri,
+    transport: 'auto', // where a proxy lets no websockets through, an event stream
     heartbeat_msg: JSON.parse(chat.dataset.heartbeat),
     queue_size: 0, // the outbox keeps what waits, and shows it
     history: SHOWN_AT_FIRST,
