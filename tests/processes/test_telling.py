@@ -6,16 +6,22 @@ import asyncio
 from typing import Any
 
 import pytest
+import redis
 from asgiref.sync import sync_to_async
 
-from tests.layers import ALL, use
-from tests.sockets import connected
-from tests.waiting import TIMEOUT
+from tests.layers import ALL, REDIS, use
+from tests.processes.test_records import write
+from tests.sockets import broadcast, connected
+from tests.topologies import cluster_of_three
+from tests.waiting import QUIET, TIMEOUT, eventually
 from ws4channels.connections import sync_client
+from ws4channels.counters import counts
+from ws4channels.delivery.hub import get_hub
 from ws4channels.processes import telling
 from ws4channels.processes.asking import Answers, ask_processes, read_processes
 from ws4channels.processes.questions import Question, keys_of, sockets_of
 from ws4channels.processes.records import Process
+from ws4channels.transports.configured import get_transport
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +60,91 @@ async def test_process_tells_of_its_sockets(settings: Any, backend: str) -> None
             assert answers.silent == ()
             assert (await ask(keys_of())).totals == {"broadcast:chat": 2, "broadcast:news": 1}
         await told(lambda each: each.sockets == 2)
+
+
+async def test_process_removes_its_record_when_its_hub_ends(settings: Any) -> None:
+    """Without waiting until it lapses."""
+    use(REDIS, settings)
+    hub = get_hub(get_transport())
+    async with connected("/ws/news?subscribe-broadcast"):
+        await told(lambda each: each.sockets == 1)
+    await hub.aclose()
+    assert await sync_to_async(read_processes)(sync_client()) == []
+
+
+async def test_without_the_setting_nothing_is_written_and_nobody_answers(
+    settings: Any, redis_client: redis.Redis
+) -> None:
+    """From the beginning, and when it is turned off later."""
+    use(REDIS, settings)
+    settings.WS4CHANNELS_ADMIN = False
+    async with connected("/ws/news?subscribe-broadcast"):
+        await asyncio.sleep(QUIET)
+        assert redis_client.keys("ws4channels:*") == []
+        settings.WS4CHANNELS_ADMIN = True
+        async with connected("/ws/news?subscribe-broadcast"):
+            process = await told(lambda each: each.sockets == 2)
+            settings.WS4CHANNELS_ADMIN = False
+            write(redis_client, "still known")
+            await eventually(lambda: process.name not in names(), "its record is removed")
+            assert (await ask(keys_of(), QUIET)).by_process == {}
+
+
+async def test_hostile_questions_do_no_harm(settings: Any, redis_client: redis.Redis) -> None:
+    """Those without a signature are ignored; of a thousand with one, as many are answered as can wait."""
+    use(REDIS, settings)
+    async with connected("/ws/news?subscribe-broadcast") as socket:
+        await told(lambda each: each.sockets == 1)
+        refused = counts["close_commands_refused"]
+        for payload in ("?", "?" + "x" * 1000, "?" + "{" * 500_000):
+            redis_client.publish("ws4channels:close", payload)
+        question = keys_of()
+        for _ in range(1000):
+            redis_client.publish("ws4channels:close", question.publication().raw)
+        await broadcast("news", "hello")
+        assert await socket.next() == "hello"
+        assert (await ask(keys_of())).totals == {"broadcast:news": 1}
+        assert 1 <= redis_client.llen(f"ws4channels:answers:{question.number}") <= 1000
+        assert redis_client.ttl(f"ws4channels:answers:{question.number}") > 0
+        assert counts["close_commands_refused"] == refused
+
+
+async def test_redis_that_refuses_the_record_is_logged_once(
+    settings: Any, redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Websockets go on; the record is there when Redis takes it."""
+    use(REDIS, settings)
+    redis_client.set("ws4channels:processes", "in the way")
+    async with connected("/ws/news?subscribe-broadcast") as socket:
+        await eventually(lambda: "record of this process is not written" in caplog.text, "it is logged")
+        await broadcast("news", "hello")
+        assert await socket.next() == "hello"
+        await asyncio.sleep(QUIET)
+        redis_client.delete("ws4channels:processes")
+        await told(lambda each: each.sockets == 1)
+    assert caplog.text.count("record of this process is not written") == 1
+
+
+async def test_record_of_a_cluster_is_written_and_read(settings: Any) -> None:
+    """Whatever node it is on."""
+    use(REDIS, settings)
+    with cluster_of_three() as nodes:
+        settings.WS4REDIS_CONNECTION = {"cluster": True, "startup_nodes": [("127.0.0.1", node.port) for node in nodes]}
+        async with connected("/ws/news?subscribe-broadcast"):
+            await told(lambda each: each.sockets == 1)
+            assert (await ask(keys_of())).totals == {"broadcast:news": 1}
+        await get_hub(get_transport()).aclose()
+
+
+async def test_prefix_keeps_sites_apart(settings: Any, redis_client: redis.Redis) -> None:
+    """As it does for messages."""
+    settings.WS4REDIS_PREFIX = "example"
+    async with connected("/ws/news?subscribe-broadcast"):
+        await told(lambda each: each.sockets == 1)
+        assert redis_client.keys("*ws4channels:processes") == [b"example:ws4channels:processes"]
+        assert (await ask(keys_of())).totals == {"example:broadcast:news": 1}
+
+
+def names() -> set[str]:
+    """Return the names of the processes that have a record."""
+    return {each.name for each in read_processes(sync_client())}

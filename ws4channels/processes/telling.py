@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import socket
+import weakref
 from collections import deque
 from contextlib import suppress
 from functools import partial
@@ -48,7 +49,18 @@ async def tell(hub: Hub) -> None:
     """Tell of a hub until cancelled. Does nothing while ``WS4CHANNELS_ADMIN`` is False."""
     teller = Teller(hub)
     hub.companions.on_end.append(teller.end)
-    await teller.run()
+    tellers = _tellers.setdefault(asyncio.get_running_loop(), [])
+    tellers.append(teller)
+    try:
+        await teller.run()
+    finally:
+        tellers.remove(teller)
+
+
+async def end_all() -> None:
+    """Remove the records of all hubs of this event loop, and write none any more."""
+    for teller in list(_tellers.get(asyncio.get_running_loop(), ())):
+        await teller.end()
 
 
 class Teller:
@@ -67,18 +79,19 @@ class Teller:
         """Where the last record was written; None if there is none."""
         self._remove_at_exit = partial(_remove_at_exit, self._name, os.getpid())
         self._failures = LogThrottle(quiet=60.0)
+        self._has_ended = False
 
     async def run(self) -> None:
         """Write and answer until cancelled."""
         self._hub.sockets.on_question = self._take
-        while not self._hub.companions.is_over:
+        while not self._has_ended and not self._hub.companions.is_over:
             timer = asyncio.get_running_loop().call_at(self._write_at, self._wake.set)
             await self._wake.wait()
             timer.cancel()
             self._wake.clear()
             try:
                 await self._answer_all()
-                if self._clock() >= self._write_at:
+                if self._clock() >= self._write_at and not self._has_ended:
                     await self._write()
             except Exception as error:
                 self._note_failure(error)
@@ -147,6 +160,7 @@ class Teller:
 
     async def end(self) -> None:
         """Answer nothing any more, and remove the record."""
+        self._has_ended = True
         self._hub.sockets.on_question = None
         await self._remove()
 
@@ -159,7 +173,12 @@ class Teller:
         # Not `_send`: when a hub ends, its loop is not that for publishing any more.
         gone = write_command(build_body(self._name, None))
         with suppress(*UNREACHABLE, RedisError):
-            await within(_PATIENCE, aask(publishing.client, [gone]))
+            asking = aask(publishing.client, [gone])
+            if publishing.loop is not asyncio.get_running_loop():
+                # The hub's loop was not that for publishing yet when the record was written.
+                await within(_PATIENCE, asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asking, publishing.loop)))
+            else:
+                await within(_PATIENCE, asking)
 
     def _note_failure(self, error: Exception) -> None:
         if isinstance(error, UNREACHABLE):
@@ -169,6 +188,10 @@ class Teller:
         elif self._failures.is_first():
             unknown = None if isinstance(error, RedisError) else error
             logger.warning("The record of this process is not written: %s", error_on_one_line(error), exc_info=unknown)
+
+
+_tellers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[Teller]] = weakref.WeakKeyDictionary()
+"""Those that run, by their event loop."""
 
 
 def _raise_refusal(answers: list[Any]) -> None:
