@@ -33,8 +33,9 @@ def run_to_status_1(*words: str) -> str:
     return output.getvalue()
 
 
-def test_client_that_gets_everything_is_status_0() -> None:
+def test_client_that_gets_everything_is_status_0(settings: Any) -> None:
     """Each step is a line with its verdict; the keys follow, with what is kept and who listens."""
+    settings.WS4CHANNELS_HISTORY = {"news": 5}
     RedisPublisher(facility="news", broadcast=True).publish_message("hello", expire=100)
     said = run("ws4channels_explain", "/ws/news?subscribe-broadcast&publish-user&echo", "--user", "john")
     lines = said.splitlines()
@@ -46,6 +47,7 @@ def test_client_that_gets_everything_is_status_0() -> None:
         "broadcast:news, which the client reads\n"
         "  0 processes listening now\n"
         "  kept: 5 bytes, N s old, for N s more\n"
+        "  history: 1 message, 53 bytes\n"
         "\n"
         "user:john:news, which the client writes\n"
         "  0 processes listening now\n"

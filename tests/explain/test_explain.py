@@ -18,6 +18,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 
+from tests import layers
 from tests.terminal import listening
 from ws4channels.audience import MEMBEROF, STORED_GROUPS
 from ws4channels.counters import counts
@@ -267,16 +268,79 @@ def test_unknown_user_is_named() -> None:
     assert explanation.steps == [Step("user", "refused", "There is no auth.User with the username 'jon\\n'.")]
 
 
+@contextmanager
+def without_table(name: str) -> Iterator[None]:
+    """Have the database lack a table."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {name} RENAME TO elsewhere")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE elsewhere RENAME TO {name}")
+
+
 def test_database_that_fails_is_a_step() -> None:
     """Without its table the user cannot be looked up; that is told, and not raised."""
-    with connection.schema_editor() as editor:
-        editor.alter_db_table(User, "auth_user", "elsewhere")
-    try:
+    with without_table("auth_user"):
         (step,) = explain("/ws/news?subscribe-user", user="john").steps
-    finally:
-        with connection.schema_editor() as editor:
-            editor.alter_db_table(User, "elsewhere", "auth_user")
     assert step == Step("user", "refused", "OperationalError: no such table: auth_user")
+
+
+@pytest.mark.parametrize(
+    ("table", "names"), [("auth_user", {"user"}), ("django_session", {"session", "user"})], ids=["users", "sessions"]
+)
+def test_what_a_server_would_not_look_up_refuses_nobody(john: User, table: str, names: set[str]) -> None:
+    """Broadcast needs neither session nor user: where they are not to be had, the client is let in."""
+    session = _signed_in_session(john, [])
+    with without_table(table):
+        explanation = explain("/ws/news?subscribe-broadcast", session=session.session_key)
+    assert explanation.is_accepted
+    assert verdicts(explanation) == dict.fromkeys(names, "unknown")
+    assert step_of(explanation, "user").text == f"OperationalError: no such table: {table}"
+
+
+def test_channels_that_a_rule_drops_are_named(settings: Any) -> None:
+    """The step of the rule says what it allows, and each channel that it drops has a step of its own."""
+    settings.WS4REDIS_ALLOWED_CHANNELS = lambda request, channels: ["subscribe-broadcast"]
+    explanation = explain("/ws/news?subscribe-broadcast&publish-broadcast")
+    step = step_of(explanation, "rule")
+    assert step.verdict == "dropped"
+    assert step.text.endswith(" allows subscribe-broadcast")
+    reason = "WS4REDIS_ALLOWED_CHANNELS does not allow it"
+    assert explanation.steps[-1] == Step("publish-broadcast", "dropped", reason)
+    assert explanation.dropped == {"publish-broadcast": reason}
+
+
+def test_layer_that_does_not_answer_leaves_the_listeners_unknown(settings: Any) -> None:
+    """Redis has the kept messages; who listens is the layer's to know."""
+    layer = {"BACKEND": layers.PUBSUB, "CONFIG": {"hosts": ["redis://127.0.0.1:1"]}}
+    settings.CHANNEL_LAYERS = {"default": layer}
+    explanation = explain("/ws/news?subscribe-broadcast")
+    assert step_of(explanation, "listening").verdict == "unknown"
+    assert explanation.keys[0].processes is None
+
+
+def test_command_that_redis_refuses_is_told(settings: Any, redis_client: redis.Redis) -> None:
+    """A user of Redis with few rights may not ask for all that there is to tell; the client is let in."""
+    redis_client.acl_setuser("poor", enabled=True, nopass=True, commands=["+get", "+mget"], keys=["*"], channels=["*"])
+    try:
+        settings.WS4REDIS_CONNECTION = {"url": settings.REDIS_URL.replace("//", "//poor:any@")}
+        explanation = explain("/ws/news?subscribe-broadcast")
+    finally:
+        redis_client.acl_deluser("poor")
+    step = step_of(explanation, "redis")
+    assert step.verdict == "unknown"
+    assert "no permissions to run the 'time' command" in step.text
+    assert explanation.is_accepted
+
+
+def test_publisher_that_addresses_nobody_is_noted() -> None:
+    """Without an audience nothing is written."""
+    publishing = explain_publishing("news", explain("/ws/news?subscribe-broadcast"))
+    assert publishing.keys == {}
+    assert publishing.notes == ["The arguments address nobody."]
+    assert publishing.gap == "Published to nothing; the client listens to broadcast:news."
 
 
 @pytest.mark.parametrize(

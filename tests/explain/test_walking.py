@@ -98,8 +98,13 @@ def test_router_and_middleware_of_the_site_decide(use: Any, john: User) -> None:
 
 
 @pytest.mark.parametrize("surroundings", [ThreadSensitiveContext, nullcontext], ids=["a request", "none"])
-async def test_view_under_asgi_may_ask(use: Any, surroundings: Any) -> None:
-    """Middleware that needs the thread of a sync view gets it, although the view waits for the middleware."""
+async def test_view_under_asgi_may_ask(use: Any, settings: Any, surroundings: Any) -> None:
+    """Middleware and hooks that need the thread of a sync view get it, although the view waits for them."""
+
+    async def look_up(request: Any) -> None:
+        await sync_to_async(request.session.keys)()
+
+    settings.WS4REDIS_PROCESS_REQUEST = look_up
     use("composed")
     async with surroundings():
         explanation = await asyncio.wait_for(

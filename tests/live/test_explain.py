@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,6 +59,22 @@ def test_process_with_another_layer_is_not_heard_of(
         found, _ = explained(url, *publish, CHANNEL_LAYERS={"default": other})
         assert (found["is_accepted"], found["keys"][0]["processes"]) == (True, 0)
         assert found["publishing"]["keys"] == {f"broadcast:{facility}": 0}
+
+
+def test_websockets_are_counted_in_their_process(site: RunningSite, explained: Any, facility: str) -> None:
+    """Each server process says how many websockets it has for a key; where they are not to tell, it is unknown."""
+    url = f"ws://{site.host}/ws/{facility}?subscribe-broadcast&publish-user"
+
+    def sockets(**settings: Any) -> Any:
+        return explained(url, "--user", "mary", **settings)[0]["keys"][0]["sockets"]
+
+    assert site.process.process is not None
+    process = f"{socket.gethostname()}:{site.process.process.pid}"
+    with site.connect(facility, "subscribe-broadcast"), site.connect(facility, "subscribe-broadcast"):
+        # A process tells of itself some seconds after its first websocket.
+        wait_until(lambda: sockets() == {process: 2}, "the process tells of both")
+        assert sockets(WS4CHANNELS_ADMIN=False) is None
+    wait_until(lambda: sockets() == {}, "the process tells that they have gone")
 
 
 def test_session_of_a_browser_is_explained(site: RunningSite, explained: Any, facility: str) -> None:

@@ -7,6 +7,8 @@ True
 
 from __future__ import annotations
 
+from typing import Any
+
 from asgiref.sync import async_to_sync
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
@@ -36,16 +38,25 @@ def explain(
     a Redis that does not answer included, is a step with the verdict ``refused`` and no exception. Raises
     SynchronousOnlyOperation in a thread that runs an event loop.
     """
-    report: Report = Report()
+    report = Report()
     try:
-        walk = report = Walk(identity_of(user, session))
+        walk = Walk(identity_of(user, session))
+    except (LookupError, ValueError) as error:
+        report.tell("user", "refused", str(error))
+        return Explanation(report.steps)
+    except (DatabaseError, ImproperlyConfigured) as error:
+        report.tell("user", "refused", error_on_one_line(error))
+        return Explanation(report.steps)
+    try:
         scope = build_scope(walk, url, session, origin, host)
     except ValueError as error:
         report.tell("url", "refused", str(error))
         return Explanation(report.steps)
-    except (LookupError, DatabaseError, ImproperlyConfigured) as error:
-        report.tell("user", "refused", str(error) if isinstance(error, LookupError) else error_on_one_line(error))
-        return Explanation(report.steps)
+    return _take(walk, scope)
+
+
+def _take(walk: Walk, scope: dict[str, Any]) -> Explanation:
+    """Return what comes of a walk."""
     application = walk.find_application()
     if application is not None:
         walk.note_problems()

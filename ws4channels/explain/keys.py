@@ -7,10 +7,12 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 
-from ws4channels import connections
+from ws4channels import connections, settings
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.connections.deadlines import within
 from ws4channels.explain.report import Key, Report
+from ws4channels.processes.asking import ask_processes
+from ws4channels.processes.questions import MOST_KEYS, sockets_of
 from ws4channels.shown import error_on_one_line
 from ws4channels.status.kept import measure
 from ws4channels.status.listening import find_listening
@@ -35,10 +37,37 @@ def describe_keys(
     except RedisError as error:
         report.tell("redis", "unknown", error_on_one_line(error))
     processes = count_processes(report, transport, names) if names else {}
+    sockets = _count_sockets(report, names) if known else {}
     return [
-        Key(name, name in subscribe_keys, name in publish_keys, **known.get(name, {}), processes=processes.get(name))
+        Key(
+            name,
+            name in subscribe_keys,
+            name in publish_keys,
+            **known.get(name, {}),
+            processes=processes.get(name),
+            sockets=sockets.get(name),
+        )
         for name in names
     ]
+
+
+def _count_sockets(report: Report, names: list[str]) -> dict[str, dict[str, int]]:
+    """Return how many websockets of each process listen to each key; nothing where no process answers."""
+    if not settings.WS4CHANNELS_ADMIN:
+        return {}
+    try:
+        answers = ask_processes(connections.sync_client(), sockets_of(names[:MOST_KEYS]))
+    except Exception as error:
+        # Somebody's own layer may raise anything.
+        report.tell("sockets", "unknown", f"How many websockets listen is unknown: {error_on_one_line(error)}")
+        return {}
+    if not answers.by_process:
+        return {}
+    labels = {each.name: f"{each.host}:{each.pid}" for each in answers.processes}
+    return {
+        name: {labels[process]: count for process, counts in answers.by_process.items() if (count := counts.get(name))}
+        for name in names[:MOST_KEYS]
+    }
 
 
 def _kept_at(client: Any, names: list[str]) -> dict[str, dict[str, Any]]:

@@ -39,7 +39,9 @@ class Key:
     history_messages: int = 0
     history_bytes: int = 0
     processes: int | None = None
-    """How many server processes listen to it now; None where the layer does not tell."""
+    """How many processes listen to it now; None where the layer does not tell."""
+    sockets: dict[str, int] | None = None
+    """How many websockets listen in each server process, by its host and number; None where nobody answers that."""
 
 
 @dataclass

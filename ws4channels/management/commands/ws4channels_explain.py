@@ -102,6 +102,8 @@ def _key_lines(keys: list[Key]) -> Iterator[str]:
         yield ""
         yield f"{on_one_line(key.key)}, which the client {verbs}"
         yield f"  {_listening(key.processes)}"
+        for process, count in (key.sockets or {}).items():
+            yield f"  {counted(count, 'websocket')} in {on_one_line(process)}"
         yield f"  {_kept(key)}"
         if key.history_messages:
             sizes = f"{counted(key.history_messages, 'message')}, {counted(key.history_bytes, 'byte')}"
