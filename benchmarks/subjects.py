@@ -90,13 +90,13 @@ UVICORN_BROWSERS = Subject(
     is_ours=True,
     headers=COMPRESSION,
 )
-# django-eventstream drops what exceeds ten messages for a stream.
-_STREAMING = {"client": "benchmarks.stream_client", "window": 8}
+STREAM_CLIENT = "benchmarks.stream_client"
+MOST_OF_EVENTSTREAM = 8  # It drops what exceeds ten messages for a stream.
 DAPHNE_STREAMS = Subject(
-    "daphne-streams", "ours, event streams, Daphne", _daphne("asgi_ours"), "ours", SHARED, True, **_STREAMING
+    "daphne-streams", "ours, event streams, Daphne", _daphne("asgi_ours"), "ours", SHARED, True, client=STREAM_CLIENT
 )
 UVICORN_STREAMS = Subject(
-    "uvicorn-streams", "ours, event streams, uvicorn", _uvicorn("asgi_ours"), "ours", SHARED, True, **_STREAMING
+    "uvicorn-streams", "ours, event streams, uvicorn", _uvicorn("asgi_ours"), "ours", SHARED, True, client=STREAM_CLIENT
 )
 EVENTSTREAM = {"BENCH_EVENTSTREAM": "1"}
 DAPHNE_EVENTSTREAM = Subject(
@@ -106,7 +106,8 @@ DAPHNE_EVENTSTREAM = Subject(
     "eventstream",
     EVENTSTREAM,
     patience=3.0,
-    **_STREAMING,
+    client=STREAM_CLIENT,
+    window=MOST_OF_EVENTSTREAM,
 )
 UVICORN_EVENTSTREAM = Subject(
     "uvicorn-eventstream",
@@ -115,7 +116,8 @@ UVICORN_EVENTSTREAM = Subject(
     "eventstream",
     EVENTSTREAM,
     patience=3.0,
-    **_STREAMING,
+    client=STREAM_CLIENT,
+    window=MOST_OF_EVENTSTREAM,
 )
 ORIGINAL = Subject(
     "original", "original, uWSGI and gevent", original.command, "raw", patience=1.5, connect_patience=15.0
