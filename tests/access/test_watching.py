@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
@@ -10,10 +11,12 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Permission, User
 from django.contrib.sessions.backends.db import SessionStore
 
+from tests.access.scopes import a_scope
 from tests.sockets import Socket, connected, cookie_header
 from tests.test_streams import requested
 from tests.waiting import QUIET, eventually
-from ws4channels.access.watching import PERMISSIONS, WATCHING
+from ws4channels.access.handshake import negotiate
+from ws4channels.access.watching import PERMISSIONS, WATCHING, begin
 from ws4channels.closing import aclose_sockets
 from ws4channels.publisher import RedisPublisher
 from ws4channels.testing import _signed_in_session
@@ -162,3 +165,20 @@ async def test_without_the_admin_the_facility_is_like_any_other(paula: User, set
         await RedisPublisher(facility="news", broadcast=True).apublish_message("not for this facility")
         await RedisPublisher(facility=WATCHING, broadcast=True).apublish_message("hello")
         assert await socket.next() == "hello"
+
+
+async def test_nobody_is_told_who_watches(paula: User, settings: Any, redis_client: Any) -> None:
+    """Who watches is not listed as present, also where everybody is."""
+    settings.WS4CHANNELS_PRESENCE = ["*"]
+    scope = a_scope(f"key=broadcast:news&ticket={await sync_to_async(ticket_of)(paula)}", path=PATH)
+    with ThreadPoolExecutor(1) as threads:
+        agreement, _ = await negotiate(scope, threads, begin=begin)
+    assert (agreement.user, agreement.presence) == ("paula", None)
+
+
+async def test_posting_is_refused(paula: User, redis_client: Any) -> None:
+    """Neither does a POST to the URL publish anything."""
+    query = f"key=broadcast:news&publish-broadcast&ticket={await sync_to_async(ticket_of)(paula)}"
+    async with requested(query, path=PATH, method="POST") as response:
+        assert response.status == 403
+    assert redis_client.get("broadcast:news") is None

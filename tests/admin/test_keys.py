@@ -100,11 +100,14 @@ async def test_session_is_found_and_not_told(staff: Client, john: User) -> None:
 async def test_users_who_are_present_are_named(staff: Client, john: User, settings: Any) -> None:
     """Where presence is recorded the page says who is here."""
     settings.WS4CHANNELS_PRESENCE = ["news"]
-    async with FacilityCommunicator("news", "subscribe-broadcast", user=john):
+    async with (
+        FacilityCommunicator("news", "subscribe-broadcast", user=john),
+        FacilityCommunicator("news", "subscribe-broadcast"),
+    ):
         await told()
-        await eventually(lambda: read_present(sync_client(), ["broadcast:news"]), "nobody is present")
+        await eventually(lambda: read_present(sync_client(), ["broadcast:news"]).anonymous, "nobody is present")
         (row,) = (await asyncio.to_thread(staff.get, KEYS)).context["rows"]
-    assert row.users == "john"
+    assert row.users == "john, 1 anonymous"
 
 
 def test_links_are_those_that_one_may_follow(visit: Visit) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.test import Client
+from django.urls import set_script_prefix
 
+import ws4channels
 from tests.admin.addresses import ROOT, text_of
 from tests.admin.conftest import Visit
 from tests.scripts import run_script
@@ -125,3 +129,41 @@ def test_admin_site_of_ones_own_shows_the_pages(visit: Visit, settings: Any) -> 
     assert response.status_code == 200
     assert b'href="/staff/ws4channels/websockets/publish/"' in response.content
     assert b'"/admin/' not in response.content
+
+
+def test_site_below_a_path_links_to_itself(visit: Visit) -> None:
+    """All addresses of the pages, also those of scripts, websocket and tickets, begin with the script name."""
+    client = visit(VIEW, CONTENTS, ACT)
+    address = f"{ADDRESSES['live']}?facility=news&audience=broadcast"
+    set_script_prefix("/below/")  # as Django's handlers do, but not that of the test client
+    try:
+        response = client.get(address, SCRIPT_NAME="/below")
+    finally:
+        set_script_prefix("/")
+    watched = response.context["watched"]
+    assert watched["uri"].startswith("ws://testserver/below/ws/ws4channels-live?")
+    assert watched["ticket_url"] == f"/below{ADDRESSES['ticket']}"
+    addresses = re.findall(rb'(?:href|src|action)="(/[^"]*)"', response.content)
+    assert [each for each in addresses if not each.startswith((b"/below", b"/static/"))] == []
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_page_has_nothing_inline(name: str, visit: Visit) -> None:
+    """No inline style, script or handler of an event: a strict Content-Security-Policy forbids them."""
+    content = visit(VIEW, CONTENTS, ACT).get(ADDRESSES[name], {"facility": "news", "audience": "broadcast"}).content
+    assert re.findall(rb"<style|<script(?![^>]* src=)|<[^>]* (?:style|on\w+)=", content) == []
+
+
+def test_styles_suit_both_directions() -> None:
+    """Nothing is said of left and right, only of start and end."""
+    css = (Path(ws4channels.__file__).parent / "static/ws4channels/admin.css").read_text("utf-8")
+    assert re.findall(r"\b(?:left|right)\b", css) == []
+
+
+def test_texts_are_marked_for_translation() -> None:
+    """No template says anything outside of a tag that translates it."""
+    for template in (Path(ws4channels.__file__).parent / "templates/admin/ws4channels").glob("*.html"):
+        text = re.sub(r"{% blocktranslate.*?{% endblocktranslate %}", "", template.read_text("utf-8"), flags=re.S)
+        text = re.sub(r"{% block bodyclass %}.*?{% endblock %}", "", text)
+        text = re.sub(r"{%.*?%}|{{.*?}}|<[^<>]*>|&\w+;", " ", text, flags=re.S)
+        assert re.findall(r"[A-Za-z]{2,}", text) == [], template.name

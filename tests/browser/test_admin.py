@@ -19,7 +19,7 @@ from tests.example.site import Site, manage
 from tests.waiting import SCALE, wait_until
 
 skip_without_chromium()
-pytestmark = [pytest.mark.browser, pytest.mark.live]
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.slow]
 
 ROOT = "/admin/ws4channels/websockets/"
 LIVE = f"{ROOT}live/"
@@ -156,6 +156,32 @@ def test_view_goes_on_after_a_restart_of_the_server(open_window: OpenWindow, sit
     expect(page.locator(".ws4-state")).to_have_text("connected")
     publish(site, "after")
     expect(texts(page)).to_have_text(["after"])
+
+
+def test_live_view_falls_back_to_an_event_stream(open_window: OpenWindow, site: Site) -> None:
+    """Where websockets do not open, the page shows the same by server-sent events."""
+    page = open_window(LIVE, "admin")
+    page.add_init_script(
+        "const Real = WebSocket; WebSocket = function (url, ...more) {"
+        " return new Real(url.replace('/ws/', '/nowhere/'), ...more); };"
+    )
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.resource_type))
+    page.goto(NEWS)
+    reconnect_until(page, "connected")
+    publish(site, "hello")
+    expect(texts(page)).to_have_text(["hello"])
+    assert "eventsource" in requested
+
+
+def reconnect_until(page: Page, state: str) -> None:
+    """Have the page try again at once until it has this state."""
+
+    def has_state() -> bool:
+        reconnect_now(page)
+        return page.locator(".ws4-state").text_content() == state
+
+    wait_until(has_state, f"the page is not {state}")
 
 
 def test_who_signs_out_sees_no_more(open_window: OpenWindow, site: Site) -> None:

@@ -8,12 +8,13 @@ The site's hooks, its subscriber and its rules have no say here: the permissions
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 
 from ws4channels import settings
-from ws4channels.access.handshake import Negotiation
+from ws4channels.access.handshake import Agreement, Negotiation
 from ws4channels.access.requests import build_request
 from ws4channels.audience import facility_in, is_authenticated
 from ws4channels.subscriber import RedisSubscriber, facility_of
@@ -54,6 +55,10 @@ class Watching(Negotiation):
     def needs_thread(self) -> bool:
         """Permissions are in the database."""
         return True
+
+    def run(self) -> Agreement:
+        """Return what is agreed. Nobody is told that somebody watches."""
+        return replace(super().run(), presence=None)
 
     def _identify(self) -> None:
         super()._identify()

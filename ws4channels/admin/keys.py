@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from ws4channels.access.presence import has_presence
 from ws4channels.admin.answers import ask
@@ -98,8 +99,10 @@ def _row(admin: PagesAdmin, request: HttpRequest, found: FoundKey, present: Pres
 
 
 def _users(present: Present) -> str:
-    names = [on_one_line(each.user) for each in present[:_MOST_USERS]]
-    more = len(present) - len(names)
-    return ", ".join(
-        [*names, *([f"+{more}"] if more else []), *([f"({present.anonymous})"] if present.anonymous else [])]
-    )
+    shown = [on_one_line(each.user) for each in present[:_MOST_USERS]]
+    more = len(present) - len(shown)
+    if more:
+        shown.append(_("%d more") % more)
+    if present.anonymous:
+        shown.append(_("%d anonymous") % present.anonymous)
+    return ", ".join(shown)

@@ -22,7 +22,7 @@
 
     let waiting = [];  // messages that come into view with the next change, oldest first
     let received = 0, not_shown = 0;
-    let is_paused = false, is_refused = false, has_connected = false;
+    let is_paused = false, is_refused = false, has_connected = false, must_clear = false;
     let position = '';
     let timer = null;
 
@@ -67,8 +67,8 @@
     function begin() {
         tell(words.connected);
         if (!has_connected) {
-            has_connected = true;
-            rows.replaceChildren();  // they are received again
+            has_connected = must_clear = true;  // what the page came with is received again
+            change_soon();
         }
     }
 
@@ -105,6 +105,10 @@
 
     function change() {
         timer = null;
+        if (must_clear) {
+            must_clear = false;
+            rows.replaceChildren();
+        }
         const most = has_history() ? ROWS : ROWS_AT_ONCE;
         not_shown += Math.max(0, waiting.length - most);
         for (const message of waiting.slice(-most)) {

@@ -84,7 +84,7 @@ class Command(BaseCommand):
                 client.set(ADDRESS_KEY, url)
         users = " or ".join(USERNAMES)
         self.say(f"\nOpen {url} in two windows, and sign in as {users}, password: {PASSWORD}")
-        self.say(f"\n{STAFF}, with the same password, sees at {url}admin/ws4channels/ what happens.")
+        self.say(f"\n{STAFF}, with the same password, sees at {url}admin/ what happens.")
         variables = " and ".join(name for name in ("REDIS_URL", "DEMO_DIR") if os.environ.get(name))
         self.say(f"\nTry in another terminal{f', with the same {variables}' if variables else ''}:")
         for command in COMMANDS:
