@@ -149,6 +149,15 @@ def test_page_says_that_redis_is_gone(address: str, form: dict[str, str], staff:
     assert "Redis fails: ConnectionError" in text
 
 
+def test_page_says_that_settings_are_wrong(staff: Client, settings: Any) -> None:
+    """Where the site cannot publish at all, the page and the log say which setting is at fault."""
+    settings.CHANNEL_LAYERS = {}
+    response = staff.post(PUBLISH, {**NEWS, **CONFIRMED}, follow=True)
+    assert b"CHANNEL_LAYERS has no entry" in response.content
+    ((_, _, text),) = log()
+    assert "CHANNEL_LAYERS has no entry" in text
+
+
 def test_page_says_within_two_seconds_that_redis_does_not_answer(staff: Client, settings: Any) -> None:
     """Where Redis takes the connection and is silent, nobody knows yet whether it is done, and the page says that."""
     with silent_server() as server:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+import redis
 from django.test import Client
 
 from example_project.redis_server import HOST, RedisServer
@@ -61,6 +62,15 @@ def test_page_says_within_two_seconds_that_redis_does_not_answer(staff: Client, 
     assert response.status_code == 200
     assert "Failure Redis or the channel layer does not answer (no answer within 1.5 s)." in text_of(response)
     assert "All is well" not in text_of(response)
+
+
+def test_who_looks_often_leaves_nothing_behind(staff: Client, redis_client: redis.Redis) -> None:
+    """Each look closes the connections to Redis that it opened."""
+    staff.get(ROOT)
+    before = len(redis_client.client_list())
+    for _ in range(5):
+        staff.get(ROOT)
+    assert len(redis_client.client_list()) <= before
 
 
 def test_hostile_text_is_shown_and_not_run(staff: Client, settings: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -55,6 +56,8 @@ class Action:
             outcome, level = _("Redis does not answer (%s): this may happen yet.") % error, messages.WARNING
         except (*UNREACHABLE, RedisError) as error:
             outcome, level = _("Redis fails: %s") % error_on_one_line(error), messages.ERROR
+        except ImproperlyConfigured as error:
+            outcome, level = str(error), messages.ERROR
         else:
             outcome, level = _("Done."), messages.SUCCESS
         text = f"{form.summary()} {outcome}"

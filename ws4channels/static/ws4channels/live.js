@@ -36,7 +36,7 @@
         connected: begin,
         receive_message: receive,
         recovered: is_complete => is_complete || add({text: words.missing, is_note: true}),
-        disconnected: event => tell(is_refused ? words.refused : event.code === TOO_SLOW ? words.slow : words.disconnected),
+        disconnected: end,
     });
 
     button.hidden = counts.hidden = false;
@@ -69,6 +69,13 @@
         if (!has_connected) {
             has_connected = must_clear = true;  // what the page came with is received again
             change_soon();
+        }
+    }
+
+    function end(event) {
+        tell(is_refused ? words.refused : words.disconnected);
+        if (event.code === TOO_SLOW) {
+            add({text: words.slow, is_note: true});
         }
     }
 
