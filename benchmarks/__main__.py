@@ -13,12 +13,13 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import machine, other_servers, plot, report, targets
 from benchmarks import subjects as of
 from benchmarks.plan import FULL, SHORT, Plan
-from benchmarks.scenarios import connects, growth, idle, publish_cost, stalled, throughput
+from benchmarks.scenarios import connects, growth, idle, publish_cost, stalled, streams, throughput
 from benchmarks.subjects import Subject
 from benchmarks.targets import Results
 from benchmarks.workbench import Workbench
@@ -52,12 +53,14 @@ IDLE = (
 CONNECTING = (of.DAPHNE_STOCK, of.DAPHNE_SHARED, of.UVICORN_STOCK, of.UVICORN_SHARED, *OTHERS)
 OURS = (of.DAPHNE_SHARED, of.UVICORN_SHARED)
 LEFT_OUT_OF_SHORT = {of.UVICORN_BARE, of.UVICORN_STOCK, of.UVICORN_PLAIN, *OTHERS}
+STREAMING = (of.DAPHNE_STREAMS, of.DAPHNE_EVENTSTREAM, of.UVICORN_STREAMS, of.UVICORN_EVENTSTREAM)
 FLOODED = (of.DAPHNE_SHARED, of.UVICORN_SHARED, of.DAPHNE_STOCK)
 
 Scenario = Callable[[Workbench, Callable[[Sequence[Subject]], list[Subject]]], Results]
 
 SCENARIOS: dict[str, Scenario] = {
     "throughput": lambda bench, chosen: throughput.run(bench, chosen(DELIVERING)),
+    "streams": lambda bench, chosen: streams.run(bench, chosen(STREAMING)),
     "memory": lambda bench, chosen: idle.memory(bench, chosen(IDLE)),
     "connects": lambda bench, chosen: connects.run(bench, chosen(CONNECTING)),
     "publish_cost": lambda bench, chosen: publish_cost.run(bench),
@@ -83,7 +86,11 @@ def main() -> int:
     if with_original:
         ensure_environment()
     machine.raise_descriptor_limit(max(plan.levels))
-    left_out = (LEFT_OUT_OF_SHORT if plan is SHORT else _missing()) | (set() if with_original else {of.ORIGINAL})
+    left_out = (
+        (LEFT_OUT_OF_SHORT if plan is SHORT else _missing())
+        | _missing_packages()
+        | (set() if with_original else {of.ORIGINAL})
+    )
 
     def chosen(subjects: Sequence[Subject]) -> list[Subject]:
         return [subject for subject in subjects if subject not in left_out]
@@ -104,6 +111,14 @@ def _missing() -> set[Subject]:
     for name, reason in missing.items():
         print(f"{name} is left out: {reason}.", file=sys.stderr)
     return {each for each in OTHERS if each.name in missing}
+
+
+def _missing_packages() -> set[Subject]:
+    """Return the servers whose Python package is not installed, and say so."""
+    if find_spec("django_eventstream") is not None:
+        return set()
+    print("django-eventstream is left out: it is not installed (requirements/bench.txt).", file=sys.stderr)
+    return {of.DAPHNE_EVENTSTREAM, of.UVICORN_EVENTSTREAM}
 
 
 def _options() -> argparse.Namespace:

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
@@ -110,13 +110,20 @@ class Socket(WSListener):
         self.pool.on_closed(self)
 
 
+class Receiver(Protocol):
+    """What a pool needs of its sockets: the next sequence number, and the code that they were closed with."""
+
+    next: int
+    close_code: int | None
+
+
 class Pool:
     """All sockets of this process and the run that they take part in."""
 
     def __init__(self, progress: int) -> None:
         self._progress = progress
         self.run = Run(0, 0, 1, progress, timed=False)
-        self.sockets: list[Socket] = []
+        self.sockets: list[Any] = []
         self.closed: Counter[int] = Counter()
         self.heartbeats = 0
 
@@ -133,9 +140,10 @@ class Pool:
         if payload == HEARTBEAT:
             self.heartbeats += 1
             return
-        self._take_text(listener, payload)
+        self.take_text(listener, payload)
 
-    def _take_text(self, listener: Socket, payload: bytes) -> None:
+    def take_text(self, listener: Receiver, payload: bytes) -> None:
+        """Take a text whose place among the others is not known yet."""
         stamp = read_payload(payload)
         run = self.run
         if stamp is None:
@@ -150,10 +158,11 @@ class Pool:
             return
         if stamp.sequence > listener.next:
             run.anomalies["lost"] += stamp.sequence - listener.next
-        self._count(listener, run, stamp.sequence, stamp.sent_ns)
+        self.count(listener, run, stamp.sequence, stamp.sent_ns)
 
     @staticmethod
-    def _count(listener: Socket, run: Run, sequence: int, sent_ns: int) -> None:
+    def count(listener: Receiver, run: Run, sequence: int, sent_ns: int) -> None:
+        """Count a delivery."""
         listener.next = sequence + 1
         run.delivered += 1
         if run.latencies is not None:
@@ -161,7 +170,7 @@ class Pool:
         if run.delivered >= run.next_mark:
             run.passed_mark()
 
-    def on_closed(self, listener: Socket) -> None:
+    def on_closed(self, listener: Receiver) -> None:
         self.closed[listener.close_code or 0] += 1
 
     async def connect(
@@ -189,7 +198,7 @@ class Pool:
                 if time.perf_counter() - before > patience:
                     return
                 try:
-                    await self._open(urls[number % len(urls)], headers, receive_buffer, paused)
+                    await self.open(urls[number % len(urls)], headers, receive_buffer, paused)
                     opened += 1
                 except (OSError, WSError, asyncio.TimeoutError) as error:
                     failures[f"{type(error).__name__}: {error}"[:200]] += 1
@@ -197,11 +206,12 @@ class Pool:
         await asyncio.gather(*(open_in_turn() for _ in range(concurrency)))
         return {"seconds": time.perf_counter() - before, "opened": opened, "failures": failures}
 
-    async def _open(self, url: str, headers: dict[str, str], receive_buffer: int | None, paused: bool) -> None:
+    async def open(self, url: str, headers: dict[str, str], receive_buffer: int | None, paused: bool) -> None:
+        """Open one socket."""
         transport, listener = await ws_connect(
             lambda: Socket(self),
             url,
-            extra_headers={**headers, "Origin": _origin_of(url)},
+            extra_headers={**headers, "Origin": origin_of(url)},
             websocket_handshake_timeout=HANDSHAKE_TIMEOUT,
             # Small, because 5,000 of them are held; it grows where frames are larger.
             read_buffer_init_size=2048,
@@ -263,7 +273,7 @@ async def _small_socket(url: Any, receive_buffer: int) -> socket.socket:
     return one
 
 
-def _origin_of(url: str) -> str:
+def origin_of(url: str) -> str:
     """Return what a browser would send that shows a page of the same server."""
     return f"http://{urlsplit(url).netloc}"
 
@@ -275,12 +285,12 @@ def _latencies(nanoseconds: list[int] | None) -> dict[str, float] | None:
     return {name: percentile(ordered, share) / 1e6 for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
 
 
-def main() -> None:
+def main(pool_class: type[Pool] = Pool) -> None:
     progress = int(sys.argv[1])
     os.set_blocking(progress, False)
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
-    pool = Pool(progress)
+    pool = pool_class(progress)
 
     def in_loop(function: Callable[..., Answer]) -> Callable[..., Answer]:
         async def call(**arguments: Any) -> Answer:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from http.client import HTTPConnection
+from importlib import import_module
 from typing import Any
 
 import django
@@ -83,6 +84,11 @@ class Ways:
         """Return what needs no site code at all: the original's public key, set and published."""
         key = f"broadcast:{facility}"
         return lambda payload: bare_publish(self._client, key, payload)
+
+    def eventstream(self, facility: str, audience: None) -> Send:
+        """Return what sends by django-eventstream, which may not be installed."""
+        send_event = import_module("django_eventstream").send_event
+        return lambda payload: send_event(facility, "message", payload.decode(), json_encode=False)
 
     def nchan(self, facility: str, audience: None) -> Send:
         """Return what posts to nchan on ``port``, over one connection."""

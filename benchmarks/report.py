@@ -83,6 +83,21 @@ def _of_rounds(name: str, rounds: Results) -> tuple[str, ...]:
     )
 
 
+def _streams(result: Results, plan: Plan) -> Iterator[str]:
+    for level, measured in result["levels"].items():
+        rounds = measured["rounds"]
+        yield f"{int(level):,} streams:\n\n" + table(
+            ("server", "deliveries/s", "CPU µs each", "vs django-eventstream", "missing or damaged"),
+            (_of_streams(name, rounds) for name in rounds),
+        )
+    yield from _latency(result, plan)
+
+
+def _of_streams(name: str, rounds: Results) -> tuple[str, ...]:
+    label, rate, cpu, *_, bad = _of_rounds(name, rounds)
+    return label, rate, cpu, _times(rounds, name, f"{name.partition('-')[0]}-eventstream"), bad
+
+
 def _times(rounds: Results, name: str, other: str) -> str:
     return f"{paired(rounds, name, other, 'deliveries_per_s'):.3g} x" if other in rounds else ""
 
@@ -233,6 +248,7 @@ def _thousands(value: float) -> str:
 SECTIONS = (
     ("Deliveries", "throughput", _throughput),
     ("Latency", "throughput", _latency),
+    ("Event streams", "streams", _streams),
     ("Memory", "memory", _memory),
     ("Connects", "connects", _connects),
     ("Publishing", "publish_cost", _publish),

@@ -38,7 +38,7 @@ class Subject:
     that no server gets what was meant for another. ``is_ours`` decides what may be lost: nothing. ``patience`` is how
     many seconds without a delivery end a run that is not complete, ``connect_patience`` after how many no further
     connect is begun: a server that breaks shall not use up the time of the others. ``headers`` are what its clients
-    send besides at the handshake.
+    send besides at the handshake, `client` the module of these, `window` how many messages may be under way.
     """
 
     name: str
@@ -50,6 +50,8 @@ class Subject:
     patience: float = 8.0
     connect_patience: float = 60.0
     headers: dict[str, str] = field(default_factory=dict)
+    client: str = "benchmarks.client"
+    window: int = 64
 
 
 PLAIN = {"BENCH_DIRECT_WRITES": "0"}
@@ -87,6 +89,35 @@ UVICORN_BROWSERS = Subject(
     SHARED,
     is_ours=True,
     headers=COMPRESSION,
+)
+STREAM_CLIENT = "benchmarks.stream_client"
+MOST_OF_EVENTSTREAM = 8  # It drops what exceeds ten messages for a stream.
+DAPHNE_STREAMS = Subject(
+    "daphne-streams", "ours, event streams, Daphne", _daphne("asgi_ours"), "ours", SHARED, True, client=STREAM_CLIENT
+)
+UVICORN_STREAMS = Subject(
+    "uvicorn-streams", "ours, event streams, uvicorn", _uvicorn("asgi_ours"), "ours", SHARED, True, client=STREAM_CLIENT
+)
+EVENTSTREAM = {"BENCH_EVENTSTREAM": "1"}
+DAPHNE_EVENTSTREAM = Subject(
+    "daphne-eventstream",
+    "django-eventstream, Daphne",
+    _daphne("asgi_eventstream"),
+    "eventstream",
+    EVENTSTREAM,
+    patience=3.0,
+    client=STREAM_CLIENT,
+    window=MOST_OF_EVENTSTREAM,
+)
+UVICORN_EVENTSTREAM = Subject(
+    "uvicorn-eventstream",
+    "django-eventstream, uvicorn",
+    _uvicorn("asgi_eventstream"),
+    "eventstream",
+    EVENTSTREAM,
+    patience=3.0,
+    client=STREAM_CLIENT,
+    window=MOST_OF_EVENTSTREAM,
 )
 ORIGINAL = Subject(
     "original", "original, uWSGI and gevent", original.command, "raw", patience=1.5, connect_patience=15.0

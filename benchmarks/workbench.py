@@ -143,7 +143,7 @@ class Workbench:
     def serve(self, subject: Subject, **environment: str) -> Iterator[Server]:
         """Start a server under test with a client of its own, and stop both in the end."""
         with ExitStack() as stack:
-            client = self._child(stack, "benchmarks.client", self._progress[1])
+            client = self._child(stack, subject.client, self._progress[1])
             server = self._start(subject, client, environment)
             stack.callback(server.stop)
             self._wait_until_listening(server)
@@ -181,7 +181,7 @@ class Workbench:
             facility=facility or server.subject.name,
             run=run,
             messages=messages,
-            window=min(64, max(4, 10_000 // receivers)),
+            window=min(server.subject.window, max(4, 10_000 // receivers)),
             size=size or self.plan.payload_bytes,
             patience=server.subject.patience,
             timeout=120,

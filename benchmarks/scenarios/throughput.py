@@ -6,7 +6,7 @@ that is not ours and breaks under a number of sockets is reported as broken ther
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 
 from benchmarks.children import Answer
@@ -14,15 +14,18 @@ from benchmarks.subjects import Subject
 from benchmarks.workbench import Server, Workbench
 
 
-def run(bench: Workbench, subjects: Sequence[Subject]) -> Answer:
-    """Return ``{"levels": {sockets: {subject: [round, …]}}, "latency": {subject: round}}``."""
+def run(bench: Workbench, subjects: Sequence[Subject], numbers: Iterable[int] = ()) -> Answer:
+    """Return ``{"levels": {sockets: {subject: [round, …]}}, "latency": {subject: round}}``.
+
+    `numbers` are those of the plan's levels that are measured; all if it is empty.
+    """
     plan = bench.plan
     levels: Answer = {}
     latency: Answer = {}
     with ExitStack() as stack:
         servers = [stack.enter_context(bench.serve(subject)) for subject in subjects]
         open_sockets = 0
-        for level in plan.levels:
+        for level in numbers or plan.levels:
             with bench.noted(f"throughput: connecting up to {level} sockets per server"):
                 connected = {server.subject.name: server.connect(level - open_sockets) for server in servers}
             open_sockets = level

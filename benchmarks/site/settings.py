@@ -39,6 +39,11 @@ CHANNEL_LAYERS = {
     }
 }
 
+EVENTSTREAM_REDIS = {"host": "127.0.0.1", "port": REDIS_PORT, "db": 0}
+if os.environ.get("BENCH_EVENTSTREAM"):
+    INSTALLED_APPS += ["django_eventstream"]
+    MIDDLEWARE += ["django_grip.GripMiddleware"]
+
 WEBSOCKET_URL = "/ws/"
 WS4REDIS_CONNECTION = {"host": "127.0.0.1", "port": REDIS_PORT, "db": 0}
 WS4CHANNELS_TRANSPORT = os.environ.get("BENCH_TRANSPORT", "channel_layer")

@@ -1,7 +1,8 @@
-"""One page: what publishing from a sync view costs."""
+"""What publishing from a sync view costs; and django-eventstream's view, where the environment asks for it."""
 
+from django.apps import apps
 from django.http import HttpRequest, JsonResponse
-from django.urls import path
+from django.urls import include, path
 
 from benchmarks.costs import publish_costs
 
@@ -12,3 +13,6 @@ def publish_cost(request: HttpRequest) -> JsonResponse:
 
 
 urlpatterns = [path("publish-cost", publish_cost)]
+if apps.is_installed("django_eventstream"):
+    channels = {"format-channels": ["{channel}"]}
+    urlpatterns.append(path("ws/<str:channel>", include("django_eventstream.urls"), channels))

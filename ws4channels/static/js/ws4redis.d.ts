@@ -160,7 +160,7 @@ interface WS4Redis {
      *
      * @param message - Text, or binary data that is not changed until it is sent.
      * @returns `true` when the message was sent or waits in the queue; `false` when it was refused, because the queue
-     *   is full or the message is empty.
+     *   is full or the message is empty; beside an event stream also because a hundred wait for an answer.
      * @throws Error named `InvalidStateError` after `close()`.
      */
     send_message(message: WS4RedisMessage): boolean;
