@@ -33,12 +33,14 @@ from tests import layers
 from tests.people import request_of
 from tests.sockets import broadcast, connected
 from tests.test_architecture import MODULES
-from tests.waiting import QUIET, TIMEOUT
-from ws4channels.audience import SELF, close_commands_key, group_of
+from tests.waiting import QUIET, TIMEOUT, eventually
+from ws4channels.audience import SELF, close_commands_key, group_of, processes_key
 from ws4channels.checks.values import check_settings
 from ws4channels.closing import aclose_sockets
-from ws4channels.connections import CLIENT_NAME
+from ws4channels.connections import CLIENT_NAME, sync_client
 from ws4channels.models import Websockets
+from ws4channels.processes.asking import ask_processes
+from ws4channels.processes.questions import keys_of
 from ws4channels.publisher import RedisPublisher
 from ws4channels.settings import SETTINGS, Setting
 from ws4channels.testing import FacilityCommunicator, capture_published
@@ -363,6 +365,9 @@ async def test_deployment_page_shows_rights_that_suffice(
             await client.send_to("mine")
             assert await client.receive_from(TIMEOUT) == "mine"
             assert await RedisPublisher().afetch_message(None, "news", "broadcast") == b"mine"
+            await eventually(lambda: admin.exists(processes_key(prefix)), "the process tells of itself")
+            processes = await sync_to_async(ask_processes)(sync_client(), keys_of(), TIMEOUT)
+            assert (len(processes.by_process), processes.silent) == (1, ())
             await aclose_sockets(user=mary)
             assert (await client.receive_output(TIMEOUT))["code"] == 4401
         denied = {entry["object"] for entry in admin.acl_log()}

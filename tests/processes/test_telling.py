@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -123,6 +124,29 @@ async def test_redis_that_refuses_the_record_is_logged_once(
         redis_client.delete("ws4channels:processes")
         await told(lambda each: each.sockets == 1)
     assert caplog.text.count("record of this process is not written") == 1
+
+
+async def test_hub_ends_though_a_call_of_redis_lost_the_cancellation(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As redis-py's may; a process that tells on would keep its server from ending."""
+    use(REDIS, settings)
+    is_asking = asyncio.Event()
+
+    async def lose_cancellation(client: Any, commands: Any) -> list[Any]:
+        is_asking.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(telling, "aask", lose_cancellation)
+    monkeypatch.setattr(telling, "INTERVAL", 3600.0)
+    async with connected("/ws/news?subscribe-broadcast"):
+        await asyncio.wait_for(is_asking.wait(), TIMEOUT)
+    tasks = [task for task in asyncio.all_tasks() if "tell" in repr(task.get_coro())]
+    assert len(tasks) == 1
+    await get_hub(get_transport()).aclose()
+    await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), TIMEOUT)
 
 
 async def test_record_of_a_cluster_is_written_and_read(settings: Any) -> None:
