@@ -48,6 +48,32 @@ def test_axe_finds_nothing(open_window: OpenWindow, path: str, scheme: str) -> N
     assert_axe_finds_nothing(page, scheme, part="#content")
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing_in_what_forms_lead_to(open_window: OpenWindow, site: Site, scheme: str) -> None:
+    """Errors, the question before an action, an explanation and messages are as accessible as the rest."""
+    publish(site, "kept")
+    page = open_window(f"{ROOT}publish/", "admin", bypass_csp=True, color_scheme=scheme)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("Please correct the errors below.")).to_be_visible()
+    assert_axe_finds_nothing(page, scheme, part="#content")
+    page.get_by_label("Facility").fill("news")
+    page.get_by_label("Text").fill("hello")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("Publish this?")).to_be_visible()
+    assert_axe_finds_nothing(page, scheme, part="#content")
+    page.goto(f"{ROOT}explain/")
+    page.get_by_label("URL").fill("/ws/news?subscribe-user")
+    page.get_by_role("button", name="Explain").click()
+    expect(page.get_by_role("heading", level=2)).to_be_visible()
+    assert_axe_finds_nothing(page, scheme, part="#content")
+    page.goto(f"{ROOT}keys/?facility=news")
+    expect(page.get_by_role("link", name="Live").last).to_be_visible()
+    assert_axe_finds_nothing(page, scheme, part="#content")
+    page.goto(NEWS)
+    expect(texts(page)).to_have_count(1)
+    assert_axe_finds_nothing(page, scheme, part="#content")
+
+
 # --- live -------------------------------------------------------------------------------------------------------------
 
 NEWS = f"{LIVE}?facility=news&audience=broadcast&name="
