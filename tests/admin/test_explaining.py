@@ -90,6 +90,14 @@ def test_publisher_without_or_with_a_name_too_many_is_an_error(change: dict[str,
     assert "name" in response.context["form"].errors
 
 
+def test_page_says_that_settings_are_wrong(staff: Client, settings: Any) -> None:
+    """Where nothing can be published at all, the handshake and the publisher say why."""
+    settings.CHANNEL_LAYERS = {}
+    text = text_of(staff.post(EXPLAIN, {"url": "/ws/news?subscribe-broadcast", "facility": "news"}))
+    assert "transport refused ConfigurationError: CHANNEL_LAYERS has no entry 'default'" in text
+    assert "Published to Key Processes listening CHANNEL_LAYERS has no entry 'default'" in text
+
+
 def test_page_says_that_redis_is_gone(staff: Client, settings: Any) -> None:
     """The handshake is explained as far as it goes, and Redis is a step that refuses."""
     with refusing_port() as port:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -20,9 +21,10 @@ from tests.processes.test_records import CONTENT, write
 from tests.silence import refusing_port, silent_server
 from tests.sockets import connected, cookie_header
 from tests.waiting import SCALE, eventually
+from ws4channels.admin.keys import users_shown
 from ws4channels.admin.pages import ACT, CONTENTS, VIEW
 from ws4channels.connections import sync_client
-from ws4channels.presence.reading import read_present
+from ws4channels.presence.reading import Presence, Present, read_present
 from ws4channels.publisher import RedisPublisher
 from ws4channels.testing import FacilityCommunicator, _signed_in_session
 
@@ -155,6 +157,18 @@ def test_page_says_that_redis_is_gone(staff: Client, settings: Any) -> None:
         use_redis(settings, port)
         response = staff.get(KEYS)
     assert "Redis fails: ConnectionError: Error 111" in text_of(response)
+
+
+def test_page_says_that_settings_are_wrong(staff: Client, settings: Any) -> None:
+    """Where there can be no connection to Redis, the page says which setting is at fault."""
+    settings.WS4REDIS_CONNECTION = {"hots": "localhost"}
+    assert "WS4REDIS_CONNECTION is {'hots': 'localhost'" in text_of(staff.get(KEYS))
+
+
+def test_many_users_are_counted_and_not_all_named() -> None:
+    """The page stays readable where a thousand are present."""
+    present = Present(Presence(str(number), 1, datetime.now(timezone.utc)) for number in range(12))
+    assert users_shown(present) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 2 more"
 
 
 def test_page_says_within_two_seconds_that_redis_does_not_answer(staff: Client, settings: Any) -> None:

@@ -66,6 +66,17 @@ def test_binary_message_is_shown_as_bytes(staff: Client) -> None:
     assert (message.text, message.size) == ("<5 bytes> \\xff\\x00<b>", 5)
 
 
+@pytest.mark.parametrize("character", ["x", b"\xff"])
+def test_long_message_is_shown_in_part(character: Any, staff: Client) -> None:
+    """Fifty messages of a mebibyte make no page of fifty."""
+    publish(100_000 * character)
+    response = staff.get(LIVE, NEWS)
+    (message,) = response.context["passed"]
+    assert message.size == 100_000
+    assert message.text.endswith("…")
+    assert len(response.content) < 70_000
+
+
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", "a:b", "\u202e\n'\"&"])
 def test_hostile_names_and_messages_are_shown_and_not_run(name: str, staff: Client) -> None:
     """Names, facilities and messages that look like HTML are text on the page and in its attributes."""

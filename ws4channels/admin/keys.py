@@ -62,7 +62,6 @@ def show_keys(admin: PagesAdmin, request: HttpRequest) -> HttpResponse:
         "keys",
         form=form,
         rows=rows,
-        most=MOST_KEYS,
         silent=len(found.silent),
         facilities=[] if asked else _facilities(admin, processes),
     )
@@ -92,13 +91,14 @@ def _row(admin: PagesAdmin, request: HttpRequest, found: FoundKey, present: Pres
     return Row(
         shown_key(found.key),
         found,
-        None if present is None else _users(present),
+        None if present is None else users_shown(present),
         "" if is_secret or not admin.may(request, CONTENTS) else admin.url_of("live", **target),
         "" if is_secret or not admin.may(request, ACT) else admin.url_of("publish", **target),
     )
 
 
-def _users(present: Present) -> str:
+def users_shown(present: Present) -> str:
+    """Return who is present, the first by name and the others by number."""
     shown = [on_one_line(each.user) for each in present[:_MOST_USERS]]
     more = len(present) - len(shown)
     if more:

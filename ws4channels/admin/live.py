@@ -26,6 +26,7 @@ SHOWN = 50
 """How many messages are shown of those that there are already."""
 
 _TICKET_SECONDS = 60
+_LONGEST_TEXT = 10_000
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class Shown:
     @classmethod
     def of(cls, delivery: Delivery) -> Shown:
         """Return what is shown of a message."""
-        payload = delivery.payload
-        text = payload if isinstance(payload, str) else on_one_line(bytes(payload))
+        payload = delivery.payload[:_LONGEST_TEXT]
+        text = payload if isinstance(payload, str) else on_one_line(payload)
+        text = f"{text}…" if len(delivery.payload) > _LONGEST_TEXT else text
         at = datetime.fromtimestamp(delivery.number / 1e6, timezone.utc) if delivery.number else None
         return cls(text, delivery.size, at)
 
