@@ -13,7 +13,6 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from ws4channels import settings
 from ws4channels.admin.pages import ACT, CONTENTS, FIRST, Page, PagesAdmin
 from ws4channels.models import Websockets
 
@@ -35,5 +34,4 @@ class WebsocketsAdmin(PagesAdmin):
     )
 
 
-if settings.WS4CHANNELS_ADMIN:
-    admin.site.register(Websockets, WebsocketsAdmin)
+admin.site.register(Websockets, WebsocketsAdmin)

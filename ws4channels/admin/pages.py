@@ -10,11 +10,12 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.module_loading import import_string
 
+from ws4channels import settings
 from ws4channels.models import Websockets
 
 VIEW = "view_websockets"
@@ -58,6 +59,10 @@ class PagesAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Nobody deletes a row."""
         return False
 
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Tell whether there are pages, and the client may see them."""
+        return settings.WS4CHANNELS_ADMIN and super().has_view_permission(request, obj)
+
     def may(self, request: HttpRequest, permission: str) -> bool:
         """Tell whether the client may view websockets, and has another permission of ours."""
         user: Any = request.user
@@ -75,6 +80,8 @@ class PagesAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         ]
 
     def _serve(self, page: Page, request: HttpRequest) -> HttpResponse:
+        if not settings.WS4CHANNELS_ADMIN:
+            raise Http404("WS4CHANNELS_ADMIN is False.")
         if not self.may(request, page.permission):
             raise PermissionDenied(f"The user may not see the page {page.name!r}.")
         request.current_app = self.admin_site.name
