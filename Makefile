@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-python test-js coverage lint types docs bench soak matrix test-original clean
+.PHONY: help demo test test-all test-python test-js coverage lint types docs bench soak matrix test-original clean
 
 # One stamp a requirements file: it is installed again when that file, or what it includes, has changed.
 $(BIN)/python:
@@ -33,13 +33,20 @@ demo:
 		echo "Could not install (no network?): $$(grep -m 1 '^ERROR' <<< "$$lines" || tail -n 1 <<< "$$lines")"; exit 1; }
 	@exec $(BIN)/python manage.py demo
 
-## Run all tests: the two targets below.
+# What is named with PYTEST_ARGS runs, however long it takes; CI runs all.
+WITHOUT_SLOW = $(if $(CI)$(PYTEST_ARGS),,-m "not slow")
+
+## Run the tests, but for the slow ones: the two targets below.
 test: test-js test-python
+
+## Run all tests.
+test-all: WITHOUT_SLOW :=
+test-all: test
 
 ## Run the tests in Python; some of them with PYTEST_ARGS="-k hub", in one process with WORKERS=0.
 # More processes than processors: much of the time they wait for servers.
 test-python: $(VENV)/test.stamp
-	PYTHONDEVMODE=1 $(BIN)/python -m pytest $(PYTEST_OPTIONS) -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	PYTHONDEVMODE=1 $(BIN)/python -m pytest $(PYTEST_OPTIONS) $(WITHOUT_SLOW) -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 ## Run the tests of the browser client, on Node.js.
 test-js:
@@ -49,6 +56,7 @@ test-js:
 
 ## Run all tests in Python and see that they cover the package: CI does, for it takes half as long again.
 coverage: PYTEST_OPTIONS := --cov
+coverage: WITHOUT_SLOW :=
 coverage: test-python
 
 ## Check the code and its formatting with ruff.

@@ -11,12 +11,13 @@ ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "_static" / "rooms.svg"
 
 FLOORS = (
-    ("management status compat", "testing metrics"),
+    ("management explain status compat", "testing metrics"),
     ("apps models context_processors checks",),
     ("asgi routing", "tickets"),
     ("consumers", "streams origins"),
     ("presence",),
     ("access",),
+    ("processes",),
     ("delivery",),
     ("redis_store publisher subscriber", "closing"),
     ("transports",),

@@ -21,6 +21,7 @@ ROOMS = (
     {"transports"},
     {"redis_store", "publisher", "subscriber", "closing"},
     {"delivery"},
+    {"processes"},
     {"access"},
     {"presence"},
     {"consumers", "streams", "origins", "routing", "asgi", "tickets"},

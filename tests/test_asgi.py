@@ -78,6 +78,6 @@ async def test_signed_in_user_is_known_by_the_cookie(application: Any) -> None:
 
 
 async def test_other_protocols_are_none_of_ours(application: Any) -> None:
-    """What is neither HTTP nor a websocket is refused as Channels does it."""
-    with pytest.raises(ValueError, match="No application configured for scope type 'lifespan'"):
-        await application({"type": "lifespan"}, None, None)
+    """What is neither HTTP, a websocket nor the lifespan is refused as Channels does it."""
+    with pytest.raises(ValueError, match="No application configured for scope type 'other'"):
+        await application({"type": "other"}, None, None)

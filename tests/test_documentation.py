@@ -33,11 +33,13 @@ from tests import layers
 from tests.people import request_of
 from tests.sockets import broadcast, connected
 from tests.test_architecture import MODULES
-from tests.waiting import QUIET, TIMEOUT
-from ws4channels.audience import SELF, close_commands_key, group_of
+from tests.waiting import QUIET, TIMEOUT, eventually
+from ws4channels.audience import SELF, close_commands_key, group_of, processes_key
 from ws4channels.checks.values import check_settings
 from ws4channels.closing import aclose_sockets
-from ws4channels.connections import CLIENT_NAME
+from ws4channels.connections import CLIENT_NAME, sync_client
+from ws4channels.processes.asking import ask_processes
+from ws4channels.processes.questions import keys_of
 from ws4channels.publisher import RedisPublisher
 from ws4channels.settings import SETTINGS, Setting
 from ws4channels.testing import FacilityCommunicator, capture_published
@@ -362,6 +364,9 @@ async def test_deployment_page_shows_rights_that_suffice(
             await client.send_to("mine")
             assert await client.receive_from(TIMEOUT) == "mine"
             assert await RedisPublisher().afetch_message(None, "news", "broadcast") == b"mine"
+            await eventually(lambda: admin.exists(processes_key(prefix)), "the process tells of itself")
+            processes = await sync_to_async(ask_processes)(sync_client(), keys_of(), TIMEOUT)
+            assert (len(processes.by_process), processes.silent) == (1, ())
             await aclose_sockets(user=mary)
             assert (await client.receive_output(TIMEOUT))["code"] == 4401
         denied = {entry["object"] for entry in admin.acl_log()}
@@ -482,7 +487,8 @@ def test_architecture_names_the_room(room: str) -> None:
     assert room in re.findall(r"\w+", text_of("docs/architecture.md"))
 
 
-PRIVATE = {"shown", "connections", "transports", "delivery", "access", "checks", "compat", "management", "migration"}
+PRIVATE = {"shown", "connections", "transports", "delivery", "processes", "access", "checks"}
+PRIVATE |= {"compat", "management", "migration"}
 PUBLIC = sorted({module.partition(".")[0] for module in MODULES} - PRIVATE)
 """The public modules: those at the top of the package, and the room whose `look` is public."""
 
@@ -515,7 +521,7 @@ def test_make_targets_exist(page: Path) -> None:
 
 def make(*arguments: str) -> str:
     """Return what make prints. The make that runs the tests passes its own options on in the environment."""
-    passed_on = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTEST_ARGS", "PYTEST_OPTIONS")
+    passed_on = ("CI", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTEST_ARGS", "PYTEST_OPTIONS")
     alone = {name: value for name, value in os.environ.items() if name not in passed_on}
     return subprocess.run(["make", *arguments], cwd=ROOT, env=alone, capture_output=True, text=True, check=True).stdout
 
@@ -531,6 +537,17 @@ def test_lower_limit_of_coverage_is_for_all_tests() -> None:
     assert "make test PYTEST_OPTIONS=--cov" in text_of(".ci/run")
     assert " --cov " in make("-n", "coverage")
     assert " --cov " not in make("-n", "test-python", "PYTEST_ARGS=-k hub")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_whole"),
+    [(["test"], False), (["test", "CI=1"], True), (["test-all"], True), (["coverage"], True)],
+    ids=str,
+)
+def test_ci_leaves_out_no_slow_test(arguments: list[str], is_whole: bool) -> None:
+    """`make test` does; so it is done in five minutes. What is named runs, slow or not."""
+    assert ("not slow" not in make("-n", *arguments, "PYTEST_ARGS=")) == is_whole
+    assert "not slow" not in make("-n", *arguments, "PYTEST_ARGS=tests/faults")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name if page.parent != ROOT / "benchmarks" else "bench")

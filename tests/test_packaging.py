@@ -104,6 +104,7 @@ def test_wheel_holds_the_whole_package(wheel: Path) -> None:
     assert len([name for name in names if name.endswith(".py")]) == len(MODULES) + 1
 
 
+@pytest.mark.slow
 def test_wheel_of_the_sdist_is_the_same(sdist: Path, wheel: Path, tmp_path: Path) -> None:
     """The sdist holds what building needs, so that it can be installed, and gives the same files."""
     with tarfile.open(sdist) as archive:
@@ -115,6 +116,7 @@ def test_wheel_of_the_sdist_is_the_same(sdist: Path, wheel: Path, tmp_path: Path
     assert _metadata(built).as_string() == _metadata(wheel).as_string()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sdist", "wheel"])
 def test_what_is_installed_works(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Installed into an environment of its own, a site finds the package there, its check passes, and the script."""

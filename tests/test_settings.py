@@ -44,6 +44,7 @@ REFUSED: dict[str, list[Any]] = {
     "WS4CHANNELS_MAX_SOCKETS_PER_ADDRESS": [0, -1, 1.5, "1", True],
     "WS4CHANNELS_CLOSE_ON_SIGN_OUT": [None, 1, "yes"],
     "WS4CHANNELS_OUTBOX_MESSAGES": [0, -1, 1.5, "1", None, True],
+    "WS4CHANNELS_ADMIN": [0, "yes", None],
     "WS4CHANNELS_CLOSE_ON_RENAME": [0, "yes", None],
     "WS4CHANNELS_CLOSE_TIMEOUT": [0, -1, "1", None, True],
     "WS4CHANNELS_OUTBOX_BYTES": [0, -1, 1.5, "1", None, True],

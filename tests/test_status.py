@@ -24,7 +24,9 @@ from ws4channels.audience import close_commands_key, group_of
 from ws4channels.publisher import RedisPublisher
 from ws4channels.status import look
 from ws4channels.status.kept import Kept, escape_glob, find_kept, is_key, measure
+from ws4channels.status.listening import find_listening
 from ws4channels.status.server import find_warnings
+from ws4channels.transports.configured import get_transport
 
 # --- the server -------------------------------------------------------------------------------------------------------
 
@@ -200,6 +202,16 @@ def test_limit_bounds_the_names_of_others(settings: Any) -> None:
         run("ws4channels_publish", "chat", "x", "--user", "a")
     assert found is not None
     assert (len(found.keys), found.unnamed) == (2, 1)
+
+
+def test_limit_leaves_out_no_key_that_is_asked_for(settings: Any) -> None:
+    """With Redis alone, keys that others listen to do not take the place of the one in question."""
+    settings.WS4CHANNELS_TRANSPORT = "redis"
+    with listening("chat", "--user", "a", "--user", "b", "--count", "1"):
+        found = asyncio.run(find_listening(get_transport(), ["user:b:chat"], 1))
+        said = run("ws4channels_publish", "chat", "x", "--user", "b")
+    assert (found.keys, found.unnamed) == ({"user:b:chat": 1}, 1)
+    assert said.endswith("\nReceived by 1 process.\n")
 
 
 def test_members_of_groups_in_the_core_layer_are_listed(settings: Any, redis_client: redis.Redis) -> None:

@@ -11,6 +11,7 @@ from django.core import asgi as django_asgi
 
 from ws4channels.exceptions import ConfigurationError
 from ws4channels.origins import OriginCheck
+from ws4channels.processes.lifespan import lifespan
 from ws4channels.routing import WebsocketUrls, WithEventStreams
 
 __all__ = ["get_asgi_application"]
@@ -33,6 +34,7 @@ def get_asgi_application() -> Any:
         {
             "http": WithEventStreams(pages),
             "websocket": OriginCheck(WebsocketUrls()),
+            "lifespan": lifespan,
         }
     )
 

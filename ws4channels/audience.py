@@ -28,6 +28,8 @@ GROUP_PREFIX = "ws4channels."
 _CLOSE_COMMANDS = "ws4channels:close"
 _TICKETS = "ws4channels:ticket"
 _PRESENCE = "ws4channels:here"
+_PROCESSES = "ws4channels:processes"
+_ANSWERS = "ws4channels:answers"
 
 # A colon, or what encoding a colon any number of times gives. Encoding the second kind as well is what keeps
 # two different names apart: without it "a:b" and "a%3Ab" would share a key.
@@ -104,6 +106,16 @@ def close_commands_key(prefix: str | None) -> str:
 def presence_key(prefix: str | None) -> str:
     """Return the key on which server processes tell each other that somebody has come or gone. No client has it."""
     return f"{prefix}:{_PRESENCE}" if prefix else _PRESENCE
+
+
+def processes_key(prefix: str | None) -> str:
+    """Return the key of the list in which server processes write records of themselves. It is no audience's."""
+    return f"{prefix}:{_PROCESSES}" if prefix else _PROCESSES
+
+
+def answers_key(prefix: str | None, number: str) -> str:
+    """Return the key of the list in which server processes answer a question. It is no audience's."""
+    return f"{prefix}:{_ANSWERS}:{number}" if prefix else f"{_ANSWERS}:{number}"
 
 
 def facility_roll_key(prefix: str | None, facility: str) -> str:

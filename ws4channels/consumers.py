@@ -26,6 +26,7 @@ from ws4channels.access.clients import Client
 from ws4channels.access.failures import answer_with_500
 from ws4channels.access.handshake import Agreement
 from ws4channels.access.limits import MessageRate
+from ws4channels.access.observers import OBSERVER
 from ws4channels.access.requests import chosen_subprotocol
 from ws4channels.connections import UNREACHABLE
 from ws4channels.counters import counts
@@ -77,6 +78,9 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve the websocket until it is closed."""
+        if OBSERVER in scope:
+            await scope[OBSERVER].negotiate(type(self), scope, send)
+            return
         self.scope = with_whole_path(scope, send)
         self.base_send = send
         if not await handshake_size.is_within_limits(scope, send):

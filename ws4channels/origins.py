@@ -17,6 +17,7 @@ from django.core.exceptions import DisallowedHost
 from django.http.request import is_same_domain, split_domain_port  # type: ignore[attr-defined]
 
 from ws4channels import settings
+from ws4channels.access.observers import Observer, observer_of
 from ws4channels.access.refusals import kind_of
 from ws4channels.access.requests import build_request, with_actual_root_path
 from ws4channels.counters import counts
@@ -121,15 +122,26 @@ def origin_of(scope: Any) -> str | None:
 def is_refused(scope: Any) -> bool:
     """Tell whether a page of its origin may not open this; log why, and count it."""
     origin = origin_of(scope)
-    if origin is None or "*" in settings.WS4CHANNELS_ALLOWED_ORIGINS:
-        return False
-    reason = _reason_against(origin, scope)
-    if reason is None:
-        return False
-    counts["refused"] += 1
-    what = kind_of(scope)
-    logger.warning("Refused %s to %s from origin %r: %s.", what, on_one_line(scope["path"]), origin, reason)
-    return True
+    reason = None
+    if origin is not None and "*" not in settings.WS4CHANNELS_ALLOWED_ORIGINS:
+        reason = _reason_against(origin, scope)
+    observer = observer_of(scope)
+    if observer is not None:
+        _tell(observer, origin, reason)
+    elif reason is not None:
+        counts["refused"] += 1
+        what = kind_of(scope)
+        logger.warning("Refused %s to %s from origin %r: %s.", what, on_one_line(scope["path"]), origin, reason)
+    return reason is not None
+
+
+def _tell(observer: Observer, origin: str | None, reason: str | None) -> None:
+    if reason is not None:
+        observer.tell("origin", "refused", f"{origin!r}: {reason}")
+    elif origin is None:
+        observer.tell("origin", "ok", "there is no Origin header, as of clients that are no browsers")
+    else:
+        observer.tell("origin", "ok", f"{origin!r} is allowed")
 
 
 def _reason_against(origin: str, scope: Any) -> str | None:

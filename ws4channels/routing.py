@@ -19,6 +19,7 @@ from django.urls import re_path
 
 from ws4channels import settings
 from ws4channels.access.answers import UPGRADE_NEEDED, answer
+from ws4channels.access.observers import observer_of
 from ws4channels.access.requests import path_below_script_name
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.counters import counts
@@ -75,9 +76,13 @@ class WebsocketUrls:
         if path_below_script_name(scope).startswith(settings.WEBSOCKET_URL):
             await self._facility(scope, receive, send)
             return
-        counts["refused"] += 1
         path = on_one_line(scope["path"])
-        logger.warning("Refused a websocket to %s: WEBSOCKET_URL is %r.", path, settings.WEBSOCKET_URL)
+        observer = observer_of(scope)
+        if observer is not None:
+            observer.tell("router", "refused", f"{path} does not begin with WEBSOCKET_URL, {settings.WEBSOCKET_URL!r}")
+        else:
+            counts["refused"] += 1
+            logger.warning("Refused a websocket to %s: WEBSOCKET_URL is %r.", path, settings.WEBSOCKET_URL)
         await receive()
         await send({"type": "websocket.close"})
 

@@ -71,9 +71,9 @@ class Setting:
 
     def read(self) -> Any:
         """Return the value in Django's settings or the default; raise ConfigurationError if it cannot work."""
-        # Past Django's lazy object, which looks a missing name up in Python, and most of these are missing, each time.
-        source = django_settings if django_settings._wrapped is empty else django_settings._wrapped
-        value = getattr(source, self.name, self.default)
+        # Past Django's lazy object, which looks each name up in Python; most of these are missing, each time.
+        source = object.__getattribute__(django_settings, "_wrapped")
+        value = getattr(django_settings if source is empty else source, self.name, self.default)
         if value is not _checked.get(self.name, _NOTHING):
             if not self.accepts(value):
                 raise ConfigurationError(f"{self.name} is {without_secrets(value)!r}; it must be {self.valid}.")
@@ -220,6 +220,15 @@ _ALL = [
         "The facilities whose clients are listed, as patterns such as 'chat-*'.",
         "a list of patterns of facilities, such as ['chat-*']",
         _is(list, tuple, where=lambda value: all(isinstance(each, str) and each for each in value)),
+    ),
+    Setting(
+        "WS4CHANNELS_ADMIN",
+        True,
+        "",
+        "True: server processes tell of themselves in Redis, and the admin page is there. False: nothing is written, "
+        "and no process answers.",
+        "True or False",
+        _is(bool),
     ),
     Setting(
         "WS4CHANNELS_HEARTBEAT_INTERVAL",
@@ -383,9 +392,10 @@ __all__ = [*SETTINGS]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in SETTINGS:
+    setting = SETTINGS.get(name)
+    if setting is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return SETTINGS[name].read()
+    return setting.read()
 
 
 def read_all() -> Iterable[tuple[Setting, ConfigurationError | None]]:

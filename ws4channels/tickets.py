@@ -13,7 +13,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from ws4channels.access.handshake import load_subscriber_class
+from ws4channels.access.hooks import load_subscriber_class
 from ws4channels.access.presence import PRESENCE
 from ws4channels.access.tickets import Ticket, password_marks, primary_key_of
 from ws4channels.audience import name_of

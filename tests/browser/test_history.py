@@ -13,7 +13,7 @@ from .conftest import skip_without_chromium
 from .pages import CHATS, messages, notice, state, wait_until_connected, write
 
 skip_without_chromium()
-pytestmark = [pytest.mark.browser, pytest.mark.live]
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.slow]
 
 INCOMPLETE = "Some messages may be missing."
 

@@ -23,7 +23,7 @@ from .pages import (
 )
 
 skip_without_chromium()
-pytestmark = [pytest.mark.browser, pytest.mark.live]
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.slow]
 
 LOW = {"width": 800, "height": 500}
 

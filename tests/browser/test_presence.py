@@ -9,7 +9,7 @@ from .conftest import skip_without_chromium
 from .pages import wait_until_connected
 
 skip_without_chromium()
-pytestmark = [pytest.mark.browser, pytest.mark.live]
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("path", ["/", "/user/", "/group/"])

@@ -21,7 +21,7 @@ from .pages import reconnect_now
 from .ticket_urls import TOKEN
 
 skip_without_chromium()
-pytestmark = [pytest.mark.browser, pytest.mark.live]
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.slow]
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><title>An app</title><script src="SITE/static/js/ws4redis.js"></script></head><body></body></html>

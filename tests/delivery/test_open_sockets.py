@@ -15,11 +15,14 @@ from tests.visitors import signed_in
 from tests.waiting import TIMEOUT, eventually
 from ws4channels.closing import CloseCommand, aclose_sockets, build_session_end, send_close_command, session_mark
 from ws4channels.counters import counts
+from ws4channels.delivery.forms import Form, FormedSubscriber
 from ws4channels.delivery.hub import get_hub
 from ws4channels.delivery.open_sockets import OpenSocket, OpenSockets
+from ws4channels.delivery.streams import StreamOutbox, StreamSubscriber
 from ws4channels.exceptions import TooManySockets
 from ws4channels.subscriber import RedisSubscriber
 from ws4channels.transports.configured import get_transport
+from ws4channels.transports.messages import Delivery, Payload
 
 HERE = ["203.0.113.7", 54321]
 
@@ -248,3 +251,37 @@ async def test_hub_knows_the_sockets_that_are_open_and_no_more(settings: Any) ->
         assert await Socket("/ws/f?subscribe-user", **mary).is_refused()
         assert len(sockets_of_this_loop()) == 2
     assert len(sockets_of_this_loop()) == 0
+
+
+def test_question_is_no_close_command() -> None:
+    """Whoever takes questions says whether it was one; close commands are carried out, and without such a one all."""
+    sockets = OpenSockets()
+    refused = counts["close_commands_refused"]
+    asked: list[Payload] = []
+
+    def take(payload: Payload) -> bool:
+        asked.append(payload)
+        return payload == "?"
+
+    sockets.on_question = take
+    sockets.carry_out("?")
+    assert (asked, counts["close_commands_refused"] - refused) == (["?"], 0)
+    sockets.carry_out("!")
+    assert (asked, counts["close_commands_refused"] - refused) == (["?", "!"], 1)
+
+
+async def test_socket_knows_how_many_messages_wait_for_it() -> None:
+    """None before it has joined, or where its subscriber does not tell."""
+    socket = OpenSockets().enter(lambda code: None, None)
+    assert socket.waiting == 0
+    socket.subscriber = object()
+    assert socket.waiting == 0
+    for make in (lambda box: box, lambda box: FormedSubscriber(box, Form()), StreamSubscriber):
+        outbox = StreamOutbox(send, is_binary=False, on_overflow=print)
+        socket.subscriber = make(outbox)
+        outbox.put_own(Delivery("x"))
+        assert socket.waiting == 1
+
+
+async def send(event: Any) -> None:
+    """Take what a server is given."""

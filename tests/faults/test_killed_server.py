@@ -16,7 +16,7 @@ from tests.live.client import Socket
 from tests.live.servers import RunningSite
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 CAPACITY = 50
 """What the layer holds for a process that takes nothing; less than is published after that process was killed."""

@@ -23,7 +23,7 @@ from tests.live.servers import RunningSite, Surroundings
 from tests.resuming import ResumingClient
 from tests.waiting import TIMEOUT, wait_until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 CYCLES = int(os.environ.get("WS4CHANNELS_TEST_CUTS", "3"))
 """How often the clients are cut off in one test; `make soak` has them cut off for a minute."""

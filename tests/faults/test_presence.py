@@ -20,7 +20,7 @@ from tests.presence.watching import watching
 from tests.waiting import SCALE, wait_until
 from ws4channels.presence import present
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 KILLED = 15 * SCALE
 """Seconds after which clients of a server that was killed are gone, as promised."""

@@ -30,7 +30,7 @@ from tests.live.servers import RunningSite, Surroundings, daphne
 from tests.waiting import SCALE, TIMEOUT, wait_until
 from ws4channels.publisher import RedisPublisher
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 BACKENDS = {"pubsub": PUBSUB, "core": CORE, "redis": REDIS}
 LOST, FOUND = "may be lost", "again after"

@@ -21,7 +21,7 @@ from tests.live.client import Socket
 from tests.live.servers import RunningSite, wsgi
 from tests.waiting import QUIET, SCALE, wait_until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 AT_ONCE = 500
 VISITORS = int(os.environ.get("WS4CHANNELS_TEST_VISITORS", "300"))

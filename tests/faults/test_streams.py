@@ -14,7 +14,7 @@ from tests.faults.sites import run_site, send
 from tests.live.servers import RunningSite
 from tests.waiting import TIMEOUT, wait_until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 SETTINGS = {
     "WS4CHANNELS_CLOSE_TIMEOUT": 0.5,

@@ -13,7 +13,7 @@ from tests.outbox_site.running import Running, Servers, command, publish, server
 from tests.raw_websocket import RawWebsocket
 from tests.waiting import SCALE, wait_until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 COMPRESSED = ("Sec-WebSocket-Extensions: permessage-deflate",)
 KINDS = ["daphne", "daphne-tls", "uvicorn", "uvicorn-tls"]

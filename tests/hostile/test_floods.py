@@ -14,7 +14,7 @@ from tests.outbox_site.running import Running, Servers, servers_of_module
 from tests.raw_websocket import TEXT, RawWebsocket, connect_socket
 from tests.waiting import TIMEOUT, wait_until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 KINDS = ["daphne", "daphne-tls", "uvicorn", "uvicorn-tls"]
 PLAIN = ["daphne", "uvicorn"]

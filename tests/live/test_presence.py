@@ -21,7 +21,7 @@ from ws4channels.presence import Present, present
 from ws4channels.presence.rolls import GRACE
 from ws4channels.transports.numbers import extras_of
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 APPS = ["daphne", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
 APPS += ["django.contrib.staticfiles", "channels", "ws4channels", "tests.live.site", "tests.live.site.presence.Config"]

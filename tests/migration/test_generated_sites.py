@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -116,6 +117,7 @@ def passed_over(report: Report, before: Mapping[str, str]) -> list[str]:
     return left
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 @given(TREES)
 def test_tree_is_rewritten_or_reported_and_nothing_else_is_touched(tree: dict[str, str]) -> None:

@@ -82,6 +82,7 @@ def chosen(sample: SampleSite) -> list[Check]:
 
 
 @pytest.mark.live
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLE_SITES)
 def test_site_behaves_as_on_the_original(
     name: str, migrated: Callable[[str], Migrated], sites_redis: RedisServer

@@ -188,6 +188,7 @@ def answers(port: int) -> bool:
 
 
 @pytest.mark.live
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_site_of_this_shape_delivers(shape: str, tmp_path: Path, shapes_redis: RedisServer) -> None:
     """After --write, and nothing else, `manage.py check` passes and a websocket receives what is published.

@@ -13,7 +13,7 @@ from ws4channels.transports.messages import Publication
 from ws4channels.transports.numbers import extras_of
 from ws4channels.transports.plans import Plan, Script
 
-KEYS = tuple(f"user:{number}:f" for number in range(1200))
+KEYS = tuple(f"user:{number}:f" for number in range(70))
 
 
 def plan(keys: tuple[str, ...], expire: int = 60, is_numbered: bool = True, client: Any = None) -> Plan:
@@ -44,8 +44,8 @@ def test_one_command_keeps_numbers_logs_and_sends(settings: Any, history: int, e
 def test_many_keys_are_several_commands(settings: Any) -> None:
     """Redis serves nobody else while a script runs; each key is in one of them."""
     settings.WS4CHANNELS_HISTORY = 5
-    scripts = plan(KEYS).scripts()
-    assert [len(keys_of(each)) for each in scripts] == [1500, 1500, 600]
+    scripts = list(plan(KEYS).scripts())
+    assert [len(keys_of(each)) // 3 for each in scripts] == [32, 32, 6]
     assert [key for each in scripts for key in keys_of(each)[: len(keys_of(each)) // 3]] == list(KEYS)
     assert [key for each in scripts for key in each.keys] == list(KEYS)
 
@@ -69,8 +69,8 @@ def test_layer_of_another_kind_is_served_afterwards(settings: Any) -> None:
     """Redis keeps and numbers the message; one that is not kept needs no Redis at all."""
     layers.use(layers.IN_MEMORY, settings)
     assert len(plan(("broadcast:f",)).elsewhere) == 1
-    assert len(plan(("broadcast:f",)).scripts()) == 1
-    assert plan(("broadcast:f",), expire=0).scripts() == []
+    assert len(list(plan(("broadcast:f",)).scripts())) == 1
+    assert list(plan(("broadcast:f",), expire=0).scripts()) == []
     assert plan(("broadcast:f",), expire=0).live(("broadcast:f",)) == []
 
 

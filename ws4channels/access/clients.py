@@ -14,6 +14,7 @@ from ws4channels.delivery.open_sockets import OpenSocket
 from ws4channels.delivery.outbox import Outbox
 from ws4channels.delivery.subscriber_map import Subscriber
 from ws4channels.delivery.welcome import Welcome
+from ws4channels.processes.telling import tell
 
 
 class Client:
@@ -34,6 +35,8 @@ class Client:
         """
         sockets = self.hub.sockets
         self._socket = socket = sockets.enter(close, scope.get("client"))
+        if settings.WS4CHANNELS_ADMIN:
+            self.hub.companions.begin(tell, self.hub)
         # Before the user is looked up, so that no close command is missed.
         await self.hub.handle(close_commands_key(settings.WS4REDIS_PREFIX), sockets.carry_out)
         self.agreement, request = await negotiate(scope, self.hub.threads, load_user)
@@ -44,6 +47,8 @@ class Client:
         """Deliver to `subscriber` from now on what was agreed; return what it is to be sent first."""
         assert self.agreement is not None
         self._subscriber = subscriber
+        if self._socket is not None:
+            self._socket.subscriber = subscriber
         welcome = await self.hub.join(subscriber, self.agreement.subscribe_keys, self.agreement.start)
         await custom_subscribers.send_kept(self.hub, self.agreement, welcome)
         return welcome

@@ -7,25 +7,23 @@ to be looked up, runs in a thread. Others run on the event loop.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
-from asgiref.sync import async_to_sync
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user
 from django.core.exceptions import SuspiciousOperation
 from django.utils.functional import LazyObject, SimpleLazyObject, empty
-from django.utils.module_loading import import_string
 
 from ws4channels import connections, settings
 from ws4channels.access.dropped import dropped_channels
 from ws4channels.access.groups import current_groups
+from ws4channels.access.hooks import call_hook, load_hook, load_subscriber_class
 from ws4channels.access.limits import check_keys
 from ws4channels.access.presence import PRESENCE, Terms, has_presence, terms_of, withheld_presence
 from ws4channels.access.requests import asked_channels, asked_start, build_request, is_event_stream, wants_heartbeats
@@ -36,7 +34,7 @@ from ws4channels.closing import session_mark
 from ws4channels.delivery.forms import Form, read_positions
 from ws4channels.delivery.welcome import Start
 from ws4channels.exceptions import ConfigurationError
-from ws4channels.subscriber import RedisSubscriber, SubscribingConnection, check_subscriber_class, facility_of
+from ws4channels.subscriber import RedisSubscriber, SubscribingConnection, facility_of
 
 _AT_KEPT = Start()
 _PLAIN = Form()
@@ -78,40 +76,18 @@ class Absent(SimpleLazyObject):  # type: ignore[type-arg]
         return False
 
 
-def load_hook(setting: str) -> Callable[..., Any] | None:
-    """Return the callable that a setting holds or names; raise ConfigurationError if there is none at its path."""
-    value = getattr(settings, setting)
-    if value is None or callable(value):
-        return value  # type: ignore[no-any-return]
-    hook = _import(setting, value)
-    if not callable(hook):
-        raise ConfigurationError(
-            f"{setting} is {value!r}, which is {hook!r}; it must be the dotted path of a callable."
-        )
-    return hook  # type: ignore[no-any-return]
-
-
-def load_subscriber_class() -> type[RedisSubscriber]:
-    """Return the class that ``WS4REDIS_SUBSCRIBER`` names."""
-    return check_subscriber_class(_import("WS4REDIS_SUBSCRIBER", settings.WS4REDIS_SUBSCRIBER))
-
-
-def _import(setting: str, path: str) -> Any:
-    try:
-        return import_string(path)
-    except Exception as error:
-        raise ConfigurationError(f"{setting} is {path!r}, which does not import: {error!r}.") from error
-
-
 async def negotiate(
-    scope: Mapping[str, Any], threads: ThreadPoolExecutor, load_user: bool = False
+    scope: Mapping[str, Any],
+    threads: ThreadPoolExecutor,
+    load_user: bool = False,
+    begin: Callable[[Mapping[str, Any], bool], Negotiation] | None = None,
 ) -> tuple[Agreement, Any]:
     """Run the handshake of one websocket, hooks included; return what was agreed, and the request.
 
-    `threads` is where sync code runs; `load_user` looks up the user even if no channel needs it. Raises
-    PermissionDenied or whatever else the site's hooks raise, and ConfigurationError.
+    `threads` is where sync code runs; `load_user` looks up the user even if no channel needs it; `begin` makes the
+    Negotiation. Raises PermissionDenied or whatever else the site's hooks raise, and ConfigurationError.
     """
-    negotiation = _Negotiation(scope, load_user)
+    negotiation = (begin or Negotiation)(scope, load_user)
     if not negotiation.needs_thread():
         return negotiation.run(), negotiation.request
     try:
@@ -121,8 +97,10 @@ async def negotiate(
         raise
 
 
-class _Negotiation:
-    """The steps of one handshake, in the original's order."""
+class Negotiation:
+    """The steps of one handshake, in the original's order. What explains handshakes overrides them, to tell of each."""
+
+    uses_up_tickets: ClassVar[bool] = True
 
     def __init__(self, scope: Mapping[str, Any], load_user: bool) -> None:
         self.scope = scope
@@ -163,11 +141,8 @@ class _Negotiation:
             allowed = self._allowed()
             # After the hooks, which may change the request. The base class is given it with the request.
             self.request.ws4channels_facility = facility = facility_of(self.request)
-            subscriber.set_pubsub_channels(self.request, allowed)
-            subscribe_keys = _as_texts(subscriber._subscription.channels)
-            publish_keys = _as_texts(subscriber._publishers)
-            check_keys(subscribe_keys, publish_keys)
-            _check_names(subscribe_keys, publish_keys)
+            subscribe_keys, publish_keys = self._choose_keys(subscriber, allowed)
+            self._check(subscribe_keys, publish_keys)
             keys = {"subscribe": subscribe_keys, "publish": publish_keys}
             dropped = (
                 dropped_channels(self.request, self.asked, allowed, keys)
@@ -216,10 +191,20 @@ class _Negotiation:
     def _identify(self) -> None:
         """Give the request its session and user."""
         self._use_scope_or_cookie()
+        self._redeem()
+        self._process_request()
+        self._look_up()
+
+    def _redeem(self) -> None:
         if self.ticket_text is not None:
-            self.ticket = redeem(self.request, self.ticket_text)
+            self.ticket = redeem(self.request, self.ticket_text, self.uses_up_tickets)
+
+    def _process_request(self) -> None:
         if self.process_request is not None:
-            _call(self.process_request, self.request)
+            call_hook(self.process_request, self.request)
+
+    def _look_up(self) -> None:
+        """Look up what the channels need."""
         if self.request.session and any(name.endswith("-session") for name in self.asked):
             # A key that the client made up names no stored session; loading makes Django forget such a key.
             self.request.session.keys()
@@ -244,7 +229,7 @@ class _Negotiation:
         asked = limited(self.ticket, self.asked)
         if self.allow_channels is None:
             return asked
-        allowed = _call(self.allow_channels, self.request, asked)
+        allowed = call_hook(self.allow_channels, self.request, asked)
         if isinstance(allowed, (str, bytes)) or not isinstance(allowed, Iterable):
             raise ConfigurationError(
                 f"WS4REDIS_ALLOWED_CHANNELS returned {allowed!r}; it must return a list or set of channels such as "
@@ -252,6 +237,14 @@ class _Negotiation:
             )
         # A rule may allow what was not asked, but nothing that a ticket withholds.
         return limited(self.ticket, allowed)
+
+    def _choose_keys(self, subscriber: RedisSubscriber, allowed: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        subscriber.set_pubsub_channels(self.request, allowed)
+        return _as_texts(subscriber._subscription.channels), _as_texts(subscriber._publishers)
+
+    def _check(self, subscribe_keys: tuple[str, ...], publish_keys: tuple[str, ...]) -> None:
+        check_keys(subscribe_keys, publish_keys)
+        _check_names(subscribe_keys, publish_keys)
 
 
 def _as_texts(names: Iterable[Any]) -> tuple[str, ...]:
@@ -282,15 +275,3 @@ def _known_user_of(request: Any) -> str | None:
     if isinstance(user, LazyObject) and user._wrapped is empty:
         return None  # Nothing of what was agreed depends on it, so it is not looked up.
     return next(iter(user_of(request)), None)
-
-
-def _call(hook: Callable[..., Any], *args: Any) -> Any:
-    """Call a sync or async hook from the handshake's thread; async ones run on the event loop."""
-    result = hook(*args)
-    if not inspect.isawaitable(result):
-        return result
-
-    async def wait() -> Any:
-        return await result
-
-    return async_to_sync(wait)()

@@ -10,6 +10,7 @@ from typing import Any
 
 from ws4channels.access import refusals
 from ws4channels.access.answers import answer
+from ws4channels.access.observers import observer_of
 from ws4channels.delivery.outbox import Send
 
 MAX_URL = 7 * 1024
@@ -29,6 +30,10 @@ async def is_within_limits(scope: Any, send: Send) -> bool:
         status, reason = 431, f"its headers have {headers} bytes; {MAX_HEADERS} are allowed"
     else:
         return True
+    observer = observer_of(scope)
+    if observer is not None:
+        observer.tell("size", "refused", f"{reason} (status {status})")
+        return False
     refusals.note_too_large_handshake(scope, reason)
     if scope["type"] == "http":
         await answer(send, status)

@@ -115,10 +115,11 @@ def read_ticket(text: str) -> Ticket:
         raise PermissionDenied("The ticket is not valid.") from None
 
 
-def redeem(request: Any, text: str) -> Ticket:
+def redeem(request: Any, text: str, uses_up: bool = True) -> Ticket:
     """Return the ticket; the request gets its user, and an empty session unless it has one that is the user's.
 
-    Looks into the database. Raises PermissionDenied, whose text says why and holds nothing of the ticket's text.
+    `uses_up` says whether a ticket for one use is good for nothing afterwards. Looks into the database. Raises
+    PermissionDenied, whose text says why and holds nothing of the ticket's text.
     """
     ticket = read_ticket(text)
     if time.time() >= ticket.lapses_at:
@@ -127,9 +128,9 @@ def redeem(request: Any, text: str) -> Ticket:
         raise PermissionDenied(f"The ticket is for the facility {ticket.facility!r}.")
     user = _look_up_user(ticket)
     if ticket.number is not None:
-        _use_up(ticket)
+        _use_up(ticket, uses_up)
     if not _has_session_of(request, user, ticket):
-        request.session = _empty_session()
+        request.session = empty_session()
     request.user = user
     return ticket
 
@@ -143,11 +144,12 @@ def _look_up_user(ticket: Ticket) -> Any:
     return user
 
 
-def _use_up(ticket: Ticket) -> None:
+def _use_up(ticket: Ticket, uses_up: bool) -> None:
     key = ticket_key(settings.WS4REDIS_PREFIX, str(ticket.number))
     remembered = ticket.lapses_at - int(time.time()) + _CLOCK_SECONDS
     try:
-        is_unused = connections.sync_client().set(key, b"used", nx=True, ex=remembered)
+        client = connections.sync_client()
+        is_unused = client.set(key, b"used", nx=True, ex=remembered) if uses_up else not client.exists(key)
     except ResponseError as error:
         raise RedisRefusal.of("SET", [key], error) from error
     if not is_unused:
@@ -162,7 +164,8 @@ def _has_session_of(request: Any, user: Any, ticket: Ticket) -> bool:
     return bool(get_user(request).pk == user.pk)
 
 
-def _empty_session() -> Any:
+def empty_session() -> Any:
+    """Return a session that is not stored, of a user without groups."""
     session = import_module(django_settings.SESSION_ENGINE).SessionStore()
     # As after the sign-in of a user without groups. The handshake replaces these by the groups of the moment.
     session[MEMBEROF] = session[STORED_GROUPS] = []

@@ -14,7 +14,7 @@ from django.core.checks import CheckMessage, Error, Info, Warning
 from django.core.exceptions import ImproperlyConfigured
 
 from ws4channels import settings
-from ws4channels.access.handshake import load_subscriber_class
+from ws4channels.access.hooks import load_subscriber_class
 from ws4channels.shown import error_on_one_line
 from ws4channels.subscriber import RedisSubscriber
 

@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 
 from ws4channels import connections, settings
-from ws4channels.access.handshake import load_hook, load_subscriber_class
+from ws4channels.access.hooks import load_hook, load_subscriber_class
 from ws4channels.origins import problem_with
 from ws4channels.subscriber import RedisSubscriber
 from ws4channels.transports.configured import get_publishing_transports, get_transport

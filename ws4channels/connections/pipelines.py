@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -45,12 +46,13 @@ async def aexecute(client: Any, commands: Sequence[Command], transaction: bool) 
         await pipeline.execute()
 
 
-def ask(client: Any, commands: Sequence[Command]) -> list[Any]:
-    """Return the answers to commands that Redis executes one by one; what it refuses is an error among them."""
-    if not commands:
-        return []
+def ask(client: Any, commands: Iterable[Command]) -> list[Any]:
+    """Return the answers to commands that Redis executes one by one; what it refuses is an error among them.
+
+    Each is sent before the next is taken from `commands`, which may build them meanwhile.
+    """
     if _is_plain(client):
-        return _execute_at_once(client.connection_pool, commands, False)
+        return _ask_each(client.connection_pool, commands)
     with client.pipeline(transaction=False) as pipeline:
         for command in commands:
             pipeline.execute_command(*command)
@@ -58,10 +60,8 @@ def ask(client: Any, commands: Sequence[Command]) -> list[Any]:
     return _without_failures(answers)
 
 
-async def aask(client: Any, commands: Sequence[Command]) -> list[Any]:
-    """Do as `ask` with an async client."""
-    if not commands:
-        return []
+async def aask(client: Any, commands: Iterable[Command]) -> list[Any]:
+    """Do as `ask` with an async client, which sends all of them at once."""
     async with client.pipeline(transaction=False) as pipeline:
         for command in commands:
             pipeline.execute_command(*command)
@@ -95,21 +95,32 @@ def _is_class_of_redis_py(connection_class: type) -> bool:
     return connection_class.__module__.partition(".")[0] == "redis"
 
 
-def _execute_at_once(pool: Any, commands: Sequence[Command], transaction: bool) -> list[Any]:
-    """Do as redis-py's pipeline in about 70 % of its time, which saves a fifth to a quarter of a publish."""
-    if transaction and len(commands) > 1:
-        commands = [("MULTI",), *commands, ("EXEC",)]
+@contextmanager
+def _connection_of(pool: Any) -> Iterator[Any]:
     connection = pool.get_connection(*_FOR_GET_CONNECTION)
     try:
-        connection.send_packed_command(connection.pack_commands(commands))
-        answers = [_read_answer(connection) for _ in commands]
+        yield connection
     except BaseException:
         # The next user of the connection would read the replies that are left.
         connection.disconnect()
         raise
     finally:
         pool.release(connection)
-    return answers
+
+
+def _execute_at_once(pool: Any, commands: Sequence[Command], transaction: bool) -> list[Any]:
+    """Do as redis-py's pipeline in about 70 % of its time, which saves a fifth to a quarter of a publish."""
+    if transaction and len(commands) > 1:
+        commands = [("MULTI",), *commands, ("EXEC",)]
+    with _connection_of(pool) as connection:
+        connection.send_packed_command(connection.pack_commands(commands))
+        return [_read_answer(connection) for _ in commands]
+
+
+def _ask_each(pool: Any, commands: Iterable[Command]) -> list[Any]:
+    with _connection_of(pool) as connection:
+        sent = [connection.send_packed_command(connection.pack_command(*command)) for command in commands]
+        return [_read_answer(connection) for _ in sent]
 
 
 def _read_answer(connection: Any) -> Any:

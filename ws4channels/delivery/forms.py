@@ -103,6 +103,11 @@ class FormedSubscriber:
         """Send what has been taken."""
         self._outbox.flush()
 
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be sent."""
+        return self._outbox.waiting
+
 
 def control_frame(content: Mapping[str, Any]) -> Delivery:
     """Return the frame that tells a resuming client something."""

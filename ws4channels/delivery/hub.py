@@ -7,7 +7,6 @@ import contextvars
 import logging
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,10 +17,12 @@ from ws4channels import settings
 from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisError
 from ws4channels.connections.log_throttle import LogThrottle
 from ws4channels.counters import counts
+from ws4channels.delivery.companions import Companions
 from ws4channels.delivery.garbage import collect_less_often
 from ws4channels.delivery.heartbeats import HeartbeatClock
 from ws4channels.delivery.open_sockets import OpenSockets
 from ws4channels.delivery.serving import Serving
+from ws4channels.delivery.site_threads import SiteThreads
 from ws4channels.delivery.subscriber_map import Subscriber, SubscriberMap, flush_each
 from ws4channels.delivery.welcome import Start, Welcome, make_welcome
 from ws4channels.exceptions import RedisRefusal
@@ -51,7 +52,7 @@ class Hub:
         self._transport = transport
         self._starting = asyncio.Lock()
         self._wanted = SubscriberMap()
-        self._listening = SubscriberMap()
+        self.subscribers = SubscriberMap()
         self._ahead: dict[str, dict[Subscriber, int]] = {}
         """Sockets that were sent messages when they connected which have not arrived here: up to which number."""
         self._touched: dict[Subscriber, None] = {}
@@ -59,9 +60,10 @@ class Hub:
         self._heartbeats = HeartbeatClock()
         self._foreign_events = LogThrottle()
         self.sockets = OpenSockets()
+        self.companions = Companions()
         self._serving: Serving | None = None
         self._receiving: asyncio.Task[None] | None = None
-        self.threads = ThreadPoolExecutor(settings.WS4CHANNELS_HANDSHAKE_THREADS, "ws4channels-handshake")
+        self.threads = SiteThreads(settings.WS4CHANNELS_HANDSHAKE_THREADS, "ws4channels-handshake")
         """Where the site's sync code runs. Threads are kept: starting one per handshake would cost more."""
 
     @property
@@ -87,7 +89,7 @@ class Hub:
             await serving.membership.settle(keys)
         # Only after joining: late messages of a previous membership must not reach the new socket.
         for key in keys:
-            self._listening.add(key, subscriber)
+            self.subscribers.add(key, subscriber)
         with _as_known_failure(keys):
             states = await serving.read(keys, start)
         for key, state in states.items():
@@ -118,11 +120,11 @@ class Hub:
         """Deliver nothing more to `subscriber`. A transport that fails meanwhile is logged."""
         self._heartbeats.remove(subscriber)
         for key in keys:
-            self._listening.remove(key, subscriber)
+            self.subscribers.remove(key, subscriber)
             self._wanted.remove(key, subscriber)
             self._ahead.get(key, {}).pop(subscriber, None)
             # Not `_wanted`: what comes while a socket is still joining is taken by nobody.
-            if key not in self._listening:
+            if key not in self.subscribers:
                 self._ahead.pop(key, None)
                 if self._serving is not None:
                     self._serving.gaps.forget(key)
@@ -139,10 +141,8 @@ class Hub:
         self._heartbeats.add(subscriber, text)
 
     async def aclose(self) -> None:
-        """End the hub before its event loop ends.
-
-        More than one attempt, for on Python 3.10 a cancellation may be lost in channels_redis.core or redis-py.
-        """
+        """End the hub before its event loop ends."""
+        # More than one attempt: on Python 3.10 a cancellation may be lost in channels_redis.core or redis-py.
         while self._receiving is not None and not self._receiving.done():
             self._receiving.cancel()
             await asyncio.wait([self._receiving], timeout=_CANCEL_INTERVAL)
@@ -160,7 +160,7 @@ class Hub:
     @property
     def listening(self) -> tuple[str, ...]:
         """The keys of which sockets are sent what comes."""
-        return tuple(self._listening)
+        return tuple(self.subscribers)
 
     def is_wanted(self, key: str) -> bool:
         """Tell whether a key is to be joined."""
@@ -169,7 +169,7 @@ class Hub:
     async def _run(self, serving: Serving) -> None:
         publishing, watch = serving.publishing, serving.watch
         publishing_loop.attach(publishing)
-        watching = asyncio.create_task(watch.run())
+        self.companions.begin(watch.run)
         try:
             while True:
                 try:
@@ -179,12 +179,13 @@ class Hub:
                     await asyncio.sleep(_RETRY_DELAY)
         finally:
             # Cancelled: the event loop ends, and nothing may keep it alive.
-            watching.cancel()
+            self.companions.cancel()
             serving.gaps.stop()
             publishing_loop.detach(publishing)
             _hubs.pop(publishing.loop, None)
             self._heartbeats.stop()
             self.threads.shutdown(wait=False)
+            await self.companions.end()
             await publishing.aclose()
             # Websockets leave their keys themselves if there is time; handlers do not.
             await serving.receiver.aclose((*self._wanted, *self._handlers))
@@ -216,7 +217,7 @@ class Hub:
     def _deliver(self, serving: Serving, event: dict[str, Any]) -> tuple[Delivery, int]:
         """Put one event into the outbox of each socket that wants it; return the delivery and how many do."""
         delivery = Delivery.from_event(event, serving.database)
-        wanting = self._listening.wanting(delivery.key)
+        wanting = self.subscribers.wanting(delivery.key)
         if wanting:
             for each in serving.gaps.take(delivery):
                 self.hand_out(each)
@@ -226,7 +227,7 @@ class Hub:
 
     def hand_out(self, delivery: Delivery) -> None:
         """Put a message into the outbox of each socket that wants it and was not sent it yet."""
-        wanting = self._listening.wanting(delivery.key)
+        wanting = self.subscribers.wanting(delivery.key)
         if delivery.key in self._ahead:
             wanting = self._without_ahead(delivery, wanting)
         if not delivery.payload:
@@ -252,7 +253,7 @@ class Hub:
     def tell_gap(self, key: str, number: int) -> None:
         """Tell sockets that messages of `key` after `number` are lost, unless they were sent later ones at connect."""
         ahead = self._ahead.get(key, {}) if number else {}
-        wanting = {each: None for each in self._listening.wanting(key) if ahead.get(each, -1) < number}
+        wanting = {each: None for each in self.subscribers.wanting(key) if ahead.get(each, -1) < number}
         for subscriber in wanting:
             subscriber.put_gap(key, number)
         self._flush_soon(wanting)

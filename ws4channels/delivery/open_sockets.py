@@ -12,7 +12,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from ws4channels import settings
@@ -48,13 +48,20 @@ class Identity(Protocol):
 class OpenSocket:
     """One websocket, from the beginning of its handshake to its end. `close` is called with a close code."""
 
-    __slots__ = ("address", "began_at", "close", "identity")
+    __slots__ = ("address", "began_at", "close", "identity", "subscriber")
 
     def __init__(self, close: Callable[[int], None], began_at: float, address: str | None) -> None:
         self.close = close
         self.began_at = began_at
         self.address = address
         self.identity: Identity | None = None
+        self.subscriber: object = None
+        """What the hub gives its messages to, from joining on."""
+
+    @property
+    def waiting(self) -> int:
+        """How many messages have been taken for it and not been sent."""
+        return getattr(self.subscriber, "waiting", 0)
 
 
 class OpenSockets:
@@ -68,6 +75,11 @@ class OpenSockets:
         self._addresses = AddressCount()
         self._ended: dict[str, float] = {}
         self._recent: deque[tuple[float, CloseCommand]] = deque(maxlen=most_remembered // 10)
+        self.on_question: Callable[[Payload], bool] | None = None
+        """Is called with all that comes with the close commands, and returns whether it was a question."""
+
+    def __iter__(self) -> Iterator[OpenSocket]:
+        return iter(self._sockets)
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -106,7 +118,9 @@ class OpenSockets:
                 self._by_session.pop(session, None)
 
     def carry_out(self, payload: Payload) -> None:
-        """Close the websockets that a close command names."""
+        """Close the websockets that a close command names; have a question answered."""
+        if self.on_question is not None and self.on_question(payload):
+            return
         command = read_close_command(payload)
         if command is None:
             counts["close_commands_refused"] += 1

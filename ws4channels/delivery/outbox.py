@@ -104,6 +104,11 @@ class Outbox:
         """Whether the server could not close the websocket, so that its consumer was cancelled."""
         return self._state is State.ABANDONED
 
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be sent."""
+        return len(self._queue)
+
     def put(self, delivery: Delivery) -> None:
         """Add a published message, unless it is this client's own and it did not ask for an echo."""
         own = self.own
@@ -166,10 +171,7 @@ class Outbox:
         self._closer = contextvars.Context().run(asyncio.create_task, self._close_now(code, reason))
 
     def close_for_restart(self) -> None:
-        """Close the socket with 1012 within ``WS4CHANNELS_SHUTDOWN_SPREAD`` seconds; until then, send on.
-
-        When, is left to chance, so that the clients of a server that ends do not all come back at once.
-        """
+        """Close the socket with 1012 some time within ``WS4CHANNELS_SHUTDOWN_SPREAD`` seconds; until then, send."""
         if self._restart_timer is None:
             delay = random.uniform(0, settings.WS4CHANNELS_SHUTDOWN_SPREAD)
             self._restart_timer = asyncio.get_running_loop().call_later(delay, self._close_for_restart)
@@ -271,8 +273,7 @@ class Outbox:
         try:
             await self._send(message)
         except Exception:
-            # autobahn, in Daphne, lets applications send 1000 and private codes only. DaphneOutbox avoids that; this is
-            # for a `send` that some middleware wraps.
+            # autobahn, in Daphne, lets applications send 1000 and private codes only: where middleware wraps `send`.
             if message.get("code", _FIRST_PRIVATE_CODE) >= _FIRST_PRIVATE_CODE:
                 raise
             await self._send({**message, "code": message["code"] + _FIRST_PRIVATE_CODE})

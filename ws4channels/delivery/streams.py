@@ -84,3 +84,8 @@ class StreamSubscriber:
     def flush(self) -> None:
         """Send what has been taken."""
         self._outbox.flush()
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be sent."""
+        return self._outbox.waiting

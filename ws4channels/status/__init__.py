@@ -22,6 +22,8 @@ from ws4channels.checks import current_messages
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.connections.deadlines import within
 from ws4channels.presence.reading import Present, read_present
+from ws4channels.processes.asking import read_processes
+from ws4channels.processes.records import Process
 from ws4channels.shown import error_on_one_line
 from ws4channels.status.kept import Kept, find_kept, measure
 from ws4channels.status.listening import Listening, find_listening, measure_round_trip
@@ -48,6 +50,8 @@ class Status:
     listening: Listening | None = None
     here: Present | None = None
     """Who is present under the keys that were asked for; None where no presence of them is recorded."""
+    processes: list[Process] = field(default_factory=list)
+    """What the server processes tell of themselves; none with ``WS4CHANNELS_ADMIN = False``."""
     kept: int | None = None
     is_complete: bool = True
     """Whether all kept keys were found, and not only as many as the limit allowed."""
@@ -64,7 +68,9 @@ class Status:
     def as_dict(self) -> dict[str, Any]:
         """Return all of it as values that JSON has."""
         here = None if self.here is None else self.here.as_dict()
-        return {**asdict(replace(self, here=None)), "here": here, "exit_status": self.exit_status}
+        processes = [{**asdict(each), "started": each.started.isoformat()} for each in self.processes]
+        rest = asdict(replace(self, here=None, processes=[]))
+        return {**rest, "here": here, "processes": processes, "exit_status": self.exit_status}
 
 
 def look(keys: Iterable[str] = (), *, details: bool = False, limit: int = DEFAULT_LIMIT) -> Status:
@@ -87,6 +93,7 @@ def look(keys: Iterable[str] = (), *, details: bool = False, limit: int = DEFAUL
     try:
         status.server = ask_server(client)
         status.warnings += [f"Redis at {status.server.address}: {each}" for each in status.server.warnings]
+        status.processes = read_processes(client) if settings.WS4CHANNELS_ADMIN else []
         recorded = [key for key in keys if has_presence(facility_in(settings.WS4REDIS_PREFIX, key))]
         status.here = read_present(client, recorded) if recorded else None
         found, status.is_complete = find_kept(client, settings.WS4REDIS_PREFIX, limit)

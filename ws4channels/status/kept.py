@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ws4channels.audience import BROADCAST, NAMED_AUDIENCES
-from ws4channels.transports.numbers import bytes_logged, extras_of
+from ws4channels.transports.numbers import Record, bytes_logged, extras_of, is_beginning
 
 _BATCH = 1000
 _GLOB = re.compile(r"([\\*?\[\]])")
@@ -27,6 +27,8 @@ class Kept:
     """How many messages its log holds."""
     logged_size: int = 0
     """Bytes of the log."""
+    number: int = field(default=0, compare=False)
+    """When its newest message was published, in microseconds by Redis' clock; 0 where that is not known."""
 
 
 def escape_glob(text: str) -> str:
@@ -78,7 +80,9 @@ def measure(client: Any, keys: list[str]) -> list[Kept]:
                 pipeline.get(extras_of(key).record)
             answers = pipeline.execute(raise_on_error=False)
         for key, each in zip(some, zip(*[iter(answers)] * 4, strict=True), strict=True):
-            kept.append(Kept(key, *_measures(*each[:2]), *_log_measures(*each[2:])))
+            number = Record.read(key, None, each[3] if isinstance(each[3], bytes) else None).number
+            known = 0 if is_beginning(number) else number
+            kept.append(Kept(key, *_measures(*each[:2]), *_log_measures(*each[2:]), known))
     return kept
 
 

@@ -95,7 +95,10 @@ async def _in_redis(keys: list[str], limit: int) -> Listening:
         everywhere = _everywhere(client)
         found = [await client.pubsub_channels(pattern, **everywhere) for pattern in patterns(prefix)]
         joined = {name for names in found for name in _texts(names)}
-        named = sorted({*keys, *(name for name in joined if is_key(name, prefix))} & joined)
+        asked = [key for key in dict.fromkeys(keys) if key in joined]
+        others = sorted(name for name in joined.difference(asked) if is_key(name, prefix))
+        # What is asked for comes before what is found.
+        named = [*asked, *others]
         counts = await _count_subscribers(client, named[:limit])
         connected = await _pubsub_connections(client)
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -34,8 +34,11 @@ class ChannelLayerTransport:
     async def open_receiver(self) -> LayerReceiver:
         return await self.receiver_class.open(self._layer)
 
-    def outgoing(self, pool: Any, publication: Publication) -> list[Outgoing] | None:
-        return None
+    def publishes_at(self, pool: Any) -> bool:
+        return False
+
+    def outgoing(self, pool: Any, publication: Publication) -> Iterable[Outgoing]:
+        raise NotImplementedError("This layer's server is not the Redis of the keys.")
 
     def check_publish(self) -> None:
         publishing_loop.check_run_from_thread()

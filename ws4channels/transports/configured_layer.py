@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer, channel_layers
@@ -38,26 +36,17 @@ def build_layer_transport(layer: Any) -> ChannelLayerTransport:
 _layer_transport = Remembered(build_layer_transport)
 
 
-@contextmanager
-def _blaming_channel_layers(alias: str) -> Iterator[None]:
-    """Raise ConfigurationError for any error of a layer that is being built."""
+def get_layer_transport(alias: str) -> ChannelLayerTransport:
+    """Return the transport through ``CHANNEL_LAYERS[alias]``; raise ConfigurationError where it cannot be used."""
     try:
-        yield
+        # Not get_channel_layer(), which returns None for a KeyError that a layer raises.
+        if alias in channel_layers.backends or alias in channel_layers:
+            return _layer_transport.get(channel_layers[alias])
     except Ws4ChannelsError:
         raise
     except Exception as error:
         raise ConfigurationError(f"CHANNEL_LAYERS[{alias!r}] cannot be used: {error_on_one_line(error)}.") from error
-
-
-def get_layer_transport(alias: str) -> ChannelLayerTransport:
-    """Return the transport through ``CHANNEL_LAYERS[alias]``; raise ConfigurationError where it cannot be used."""
-    with _blaming_channel_layers(alias):
-        # Not get_channel_layer(), which returns None for a KeyError that a layer raises.
-        layer = channel_layers[alias] if alias in channel_layers.backends or alias in channel_layers else None
-    if layer is None:
-        raise ConfigurationError(
-            f"CHANNEL_LAYERS has no entry {alias!r}, which is to carry the messages. Add one, such as {{{alias!r}: "
-            "{'BACKEND': 'channels_redis.pubsub.RedisPubSubChannelLayer', 'CONFIG': {'hosts': ['redis://localhost']}}}."
-        )
-    with _blaming_channel_layers(alias):
-        return _layer_transport.get(layer)
+    raise ConfigurationError(
+        f"CHANNEL_LAYERS has no entry {alias!r}, which is to carry the messages. Add one, such as {{{alias!r}: "
+        "{'BACKEND': 'channels_redis.pubsub.RedisPubSubChannelLayer', 'CONFIG': {'hosts': ['redis://localhost']}}}."
+    )

@@ -81,11 +81,14 @@ class Transport(Protocol):
     async def open_receiver(self) -> Receiver:
         """Open the receiver of a hub on the running event loop."""
 
-    def outgoing(self, pool: Any, publication: Publication) -> list[Outgoing] | None:
-        """Return what publishes `publication` at the Redis of `pool`, one for each key.
+    def publishes_at(self, pool: Any) -> bool:
+        """Tell whether messages go out through the Redis of `pool`, which is None for a cluster.
 
-        `pool` is None for a cluster. Only a LayerTransport returns None: then its `publish` or `apublish` is needed.
+        Only a LayerTransport returns False: then its `publish` or `apublish` is needed.
         """
+
+    def outgoing(self, pool: Any, publication: Publication) -> Iterable[Outgoing]:
+        """Return what publishes `publication` at the Redis of `pool`, one for each key."""
 
 
 class LayerTransport(Transport, Protocol):

@@ -8,10 +8,11 @@ message: a key's sequence of messages began there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from redis.crc import key_slot
@@ -70,12 +71,26 @@ def _has_tag(key: str) -> bool:
     return bool(brace and end and tag)
 
 
+def extras_of_each(keys: Iterable[str]) -> list[Extras]:
+    """Return what `extras_of` does for each of `keys`."""
+    prefix = settings.WS4REDIS_PREFIX
+    return [_extras_of(prefix, key) for key in keys]
+
+
 def history_of(key: str) -> int:
     """Return how many messages of a key are logged: what ``WS4CHANNELS_HISTORY`` says of its facility."""
     setting = settings.WS4CHANNELS_HISTORY
     if isinstance(setting, int):
         return setting
     return _lookup.get(setting)(settings.WS4REDIS_PREFIX, key)
+
+
+def by_history(keys: tuple[str, ...]) -> Iterable[tuple[int, tuple[str, ...]]]:
+    """Yield `keys` in order, in groups for which `history_of` is the same, each behind that number."""
+    setting = settings.WS4CHANNELS_HISTORY
+    if isinstance(setting, int):
+        return [(setting, keys)]
+    return ((most, tuple(some)) for most, some in groupby(keys, history_of))
 
 
 def _build_lookup(setting: Mapping[str, int]) -> Callable[[str | None, str], int]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 from typing import Any, NamedTuple, cast
 
 from ws4channels import connections, settings
 from ws4channels.connections.pipelines import Command
 from ws4channels.transports.contract import LayerTransport, Outgoing, Transport
 from ws4channels.transports.messages import NO_NUMBERS, Publication
-from ws4channels.transports.numbers import database_of, digest_of, extras_of, history_of
+from ws4channels.transports.numbers import by_history, database_of, digest_of, extras_of_each
 from ws4channels.transports.scripts import PUBLISH, PUBLISH_AND_LOG
 
-# Redis serves nobody else while a script runs.
-_KEYS_PER_SCRIPT = 500
+# While Redis runs one script, the next is being built. Redis serves nobody else meanwhile.
+_KEYS_PER_SCRIPT = 32
 
 
 class Script(NamedTuple):
@@ -34,26 +33,24 @@ class Plan:
         self._publication = publication
         self._is_numbered = is_numbered and publication.expire > 0
         self.database = database_of(pool)
-        outgoing: list[list[Outgoing]] = []
+        self._here: list[Transport] = []
         self.elsewhere: list[LayerTransport] = []
         """These send it through another server, when it is kept, with its numbers."""
         for transport in publishing_to:
-            publishes = transport.outgoing(pool, publication)
-            if publishes is None:
-                self.elsewhere.append(cast(LayerTransport, transport))
+            if transport.publishes_at(pool):
+                self._here.append(transport)
             else:
-                outgoing.append(publishes)
-        self._count = len(outgoing)
-        self._of_key = dict(zip(publication.keys, zip(*outgoing, strict=True), strict=True)) if outgoing else {}
-        """What publishes to each key."""
+                self.elsewhere.append(cast(LayerTransport, transport))
 
-    def scripts(self) -> list[Script]:
-        """Keep, number, log and send it, at the Redis of the keys."""
+    def scripts(self) -> Iterator[Script]:
+        """Yield what keeps, numbers, logs and sends it, at the Redis of the keys."""
         keys = self._publication.keys
-        if not self._is_numbered:
-            return list(self._scripts(keys, 0, b"")) if self._count or self._publication.expire > 0 else []
-        digest = digest_of(self._publication.raw)
-        return [each for most, some in groupby(keys, history_of) for each in self._scripts(tuple(some), most, digest)]
+        if self._is_numbered:
+            digest = digest_of(self._publication.raw)
+            for most, some in by_history(keys):
+                yield from self._scripts(some, most, digest)
+        elif self._here or self._publication.expire > 0:
+            yield from self._scripts(keys, 0, b"")
 
     def plain(self, keys: tuple[str, ...]) -> list[Command]:
         """Keep it at `keys` and send it without numbers, where Redis refuses the scripts."""
@@ -71,9 +68,14 @@ class Plan:
         raw, numbers = self._publication.raw, NO_NUMBERS.encode()
         return [
             ("PUBLISH", channel, before + numbers + after if after else raw)
-            for key in keys
-            for channel, before, after in self._of_key.get(key, ())
+            for of_key in self._outgoing(keys)
+            for channel, before, after in of_key
         ]
+
+    def _outgoing(self, keys: tuple[str, ...]) -> Iterator[tuple[Outgoing, ...]]:
+        """Yield for each of `keys` what publishes to it, by all transports that do so here."""
+        some = Publication(keys, self._publication.raw, self._publication.expire)
+        return zip(*(transport.outgoing(self._pool, some) for transport in self._here), strict=True)
 
     def _scripts(self, keys: tuple[str, ...], most: int, digest: bytes) -> Iterator[Script]:
         """Yield scripts for so many of `keys` each; without a digest, without numbers."""
@@ -84,11 +86,11 @@ class Plan:
             some = keys[start : start + size]
             names: tuple[str, ...] = some
             if digest:
-                extras = [extras_of(key) for key in some]
-                names += tuple(each.record for each in extras)
+                extras = extras_of_each(some)
+                names += tuple([each.record for each in extras])
                 if most:
-                    names += tuple(each.log for each in extras)
-            publishes = [value for key in some for parts in self._of_key.get(key, ()) for value in parts]
+                    names += tuple([each.log for each in extras])
+            publishes = [value for of_key in self._outgoing(some) for parts in of_key for value in parts]
             script = PUBLISH_AND_LOG if most else PUBLISH
             yield Script(some, ("EVAL", script, len(names), *names, *arguments, *publishes))
 
@@ -101,7 +103,7 @@ class Plan:
             max(expire, settings.WS4CHANNELS_POSITION_EXPIRE) if digest else 0,
             most,
             settings.WS4CHANNELS_HISTORY_BYTES if most else 0,
-            self._count,
+            len(self._here),
             f":{self.database}:",
             1 if self.elsewhere else 0,
         )

@@ -12,12 +12,12 @@ from redis.exceptions import NoPermissionError, ReadOnlyError, ResponseError
 
 from ws4channels import connections
 from ws4channels.connections.log_throttle import LogThrottle
-from ws4channels.connections.pipelines import aask, aexecute, ask, execute
+from ws4channels.connections.pipelines import Command, aask, aexecute, ask, execute
 from ws4channels.counters import counts
 from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports import configured, publishing_loop
 from ws4channels.transports.messages import NO_NUMBERS, Publication
-from ws4channels.transports.plans import Plan
+from ws4channels.transports.plans import Plan, Script
 from ws4channels.transports.publishing_loop import PublishingLoop
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def publish(publication: Publication, connection: Any, transaction: bool = True)
         for transport in plan.elsewhere:
             transport.check_publish()
         outcome = _Outcome(publication, plan)
-        refused = outcome.read(ask(connection, outcome.commands))
+        refused = outcome.read(ask(connection, outcome.commands()))
         if refused:
             try:
                 execute(connection, plan.plain(refused), transaction)
@@ -67,7 +67,7 @@ async def apublish(publication: Publication, transaction: bool = True) -> None:
         with connections.one_kind_of_failure():
             plan = Plan(client, publication, publishing_to, is_numbered=True)
             outcome = _Outcome(publication, plan)
-            refused = outcome.read(await aask(client, outcome.commands))
+            refused = outcome.read(await aask(client, outcome.commands()))
             if refused:
                 try:
                     await aexecute(client, plan.plain(refused), transaction)
@@ -101,12 +101,17 @@ class _Outcome:
     def __init__(self, publication: Publication, plan: Plan) -> None:
         self._publication = publication
         self.plan = plan
-        self._scripts = plan.scripts()
-        self.commands = [script.command for script in self._scripts]
+        self._scripts: list[Script] = []
         self.refusal = ""
         """What Redis said when it refused to keep the message, which was sent all the same."""
         self.numbers = [""] * len(publication.keys)
         """Those of each key, as ``build_event`` takes them."""
+
+    def commands(self) -> Iterator[Command]:
+        """Yield what keeps and sends it. Each command is built while Redis is at the one before."""
+        for script in self.plan.scripts():
+            self._scripts.append(script)
+            yield script.command
 
     def read(self, answers: Sequence[Any]) -> tuple[str, ...]:
         """Take the answers of the scripts; return the keys of those that Redis refused, for plain commands."""

@@ -143,9 +143,10 @@ class PubSubLayerTransport(ChannelLayerTransport):
     def server(self) -> str:
         return connections.describe_server(self._client.connection_pool)
 
-    def outgoing(self, pool: Any, publication: Publication) -> list[Outgoing] | None:
-        if pool is None or not self._numbers_at or self._server_of.get(pool) != self._server:
-            return None
+    def publishes_at(self, pool: Any) -> bool:
+        return pool is not None and self._numbers_at < 0 and self._server_of.get(pool) == self._server
+
+    def outgoing(self, pool: Any, publication: Publication) -> Iterable[Outgoing]:
         start, end = self._numbers_at, self._numbers_at + len(NO_NUMBERS)
         placeholders = [f"{NO_NUMBERS}:{database_of(pool):0{_DATABASE_DIGITS}}"] * len(publication.keys)
         return [(channel, body[:start], body[end:]) for channel, body in self._bodies(publication, placeholders)]

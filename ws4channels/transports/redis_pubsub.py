@@ -287,7 +287,10 @@ class RedisTransport:
     async def open_receiver(self) -> RedisReceiver:
         return await self.receiver_class.open(self._connector.connect)
 
-    def outgoing(self, pool: Any, publication: Publication) -> list[Outgoing]:
+    def publishes_at(self, pool: Any) -> bool:
+        return True
+
+    def outgoing(self, pool: Any, publication: Publication) -> Iterable[Outgoing]:
         if pool is None and publication.expire > 0:
             return [(extras_of(key).note, b"", b":0\n" + publication.raw) for key in publication.keys]
         notes = [extras_of(key).note.encode("utf-8") if publication.expire > 0 else b"" for key in publication.keys]

@@ -19,6 +19,7 @@ import re
 _PUBLISH = """
 local raw, expire, digest, transports = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[7])
 local none = '00000000000000000000000000000000'
+local sixteen_digits = '^' .. string.rep('%d', 16)
 local refusal, refused_extras, answer, count, records, now = '', '', {}, #KEYS, nil, nil
 if digest ~= '' then
     count = count / PARTS
@@ -42,7 +43,7 @@ for i = 1, count do
             refusal = kept.err
         elseif records then
             local record, own, last, size = records[i], now, nil, ''
-            if record then last = string.match(record, '^' .. string.rep('%d', 16)) end
+            if record then last = string.match(record, sixteen_digits) end
             FIND_LAST
             if last and last >= own then
                 own = string.format('%016.0f', tonumber(last) + 2 - tonumber(last) % 2)

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ws4channels.management.terminal import FAILURE, add_audience_arguments, counted, errors_in_words, keys_of
 from ws4channels.presence.reading import Present
+from ws4channels.processes.records import Process
 from ws4channels.shown import on_one_line
 from ws4channels.status import DEFAULT_LIMIT, Status, look
 from ws4channels.status.kept import Kept
@@ -85,6 +86,7 @@ def _lines(status: Status, asked: list[str]) -> Iterator[str]:
     if status.kept is not None:
         more = "" if status.is_complete else ", and more: see --limit"
         yield f"Kept        {counted(status.kept, 'message')}{more}"
+    yield from _process_lines(status.processes)
     yield from _listening_lines(status.listening, asked)
     yield from _kept_lines(status)
 
@@ -110,6 +112,15 @@ def _summary(listening: Listening) -> str:
     if listening.unnamed:
         words.append(f"and to {counted(listening.unnamed, 'other')}")
     return ", ".join(words)
+
+
+def _process_lines(processes: list[Process]) -> Iterator[str]:
+    rows = [
+        f"{each.sockets:>9}  {each.rate:>12.1f}  {each.waiting:>7}  {each.pid:>7}  {on_one_line(each.server):<8} "
+        f"{on_one_line(each.host)}"
+        for each in processes
+    ]
+    yield from _section("  Sockets  Deliveries/s  Waiting  Process  Server   Host", rows)
 
 
 def _listening_lines(listening: Listening | None, asked: list[str]) -> Iterator[str]:

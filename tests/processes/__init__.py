@@ -1,0 +1,1 @@
+"""Tests of `ws4channels.processes`."""
