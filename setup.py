@@ -40,7 +40,15 @@ setup(
     keywords=["django", "websocket", "redis", "channels", "daphne", "asgi", "ws4redis", "django-websocket-redis"],
     license="MIT",
     packages=find_packages(include=["ws4channels", "ws4channels.*"]),
-    package_data={"ws4channels": ["py.typed", "static/js/*", "migration/rules.yaml"]},
+    package_data={
+        "ws4channels": [
+            "py.typed",
+            "static/js/*",
+            "static/ws4channels/*",
+            "templates/admin/ws4channels/*",
+            "migration/rules.yaml",
+        ]
+    },
     python_requires=">=3.10",
     install_requires=requirements("base"),
     extras_require={"metrics": ["prometheus_client>=0.19"], "migration": requirements("migration")},

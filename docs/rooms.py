@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "_static" / "rooms.svg"
 
 FLOORS = (
+    ("admin",),
     ("management explain status compat", "testing metrics"),
     ("apps models context_processors checks",),
     ("asgi routing", "tickets"),

@@ -38,6 +38,7 @@ from ws4channels.audience import SELF, close_commands_key, group_of, processes_k
 from ws4channels.checks.values import check_settings
 from ws4channels.closing import aclose_sockets
 from ws4channels.connections import CLIENT_NAME, sync_client
+from ws4channels.models import Websockets
 from ws4channels.processes.asking import ask_processes
 from ws4channels.processes.questions import keys_of
 from ws4channels.publisher import RedisPublisher
@@ -405,6 +406,11 @@ def test_monitoring_page_shows_what_works(
     assert b"\nws4channels_deliveries_total " in answer.content
     with pytest.raises(PermissionDenied):
         view(rf.get("/metrics"))
+
+
+def test_admin_page_shows_a_site_of_ones_own(run_page: Callable[[str], Page]) -> None:
+    """The page's AdminSite has our pages."""
+    assert list(run_page("docs/admin.md").modules["admin"].staff_site._registry) == [Websockets]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("path", ["README.md", "docs/install.md", "docs/routing-and-asgi.md"])

@@ -15,12 +15,12 @@ class MessageForm(forms.Form):
 
 
 class DirectMessageForm(MessageForm):
-    """A message to one user, named by username, other than the sender."""
+    """A message to one user, named by username, other than the sender and the staff."""
 
     recipient = forms.ModelChoiceField(User.objects.none(), to_field_name="username", empty_label=None)
 
     def __init__(self, *args, sender, **kwargs):
         super().__init__(*args, **kwargs)
-        others = User.objects.filter(is_active=True).exclude(pk=sender.pk)
+        others = User.objects.filter(is_active=True, is_staff=False).exclude(pk=sender.pk)
         self.fields["recipient"].queryset = others.order_by("username")
         self.fields["recipient"].widget.attrs["dir"] = "auto"

@@ -37,11 +37,11 @@ def name_of(size: object) -> str | None:
     return f"{size['width']}x{size['height']}" if isinstance(size, dict) else None
 
 
-def assert_axe_finds_nothing(page: Page) -> None:
-    """Fail with axe's own words about what is wrong, in light or in dark colours."""
-    for scheme in SCHEMES:
+def assert_axe_finds_nothing(page: Page, *schemes: str, part: str | None = None) -> None:
+    """Fail with axe's own words about what is wrong with a page, or its part, in light or in dark colours."""
+    for scheme in schemes or SCHEMES:
         page.emulate_media(color_scheme=scheme)
-        violations = Axe().run(page).response["violations"]
+        violations = Axe().run(page, part).response["violations"]
         assert [(each["id"], each["help"], [node["html"] for node in each["nodes"]]) for each in violations] == []
 
 

@@ -168,3 +168,16 @@ def test_browsers_speak_to_everybody_only():
         request = RequestFactory().get(f"/ws/{facility}")
         asked = [*subscribing, *publishing, "presence"]
         assert allowed_channels(request, asked) == [*subscribing, *granted, "presence"]
+
+
+def test_admin_sees_what_happens_and_others_do_not(visit):
+    """The page links to the admin's pages for the user who may see them; they open; nobody writes to that user."""
+    admin, john = visit("admin"), visit("john")
+    address = "/admin/ws4channels/websockets/"
+    assert f'href="{address}"' in admin.get("/").text
+    assert address not in john.get("/").text
+    for path in ("", "processes/", "keys/", "explain/", "live/", "publish/", "close/"):
+        assert admin.get(address + path).status_code == 200
+        assert john.get(address + path).status_code == 302
+    assert 'value="mary"' in john.get("/user/").text
+    assert 'value="admin"' not in john.get("/user/").text

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ws4channels import settings
-from ws4channels.access import custom_subscribers
+from ws4channels.access import custom_subscribers, watching
 from ws4channels.access.handshake import Agreement, negotiate
 from ws4channels.audience import close_commands_key
 from ws4channels.delivery.hub import Hub
@@ -39,7 +39,7 @@ class Client:
             self.hub.companions.begin(tell, self.hub)
         # Before the user is looked up, so that no close command is missed.
         await self.hub.handle(close_commands_key(settings.WS4REDIS_PREFIX), sockets.carry_out)
-        self.agreement, request = await negotiate(scope, self.hub.threads, load_user)
+        self.agreement, request = await negotiate(scope, self.hub.threads, load_user, watching.begin)
         sockets.identify(socket, self.agreement)
         return self.agreement, request
 

@@ -19,7 +19,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from example_project.chat.management.commands.loadusers import PASSWORD, USERNAMES
+from example_project.chat.management.commands.loadusers import PASSWORD, STAFF, USERNAMES
 from example_project.redis_server import HOST, RedisServer, RedisServerError
 
 ADDRESS_KEY = "example_project:demo"
@@ -84,6 +84,7 @@ class Command(BaseCommand):
                 client.set(ADDRESS_KEY, url)
         users = " or ".join(USERNAMES)
         self.say(f"\nOpen {url} in two windows, and sign in as {users}, password: {PASSWORD}")
+        self.say(f"\n{STAFF}, with the same password, sees at {url}admin/ what happens.")
         variables = " and ".join(name for name in ("REDIS_URL", "DEMO_DIR") if os.environ.get(name))
         self.say(f"\nTry in another terminal{f', with the same {variables}' if variables else ''}:")
         for command in COMMANDS:
