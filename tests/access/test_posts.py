@@ -205,6 +205,25 @@ async def test_without_the_token_nothing_is_published(
     assert redis_client.get("broadcast:f") is None
 
 
+@pytest.mark.parametrize(
+    ("headers", "path"),
+    [
+        ([(b"cookie", b"csrftoken=\xff\xfe; sessionid=\xff"), (b"x-csrftoken", b"\xff")], "/ws/f"),
+        ([(b"cookie", b";;=;,"), CSRF[1]], "/ws/f"),
+        ([CSRF[0], CSRF[0], (b"x-csrftoken", b"-" * 64), CSRF[1]], "/ws/f"),
+        ([(b"x-csrftoken", b""), (b"content-type", b"multipart/form-data; boundary=\xff")], "/ws/\ufffd\r\n"),
+        ([(b"authorization", b"Ticket"), (b"authorization", b"Ticket \xff.\xff")], "/ws/"),
+    ],
+)
+async def test_odd_headers_are_refused_quietly(
+    headers: Any, path: str, caplog: pytest.LogCaptureFixture, redis_client: redis.Redis
+) -> None:
+    """Nothing fails because of what a client makes up, and a log line stays one line."""
+    assert await Post(headers=headers, path=path).answer() == 403
+    assert not [each for each in caplog.records if each.exc_info or "\n" in each.getMessage()]
+    assert redis_client.keys("broadcast*") == []
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_ticket_without_cookies_needs_no_token(redis_client: redis.Redis) -> None:
     """Who has a ticket was given it; with a cookie the token is needed all the same."""

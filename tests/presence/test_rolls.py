@@ -103,6 +103,35 @@ def test_stale_record_counts_for_a_while_after_an_outage() -> None:
     assert told(roll) == ([], ["john"])
 
 
+def test_leave_is_announced_though_the_other_process_vanished_just_before() -> None:
+    """A process without anybody writes that and removes it at once; what it wrote before is not believed for ever."""
+    roll = Roll("chat")
+    roll.enter("john", "s1", 0)
+    exchange(roll, 1, {b"b": record("john")})
+    roll.leave("john", "s1", 2)
+    roll.expire("john", 2 + GRACE)
+    exchange(roll, 6, {})
+    assert (roll.left, roll.is_over) == ([], False)
+    exchange(roll, 6 + HOLD, {})
+    assert roll.left == [("john", "s1")]
+    assert exchange(roll, 7 + HOLD, {}) == b""
+    assert roll.is_over
+
+
+def test_user_who_is_in_a_process_that_vanished_and_came_back_has_not_left() -> None:
+    """That process tells of the leave, when it comes."""
+    roll = Roll("chat")
+    roll.enter("john", "s1", 0)
+    exchange(roll, 1, {b"b": record("john")})
+    roll.leave("john", "s1", 2)
+    roll.expire("john", 2 + GRACE)
+    exchange(roll, 6, {})
+    exchange(roll, 7, {b"b": record("john")})
+    exchange(roll, 8 + HOLD, {})
+    exchange(roll, 9 + 2 * HOLD, {})
+    assert roll.left == []
+
+
 def test_signals_are_for_the_first_and_the_last_process() -> None:
     """Who is in another process has joined there and leaves there."""
     roll = Roll("chat")

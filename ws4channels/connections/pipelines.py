@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -95,32 +94,36 @@ def _is_class_of_redis_py(connection_class: type) -> bool:
     return connection_class.__module__.partition(".")[0] == "redis"
 
 
-@contextmanager
-def _connection_of(pool: Any) -> Iterator[Any]:
+def _execute_at_once(pool: Any, commands: Sequence[Command], transaction: bool) -> list[Any]:
+    """Do as redis-py's pipeline in about 70 % of its time, which saves a fifth to a quarter of a publish."""
+    if transaction and len(commands) > 1:
+        commands = [("MULTI",), *commands, ("EXEC",)]
+
+    def send(connection: Any) -> int:
+        connection.send_packed_command(connection.pack_commands(commands))
+        return len(commands)
+
+    return _answers_to(pool, send)
+
+
+def _ask_each(pool: Any, commands: Iterable[Command]) -> list[Any]:
+    def send(connection: Any) -> int:
+        return len([connection.send_packed_command(connection.pack_command(*command)) for command in commands])
+
+    return _answers_to(pool, send)
+
+
+def _answers_to(pool: Any, send: Callable[[Any], int]) -> list[Any]:
+    """Have `send` send commands on a connection of the pool; return as many answers as it says."""
     connection = pool.get_connection(*_FOR_GET_CONNECTION)
     try:
-        yield connection
+        return [_read_answer(connection) for _ in range(send(connection))]
     except BaseException:
         # The next user of the connection would read the replies that are left.
         connection.disconnect()
         raise
     finally:
         pool.release(connection)
-
-
-def _execute_at_once(pool: Any, commands: Sequence[Command], transaction: bool) -> list[Any]:
-    """Do as redis-py's pipeline in about 70 % of its time, which saves a fifth to a quarter of a publish."""
-    if transaction and len(commands) > 1:
-        commands = [("MULTI",), *commands, ("EXEC",)]
-    with _connection_of(pool) as connection:
-        connection.send_packed_command(connection.pack_commands(commands))
-        return [_read_answer(connection) for _ in commands]
-
-
-def _ask_each(pool: Any, commands: Iterable[Command]) -> list[Any]:
-    with _connection_of(pool) as connection:
-        sent = [connection.send_packed_command(connection.pack_command(*command)) for command in commands]
-        return [_read_answer(connection) for _ in sent]
 
 
 def _read_answer(connection: Any) -> Any:

@@ -189,16 +189,20 @@ class Roll:
 
     def _note_signals(self) -> None:
         """A user who is in another process has joined there, and leaves there."""
-        elsewhere = set().union(*(other.content.users for other in self._others.values()))
+        others = self._others.values()
+        elsewhere: set[str] = set().union(*(other.content.users for other in others))
+        sure: set[str] = set().union(*(other.content.users for other in others if other.missing_since is None))
         for user, own in self._users.items():
             if not own.is_announced:
                 own.is_announced = True
                 if user not in elsewhere:
                     self._announce(self.joined, user, own.session)
-        for user, session in self._gone.items():
+        for user, session in list(self._gone.items()):
+            if user in elsewhere - sure:
+                continue  # That process may have written that it has nobody, and removed that before it was read here.
             if user not in elsewhere:
                 self._announce(self.left, user, session)
-        self._gone.clear()
+            del self._gone[user]
 
     def _announce(self, people: list[Person], user: str | None, session: str | None) -> None:
         if self.facility is not None:

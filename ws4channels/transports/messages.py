@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Payload = str | bytes
 
@@ -64,8 +63,7 @@ class ForeignEvent(Exception):
     """An event that was not made by `build_event`."""
 
 
-@dataclass(frozen=True)
-class Publication:
+class Publication(NamedTuple):
     """One message for the keys of one publisher: checked, encoded, and not yet written anywhere."""
 
     keys: tuple[str, ...]

@@ -74,7 +74,8 @@ class Plan:
 
     def _outgoing(self, keys: tuple[str, ...]) -> Iterator[tuple[Outgoing, ...]]:
         """Yield for each of `keys` what publishes to it, by all transports that do so here."""
-        some = Publication(keys, self._publication.raw, self._publication.expire)
+        whole = self._publication
+        some = whole if keys is whole.keys else whole._replace(keys=keys)
         return zip(*(transport.outgoing(self._pool, some) for transport in self._here), strict=True)
 
     def _scripts(self, keys: tuple[str, ...], most: int, digest: bytes) -> Iterator[Script]:
@@ -83,7 +84,7 @@ class Plan:
         # Keys of a cluster are on several nodes.
         size = 1 if self._pool is None else _KEYS_PER_SCRIPT
         for start in range(0, len(keys), size):
-            some = keys[start : start + size]
+            some = keys if len(keys) <= size else keys[start : start + size]
             names: tuple[str, ...] = some
             if digest:
                 extras = extras_of_each(some)

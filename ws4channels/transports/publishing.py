@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from redis.exceptions import NoPermissionError, ReadOnlyError, ResponseError
@@ -37,22 +36,30 @@ def publish(publication: Publication, connection: Any, transaction: bool = True)
     if recorders:
         _record(publication)
         return
-    publishing_to = configured.get_publishing_transports()
-    with connections.one_kind_of_failure(), _naming_refusals(publication):
-        plan = Plan(connection, publication, publishing_to, _has_our_records(connection))
-        for transport in plan.elsewhere:
-            transport.check_publish()
-        outcome = _Outcome(publication, plan)
-        refused = outcome.read(ask(connection, outcome.commands()))
-        if refused:
-            try:
-                execute(connection, plan.plain(refused), transaction)
-            except ResponseError as refusal:
-                outcome.refusal = str(refusal)
-                execute(connection, plan.live(refused) if transaction else [], False)
-        for transport in plan.elsewhere:
-            transport.publish(publication, outcome.numbers)
-        outcome.raise_refusal()
+    try:
+        with connections.one_kind_of_failure():
+            _publish(publication, connection, transaction)
+    except RedisRefusal:
+        raise
+    except ResponseError as error:
+        raise RedisRefusal.of("PUBLISH", publication.keys, error) from error
+
+
+def _publish(publication: Publication, connection: Any, transaction: bool) -> None:
+    plan = Plan(connection, publication, configured.get_publishing_transports(), _has_our_records(connection))
+    for transport in plan.elsewhere:
+        transport.check_publish()
+    outcome = _Outcome(publication, plan)
+    refused = outcome.read(ask(connection, outcome.commands()))
+    if refused:
+        try:
+            execute(connection, plan.plain(refused), transaction)
+        except ResponseError as refusal:
+            outcome.refusal = str(refusal)
+            execute(connection, plan.live(refused) if transaction else [], False)
+    for transport in plan.elsewhere:
+        transport.publish(publication, outcome.numbers)
+    outcome.raise_refusal()
 
 
 async def apublish(publication: Publication, transaction: bool = True) -> None:
@@ -76,12 +83,16 @@ async def apublish(publication: Publication, transaction: bool = True) -> None:
                     await aexecute(client, plan.live(refused) if transaction else [], False)
         return outcome
 
-    with _naming_refusals(publication):
+    try:
         outcome = await publishing_loop.run(on_publishing_loop)
         for transport in outcome.plan.elsewhere:
             with connections.one_kind_of_failure():
                 await transport.apublish(publication, outcome.numbers)
         outcome.raise_refusal()
+    except RedisRefusal:
+        raise
+    except ResponseError as error:
+        raise RedisRefusal.of("PUBLISH", publication.keys, error) from error
 
 
 def _has_our_records(connection: Any) -> bool:
@@ -165,17 +176,6 @@ def _note_refused_numbers(refusal: str) -> None:
             "them (%s).",
             refusal,
         )
-
-
-@contextmanager
-def _naming_refusals(publication: Publication) -> Iterator[None]:
-    """Raise RedisRefusal, which names the keys, where Redis refuses to send."""
-    try:
-        yield
-    except RedisRefusal:
-        raise
-    except ResponseError as error:
-        raise RedisRefusal.of("PUBLISH", publication.keys, error) from error
 
 
 def _record(publication: Publication) -> None:
