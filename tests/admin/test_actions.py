@@ -16,6 +16,7 @@ from django.test import Client
 from tests.admin.addresses import CLOSE, PUBLISH, text_of
 from tests.admin.conftest import Visit
 from tests.admin.test_health import use_redis
+from tests.admin.test_processes import told
 from tests.monitor import kept_keys
 from tests.silence import refusing_port, silent_server
 from tests.waiting import QUIET, SCALE, TIMEOUT
@@ -35,8 +36,11 @@ def log() -> list[tuple[str, str, str]]:
 async def test_published_text_arrives_and_is_in_the_log(staff: Client) -> None:
     """After a confirmation, the websockets of the key receive the text; the log names the key and not the text."""
     async with FacilityCommunicator("news", "subscribe-broadcast") as client:
+        await told()
         question = await asyncio.to_thread(staff.post, PUBLISH, NEWS)
-        assert "Publish this? Publish 5 bytes to broadcast:news. hello" in text_of(question)
+        assert "Publish this? Publish 5 bytes to broadcast:news. 1 websocket is subscribed to it now. hello" in text_of(
+            question
+        )
         assert await client.receive_nothing(QUIET)
         done = await asyncio.to_thread(staff.post, PUBLISH, {**NEWS, **CONFIRMED})
         assert (done.status_code, done.headers["Location"]) == (302, PUBLISH)

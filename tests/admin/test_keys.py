@@ -132,6 +132,13 @@ def test_half_a_question_is_no_question(form: dict[str, str], staff: Client) -> 
     assert response.context.get("rows") is None
 
 
+def test_page_says_that_there_may_be_more(staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where as many keys are shown as fit, others may be missing."""
+    monkeypatch.setattr("ws4channels.admin.keys.MOST_KEYS", 1)
+    RedisPublisher(facility="news", broadcast=True).publish_message("hello")
+    assert "These are 1; there may be more." in text_of(staff.get(KEYS, {"facility": "news"}))
+
+
 def test_process_that_does_not_answer_is_said(staff: Client, redis_client: redis.Redis) -> None:
     """What is missing is not hidden."""
     write(redis_client, "silent")

@@ -62,6 +62,7 @@ def show_keys(admin: PagesAdmin, request: HttpRequest) -> HttpResponse:
         "keys",
         form=form,
         rows=rows,
+        most=MOST_KEYS if len(rows) == MOST_KEYS else None,
         silent=len(found.silent),
         facilities=[] if asked else _facilities(admin, processes),
     )
