@@ -133,33 +133,36 @@ class Negotiation:
 
     def run(self) -> Agreement:
         """Return what is agreed. May block."""
-        custom = self.subscriber_class is not RedisSubscriber
-        connection = SubscribingConnection(connections.sync_client()) if custom else None
-        subscriber = self.subscriber_class(connection)
+        is_custom = self.subscriber_class is not RedisSubscriber
+        subscriber = self.subscriber_class(SubscribingConnection(connections.sync_client()) if is_custom else None)
         try:
             self._identify()
-            allowed = self._allowed()
-            # After the hooks, which may change the request. The base class is given it with the request.
-            self.request.ws4channels_facility = facility = facility_of(self.request)
-            subscribe_keys, publish_keys = self._choose_keys(subscriber, allowed)
-            self._check(subscribe_keys, publish_keys)
-            keys = {"subscribe": subscribe_keys, "publish": publish_keys}
-            dropped = (
-                dropped_channels(self.request, self.asked, allowed, keys)
-                | withheld_presence(self.words, facility, subscribe_keys, allowed, self.allow_channels is not None)
-                | withheld(self.ticket, self.asked)
-            )
+            agreement = self._agree(subscriber, is_custom)
         except BaseException:
             subscriber.release()
             raise
         self._keep_or_release(subscriber)
+        return agreement
+
+    def _agree(self, subscriber: RedisSubscriber, is_custom: bool) -> Agreement:
+        allowed = self._allowed()
+        # After the hooks, which may change the request. The base class is given it with the request.
+        self.request.ws4channels_facility = facility = facility_of(self.request)
+        subscribe_keys, publish_keys = self._choose_keys(subscriber, allowed)
+        self._check(subscribe_keys, publish_keys)
+        keys = {"subscribe": subscribe_keys, "publish": publish_keys}
+        dropped = (
+            dropped_channels(self.request, self.asked, allowed, keys)
+            | withheld_presence(self.words, facility, subscribe_keys, allowed, self.allow_channels is not None)
+            | withheld(self.ticket, self.asked)
+        )
         return Agreement(
             facility=facility,
             publish_keys=publish_keys,
             subscribe_keys=subscribe_keys,
             echo="echo" in self.words,
             heartbeat=settings.WS4REDIS_HEARTBEAT if wants_heartbeats(self.request) else None,
-            subscriber=subscriber if custom else None,
+            subscriber=subscriber if is_custom else None,
             session=_session_of(self.request) or (None if self.ticket is None else self.ticket.mark),
             user=_known_user_of(self.request),
             dropped=dropped,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from redis.exceptions import NoPermissionError, ReadOnlyError, ResponseError
@@ -15,9 +15,9 @@ from ws4channels.connections.pipelines import Command, aask, aexecute, ask, exec
 from ws4channels.counters import counts
 from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports import configured, publishing_loop
+from ws4channels.transports.contract import Transport
 from ws4channels.transports.messages import NO_NUMBERS, Publication
 from ws4channels.transports.plans import Plan, Script
-from ws4channels.transports.publishing_loop import PublishingLoop
 
 logger = logging.getLogger(__name__)
 
@@ -68,23 +68,10 @@ async def apublish(publication: Publication, transaction: bool = True) -> None:
         _record(publication)
         return
     publishing_to = configured.get_publishing_transports()
-
-    async def on_publishing_loop(publishing: PublishingLoop) -> _Outcome:
-        client = publishing.client
-        with connections.one_kind_of_failure():
-            plan = Plan(client, publication, publishing_to, is_numbered=True)
-            outcome = _Outcome(publication, plan)
-            refused = outcome.read(await aask(client, outcome.commands()))
-            if refused:
-                try:
-                    await aexecute(client, plan.plain(refused), transaction)
-                except ResponseError as refusal:
-                    outcome.refusal = str(refusal)
-                    await aexecute(client, plan.live(refused) if transaction else [], False)
-        return outcome
-
     try:
-        outcome = await publishing_loop.run(on_publishing_loop)
+        outcome = await publishing_loop.run(
+            lambda each: _apublish(each.client, publication, publishing_to, transaction)
+        )
         for transport in outcome.plan.elsewhere:
             with connections.one_kind_of_failure():
                 await transport.apublish(publication, outcome.numbers)
@@ -93,6 +80,22 @@ async def apublish(publication: Publication, transaction: bool = True) -> None:
         raise
     except ResponseError as error:
         raise RedisRefusal.of("PUBLISH", publication.keys, error) from error
+
+
+async def _apublish(
+    client: Any, publication: Publication, publishing_to: Iterable[Transport], transaction: bool
+) -> _Outcome:
+    with connections.one_kind_of_failure():
+        plan = Plan(client, publication, publishing_to, is_numbered=True)
+        outcome = _Outcome(publication, plan)
+        refused = outcome.read(await aask(client, outcome.commands()))
+        if refused:
+            try:
+                await aexecute(client, plan.plain(refused), transaction)
+            except ResponseError as refusal:
+                outcome.refusal = str(refusal)
+                await aexecute(client, plan.live(refused) if transaction else [], False)
+    return outcome
 
 
 def _has_our_records(connection: Any) -> bool:
