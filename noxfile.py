@@ -38,6 +38,10 @@ REDIS = ["5", "6", "7", "8"]
 WITHOUT_BROWSER = ["--ignore=tests/browser", "--ignore=tests/example"]
 # What depends on the versions most: clients of Redis, layers, and the interfaces of Django and Channels.
 SHORT = [
+    "tests/admin",
+    "tests/explain",
+    "tests/access/test_posts.py",
+    "tests/access/test_watching.py",
     "tests/test_apps.py",
     "tests/test_asgi.py",
     "tests/test_closing.py",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import redis
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 
@@ -227,7 +228,7 @@ async def test_odd_headers_are_refused_quietly(
 @pytest.mark.django_db(transaction=True)
 async def test_ticket_without_cookies_needs_no_token(redis_client: redis.Redis) -> None:
     """Who has a ticket was given it; with a cookie the token is needed all the same."""
-    mary = await User.objects.acreate_user("mary")
+    mary = await sync_to_async(User.objects.create_user)("mary")
     ticket = by_header(create_ticket(mary, "f"))
     assert await Post(query="publish-user", headers=ticket).answer() == 204
     assert redis_client.get("user:mary:f") == b"hello"
@@ -241,7 +242,7 @@ async def test_secret_in_the_session_is_looked_up_in_a_thread(settings: Any) -> 
     settings.CSRF_USE_SESSIONS = True
     mary = signed_in("mary")
     mary["session"]["_csrftoken"] = SECRET
-    await mary["session"].asave()
+    await sync_to_async(mary["session"].save)()
     assert await Post(query="publish-user", headers=CSRF[1:], **mary).answer() == 204
     assert await Post(query="publish-user", headers=CSRF, **signed_in("john")).answer() == 403
 

@@ -43,7 +43,7 @@ def test_page_draws_the_last_ten_minutes(staff: Client, redis_client: redis.Redi
     response = staff.get(PROCESSES)
     assert "Deliveries per second: 25 (at most 25)" in text_of(response)
     assert "Websockets: 7 (at most 7)" in text_of(response)
-    content = response.content.partition(b'<div id="content-main"')[2].partition(b"<footer")[0]
+    content = response.content.partition(b'<div id="content-main"')[2].partition(b'id="footer"')[0]
     assert content.count(b"<svg ") == 2
     assert b"style=" not in content
 
