@@ -93,7 +93,7 @@ def test_model_needs_no_migration_and_no_table(db: None) -> None:
     assert list(Websockets.objects.all()) == []
     dumped = StringIO()
     call_command("dumpdata", "ws4channels", stdout=dumped)
-    assert dumped.getvalue() == "[]"
+    assert dumped.getvalue().strip() == "[]"
 
 
 def test_setting_turns_the_pages_off(visit: Visit, settings: Any) -> None:

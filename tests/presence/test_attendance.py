@@ -170,6 +170,8 @@ async def test_notes_are_not_captured_as_published() -> None:
     assert list(published) == []
 
 
+# Before each event of a subclass, Channels visits a thread to close database connections that have gone stale.
+@pytest.mark.django_db(transaction=True)
 async def test_subclass_of_the_consumer_is_listed_as_well(settings: Any) -> None:
     """Its own `connect` calls its parent's."""
 

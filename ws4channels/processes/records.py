@@ -182,6 +182,8 @@ def count_in(value: Any) -> int:
 
 def read_names(pairs: Any, most: int) -> Iterable[tuple[str, int]]:
     """Yield up to `most` keys with their counts out of JSON; raise TypeError or ValueError where it has others."""
+    if not isinstance(pairs, list):
+        raise TypeError("not a list")
     for name, count in pairs[:most]:
         if not isinstance(name, str):
             raise TypeError("not a text")
