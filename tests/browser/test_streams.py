@@ -18,7 +18,7 @@ from .conftest import OpenWindow, skip_without_chromium
 from .pages import RawWebSocket, messages, reconnect_now, state, wait_until_connected, write
 
 skip_without_chromium()
-pytestmark = [pytest.mark.browser, pytest.mark.live]
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.slow]
 
 HTMX = Path(__file__).parent / "htmx"
 PAGE = """<!DOCTYPE html>

@@ -21,7 +21,7 @@ from tests.waiting import SCALE, wait_until
 
 from .site import ROOT, Demo, environment, manage
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

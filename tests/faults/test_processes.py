@@ -23,7 +23,7 @@ from ws4channels.processes.questions import keys_of, sockets_of
 from ws4channels.processes.records import Process
 from ws4channels.publisher import RedisPublisher
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 WRITTEN = 8 * SCALE
 """Seconds after which every process has written again: it does so every five."""

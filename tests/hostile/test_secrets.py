@@ -16,7 +16,7 @@ from tests.layers import CORE, PUBSUB
 from tests.live.servers import RunningSite, Surroundings
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 PASSWORD = "s3cret-of-redis"
 BACKENDS = {"pubsub": PUBSUB, "core": CORE, "redis": None}

@@ -14,7 +14,7 @@ import pytest
 from tests.live.servers import ROOT, RunningSite, Surroundings, daphne
 from tests.waiting import SCALE, wait_until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 RULE = {"WS4REDIS_ALLOWED_CHANNELS": "tests.live.site.hooks.allow_channels"}
 

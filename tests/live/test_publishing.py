@@ -12,7 +12,7 @@ import redis
 from tests.live.servers import RunningSite, Surroundings, daphne, wsgi
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 COUNT = 50
 

@@ -17,7 +17,7 @@ from tests.live.processes import ROOT, ServerProcess
 from tests.live.servers import RunningSite
 from tests.waiting import SCALE, TIMEOUT, wait_until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 MODULE = "reloaded_settings"
 

@@ -19,7 +19,7 @@ from tests.live.servers import RunningSite, daphne, uvicorn, wsgi
 from tests.raw_websocket import RawWebsocket, connect_socket
 from tests.waiting import SCALE, wait_until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 SERVERS = {"daphne": daphne, "uvicorn": uvicorn}
 PROMPTLY = 5 * SCALE

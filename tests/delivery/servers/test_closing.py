@@ -18,7 +18,7 @@ from tests.raw_websocket import RawWebsocket
 from tests.silence import refusing_port
 from tests.waiting import SCALE, wait_until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 KINDS = ["daphne", "uvicorn"]
 TLS_TOO = [*KINDS, "daphne-tls", "uvicorn-tls"]
