@@ -10,6 +10,7 @@ from django.conf import settings as django_settings
 
 from ws4channels import settings
 from ws4channels.access.handshake import Negotiation
+from ws4channels.access.watching import Watching
 from ws4channels.audience import MEMBEROF, groups_of, is_authenticated, name_of
 from ws4channels.explain.report import Finding, Report, listed
 from ws4channels.shown import error_on_one_line
@@ -123,6 +124,12 @@ class ToldNegotiation(Negotiation):
             super()._check(subscribe_keys, publish_keys)
             counts = f"{len(subscribe_keys)} and {len(publish_keys)} keys"
             finding.text = f"{counts}, WS4CHANNELS_MAX_KEYS is {settings.WS4CHANNELS_MAX_KEYS}"
+
+
+class HarmlessWatching(Watching):
+    """Decides who may watch on the admin's page Live, and leaves tickets for one use as they are."""
+
+    uses_up_tickets: ClassVar[bool] = False
 
 
 def _names_in(request: Any) -> list[str]:
