@@ -91,6 +91,20 @@ async def test_without_the_setting_nothing_is_written_and_nobody_answers(
             assert (await ask(keys_of(), QUIET)).by_process == {}
 
 
+async def test_without_the_setting_questions_of_other_processes_are_no_close_commands(
+    settings: Any, redis_client: redis.Redis
+) -> None:
+    """Which are counted and logged as forged ones: other processes of the site may have the setting on."""
+    use(REDIS, settings)
+    settings.WS4CHANNELS_ADMIN = False
+    async with connected("/ws/news?subscribe-broadcast") as socket:
+        refused = counts["close_commands_refused"]
+        redis_client.publish("ws4channels:close", keys_of().publication().raw)
+        await broadcast("news", "hello")
+        assert await socket.next() == "hello"
+        assert counts["close_commands_refused"] == refused
+
+
 async def test_hostile_questions_do_no_harm(settings: Any, redis_client: redis.Redis) -> None:
     """Those without a signature are ignored; of a thousand with one, as many are answered as can wait."""
     use(REDIS, settings)
