@@ -68,6 +68,7 @@ def test_question_carries_what_was_filled_in(staff: Client, redis_client: redis.
         ({"message": ""}, "This field is required."),
         ({"message": "--heartbeat--"}, "This is the heartbeat (WS4REDIS_HEARTBEAT), which is not published."),
         ({"expire": "-1"}, "Ensure this value is greater than or equal to 0."),
+        ({"expire": f"{10**15 + 1}"}, "Ensure this value is less than or equal to 1000000000000000."),
     ],
 )
 def test_form_says_what_is_wrong(
