@@ -229,6 +229,13 @@ def test_misspelt_channel_is_named() -> None:
     assert step == Step(
         "channels", "dropped", "facility 'news', asks for nothing; there is no channel subscribe-brodcast"
     )
+    assert explanation.dropped == {"subscribe-brodcast": "there is no such channel"}
+
+
+def test_word_that_a_subscriber_may_know_is_no_dropped_channel(settings: Any) -> None:
+    """A subscriber of the site's own may read more of the URL than its channels."""
+    settings.WS4REDIS_SUBSCRIBER = "tests.legacy_subscribers.SendNothing"
+    assert explain("/ws/news?subscribe-broadcast&subscribe-room=5").dropped == {}
 
 
 def test_session_that_has_ended_is_named() -> None:
