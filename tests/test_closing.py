@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import redis
@@ -339,6 +340,20 @@ async def test_subscriber_that_names_the_key_of_close_commands_is_refused(
         "Refused a websocket to /ws/ws4channels:close: SuspiciousOperation: "
         "The subscriber names the key of close commands."
     ]
+
+
+@pytest.mark.parametrize("prefix", [None, "site"])
+@pytest.mark.parametrize(
+    "name", ["processes", "answers:0", "ticket:0", "last:{broadcast:news}", "log:{broadcast:news}"]
+)
+async def test_subscriber_that_names_another_key_of_this_package_is_refused(
+    settings: Any, redis_client: Any, prefix: str | None, name: str
+) -> None:
+    """A message there would take the place of what processes tell of themselves, of used tickets or of the history."""
+    settings.WS4REDIS_SUBSCRIBER = f"{__name__}.NamesAnything"
+    settings.WS4REDIS_PREFIX = prefix
+    for lead in ("", f"{prefix}:") if prefix else ("",):
+        assert await Socket(f"/ws/{quote(f'{lead}ws4channels:{name}')}?talk").is_refused()
 
 
 async def test_close_command_of_a_client_is_ignored(settings: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -6,9 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth import authenticate, login
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.signals import user_logged_in
+from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 
 from tests.people import request_of
@@ -81,3 +83,10 @@ def test_receiver_is_connected_once() -> None:
         assert not user_logged_in.disconnect(dispatch_uid="ws4channels.store_groups_in_session")
     finally:
         user_logged_in.connect(models.store_groups_in_session, dispatch_uid="ws4channels.store_groups_in_session")
+
+
+def test_entry_of_the_admins_log_asks_for_no_table(db: None) -> None:
+    """Pages that show the log look up what an entry is about; here that is nothing stored, and no failing query."""
+    content_type = ContentType.objects.get_for_model(models.Websockets)
+    with pytest.raises(models.Websockets.DoesNotExist):
+        LogEntry(content_type=content_type, object_id="broadcast:news").get_edited_object()

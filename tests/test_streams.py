@@ -92,6 +92,20 @@ async def test_rules_hold_for_streams(settings: Any, caplog: pytest.LogCaptureFi
         assert "event stream to /ws/f" in caplog.messages[-1]
 
 
+@pytest.mark.parametrize(("mode", "status"), [("no-cors", 403), ("cors", 200), ("same-origin", 200)])
+async def test_page_that_could_not_read_a_stream_begins_none(
+    caplog: pytest.LogCaptureFixture, settings: Any, mode: str, status: int
+) -> None:
+    """In the mode no-cors browsers send any page's GET with cookies and no Origin; ``*`` allows that as well."""
+    headers = [(b"sec-fetch-mode", mode.encode())]
+    async with requested(headers=headers) as response:
+        assert response.status == status
+        assert ("with which browsers send no Origin" in caplog.text) == (status == 403)
+    settings.WS4CHANNELS_ALLOWED_ORIGINS = ["*"]
+    async with requested(headers=headers) as response:
+        assert response.status == 200
+
+
 async def test_dropped_channels_are_told() -> None:
     """The first event says which channels the client does not get."""
     async with requested("subscribe-user&subscribe-broadcast") as response:

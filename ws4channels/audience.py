@@ -25,11 +25,12 @@ AUDIENCES = (*NAMED_AUDIENCES, BROADCAST)
 
 GROUP_PREFIX = "ws4channels."
 
-_CLOSE_COMMANDS = "ws4channels:close"
-_TICKETS = "ws4channels:ticket"
-_PRESENCE = "ws4channels:here"
-_PROCESSES = "ws4channels:processes"
-_ANSWERS = "ws4channels:answers"
+_OURS = "ws4channels:"
+_CLOSE_COMMANDS = f"{_OURS}close"
+_TICKETS = f"{_OURS}ticket"
+_PRESENCE = f"{_OURS}here"
+_PROCESSES = f"{_OURS}processes"
+_ANSWERS = f"{_OURS}answers"
 
 # A colon, or what encoding a colon any number of times gives. Encoding the second kind as well is what keeps
 # two different names apart: without it "a:b" and "a%3Ab" would share a key.
@@ -93,6 +94,12 @@ def name_of(audience: str, member: object) -> str:
     if audience == "session" and hasattr(member, "session_key"):
         return member.session_key or ""
     return str(member)
+
+
+def is_ours(prefix: str | None, key: str) -> bool:
+    """Tell whether a key is one of those that this package needs beside the messages: all that follow, and more."""
+    # Without the prefix, too: what stands beside a key may begin with ours (`transports.numbers`).
+    return key.startswith((_OURS, f"{prefix}:{_OURS}"))
 
 
 def close_commands_key(prefix: str | None) -> str:

@@ -35,6 +35,8 @@ class Websockets(models.Model):
     class Meta:
         app_label = "ws4channels"
         managed = False
+        # Also for what looks up an object by its pk, as LogEntry.get_edited_object() does.
+        base_manager_name = "objects"
         verbose_name = verbose_name_plural = _("websockets")
         default_permissions = ("view",)
         permissions = (

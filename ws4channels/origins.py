@@ -123,8 +123,12 @@ def is_refused(scope: Any) -> bool:
     """Tell whether a page of its origin may not open this; log why, and count it."""
     origin = origin_of(scope)
     reason = None
-    if origin is not None and "*" not in settings.WS4CHANNELS_ALLOWED_ORIGINS:
-        reason = _reason_against(origin, scope)
+    if "*" not in settings.WS4CHANNELS_ALLOWED_ORIGINS:
+        if origin is not None:
+            reason = _reason_against(origin, scope)
+        elif any(name == b"sec-fetch-mode" and value == b"no-cors" for name, value in scope["headers"]):
+            # https://fetch.spec.whatwg.org/#append-a-request-origin-header: a GET of any page, with cookies.
+            reason = "it is a request in the mode no-cors, with which browsers send no Origin"
     observer = observer_of(scope)
     if observer is not None:
         _tell(observer, origin, reason)

@@ -25,7 +25,7 @@ from ws4channels.transports.publishing import apublish, publish
 __all__ = ["SELF", "RedisMessage", "RedisStore"]
 
 _VALID_ARGUMENTS = "request, facility, broadcast, groups, users, sessions"
-_MAX_EXPIRE = 10**15  # Redis counts milliseconds in 64 bits.
+MAX_EXPIRE = 10**15  # Redis counts milliseconds in 64 bits.
 
 
 class RedisMessage(bytes):
@@ -76,8 +76,8 @@ def expire_in_seconds(expire: Any) -> int:
         expire = int(expire.total_seconds())
     if not isinstance(expire, int) or isinstance(expire, bool):
         raise MessageTypeError(f"expire is {expire!r}; it must be a whole number of seconds, a timedelta or None.")
-    if expire > _MAX_EXPIRE:
-        raise MessageValueError(f"expire is {expire!r}; it must not be above {_MAX_EXPIRE} seconds.")
+    if expire > MAX_EXPIRE:
+        raise MessageValueError(f"expire is {expire!r}; it must not be above {MAX_EXPIRE} seconds.")
     return max(expire, 0)
 
 

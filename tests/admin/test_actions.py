@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -20,6 +21,7 @@ from tests.admin.test_processes import told
 from tests.monitor import kept_keys
 from tests.silence import refusing_port, silent_server
 from tests.waiting import QUIET, SCALE, TIMEOUT
+from ws4channels.admin import patience
 from ws4channels.admin.pages import ACT, VIEW
 from ws4channels.testing import FacilityCommunicator
 
@@ -68,6 +70,7 @@ def test_question_carries_what_was_filled_in(staff: Client, redis_client: redis.
         ({"message": ""}, "This field is required."),
         ({"message": "--heartbeat--"}, "This is the heartbeat (WS4REDIS_HEARTBEAT), which is not published."),
         ({"expire": "-1"}, "Ensure this value is greater than or equal to 0."),
+        ({"expire": f"{10**15 + 1}"}, "Ensure this value is less than or equal to 1000000000000000."),
     ],
 )
 def test_form_says_what_is_wrong(
@@ -171,6 +174,18 @@ def test_page_says_within_two_seconds_that_redis_does_not_answer(staff: Client, 
         assert time.monotonic() - began < 2 * max(1, SCALE / 2)
     ((_, _, text),) = log()
     assert text.endswith("Redis does not answer (no answer within 1.5 s): this may happen yet.")
+
+
+def test_page_says_that_nothing_was_done(
+    staff: Client, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where too many others wait for Redis, nothing is begun, and neither page nor log say that it may happen yet."""
+    monkeypatch.setattr(patience, "_free", threading.BoundedSemaphore(1))
+    assert patience._free.acquire()
+    staff.post(PUBLISH, {**NEWS, **CONFIRMED})
+    assert kept_keys(redis_client) == set()
+    ((_, _, text),) = log()
+    assert text.endswith("Redis does not answer (no answer to earlier questions): nothing was done.")
 
 
 def test_hostile_names_are_shown_and_not_run(staff: Client) -> None:

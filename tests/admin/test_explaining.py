@@ -17,6 +17,7 @@ from tests.silence import refusing_port, silent_server
 from tests.waiting import SCALE
 from ws4channels.admin.pages import VIEW
 from ws4channels.publisher import RedisPublisher
+from ws4channels.testing import _signed_in_session
 
 calls: list[str] = []
 
@@ -52,6 +53,16 @@ def test_wrong_facility_is_said_in_a_sentence(staff: Client) -> None:
     assert "Published to user:john:news; the client listens to user:john:chat." in text
     text = text_of(staff.post(EXPLAIN, {**form, "url": "/ws/news?subscribe-user"}))
     assert "The client is let in, and receives what is published." in text
+
+
+def test_keys_of_sessions_are_shown_in_part(staff: Client, john: User) -> None:
+    """Also in the sentences about what the client reads and what is published."""
+    key = str(_signed_in_session(john, None).session_key)
+    form = {"url": "/ws/chat?subscribe-session", "session": key, "facility": "news", "audience": "session", "name": key}
+    outcome = staff.post(EXPLAIN, form).context["outcome"]
+    assert outcome.gap == f"Published to session:{key[:4]}…:news; the client listens to session:{key[:4]}…:chat."
+    assert [name for name, _ in outcome.keys] == [f"session:{key[:4]}…:chat"]
+    assert not any(key in step.text for step in outcome.explanation.steps)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from io import StringIO
 from pathlib import Path
@@ -14,9 +15,12 @@ from django.test import Client
 from django.urls import set_script_prefix
 
 import ws4channels
-from tests.admin.addresses import ROOT, text_of
+from tests.admin.addresses import EXPLAIN, KEYS, LIVE, PUBLISH, ROOT, text_of
 from tests.admin.conftest import Visit
+from tests.layers import REDIS, use
 from tests.scripts import run_script
+from tests.sockets import connected
+from tests.topologies import cluster_of_three
 from ws4channels.admin import WebsocketsAdmin
 from ws4channels.admin.pages import ACT, CONTENTS, FIRST, VIEW
 from ws4channels.models import Websockets
@@ -167,3 +171,21 @@ def test_texts_are_marked_for_translation() -> None:
         text = re.sub(r"{% block bodyclass %}.*?{% endblock %}", "", text)
         text = re.sub(r"{%.*?%}|{{.*?}}|<[^<>]*>|&\w+;", " ", text, flags=re.S)
         assert re.findall(r"[A-Za-z]{2,}", text) == [], template.name
+
+
+async def test_pages_work_with_a_redis_cluster(staff: Client, settings: Any) -> None:
+    """Also for a facility whose name holds a hash tag: what belongs together is asked of one node."""
+    use(REDIS, settings)
+    settings.WS4CHANNELS_HISTORY = 10
+    everybody = {"facility": "a{b}c", "audience": "broadcast"}
+    with cluster_of_three() as nodes:
+        settings.WS4REDIS_CONNECTION = {"cluster": True, "startup_nodes": [("127.0.0.1", node.port) for node in nodes]}
+        async with connected("/ws/a{b}c?subscribe-broadcast") as socket:
+            await asyncio.to_thread(staff.post, PUBLISH, {**everybody, "message": "hello", "confirmed": "yes"})
+            assert await socket.next() == "hello"
+            live = await asyncio.to_thread(staff.get, LIVE, everybody)
+            assert [message.text for message in live.context["passed"]] == ["hello"]
+            keys = await asyncio.to_thread(staff.post, KEYS, {"facility": "a{b}c"})
+            assert [row.key for row in keys.context["rows"]] == ["broadcast:a{b}c"]
+            explained = await asyncio.to_thread(staff.post, EXPLAIN, {"url": "/ws/a{b}c?subscribe-broadcast"})
+            assert explained.context["outcome"].keys[0][1].history_messages == 1

@@ -9,7 +9,7 @@ import pytest
 
 from tests.waiting import TIMEOUT, wait_until
 from ws4channels.admin import patience
-from ws4channels.admin.patience import Latest, NoAnswer, within
+from ws4channels.admin.patience import Latest, NoAnswer, NotBegun, within
 
 SHORT = 0.05
 
@@ -50,7 +50,7 @@ def test_only_so_many_functions_go_on(gate: threading.Event, monkeypatch: pytest
     for _ in range(2):
         with pytest.raises(NoAnswer):
             within(SHORT, lambda: gate.wait(TIMEOUT))
-    with pytest.raises(NoAnswer):
+    with pytest.raises(NotBegun, match="no answer to earlier questions"):
         within(TIMEOUT, lambda: 42)
     gate.set()
 
@@ -61,6 +61,22 @@ def test_only_so_many_functions_go_on(gate: threading.Event, monkeypatch: pytest
             return False
 
     wait_until(answers, "No function was begun again.")
+
+
+def test_thread_that_cannot_be_made_counts_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later ones find their place free."""
+    monkeypatch.setattr(patience, "_free", threading.BoundedSemaphore(1))
+    with monkeypatch.context() as without_threads:
+        without_threads.setattr(threading.Thread, "start", refuse)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                within(TIMEOUT, lambda: 42)
+    assert within(TIMEOUT, lambda: 42) == 42
+
+
+def refuse(thread: threading.Thread) -> None:
+    """Fail as Python does where the system gives no further thread."""
+    raise RuntimeError("can't start new thread")
 
 
 def test_those_who_ask_meanwhile_share_one_run(gate: threading.Event) -> None:

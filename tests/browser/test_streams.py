@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Error, expect
@@ -116,12 +119,50 @@ def test_chat_works_where_a_proxy_blocks_websockets(site: Site, open_window: Ope
     expect(one.locator(".waiting li")).to_have_count(0)
 
 
-def test_foreign_page_cannot_post(open_window: OpenWindow, site: Site) -> None:
+class Evil(BaseHTTPRequestHandler):
+    """Serves an empty page."""
+
+    def do_GET(self) -> None:
+        """Answer any request."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def evil() -> Iterator[str]:
+    """Yield the address of a page of another host. A real one: browsers let no page of the internet reach loopback."""
+    with ThreadingHTTPServer(("127.0.0.2", 0), Evil) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.2:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_foreign_page_cannot_begin_a_stream_without_an_origin(open_window: OpenWindow, site: Site, evil: str) -> None:
+    """Browsers send no Origin with a GET whose answer the page cannot read anyway."""
+    foreign = open_window("/").context.new_page()
+    foreign.goto(evil)
+    with foreign.expect_response("**/ws/**") as answered:
+        foreign.evaluate(
+            """url => void fetch(url, {
+                mode: 'no-cors', credentials: 'include', headers: {Accept: 'text/event-stream'},
+            })""",
+            f"{site.url}/ws/broadcast-chat?subscribe-broadcast",
+        )
+    assert answered.value.status == 403
+
+
+def test_foreign_page_cannot_post(open_window: OpenWindow, site: Site, evil: str) -> None:
     """A page of another origin gets neither a preflight nor a message through."""
     page = open_window("/")
     foreign = page.context.new_page()
-    foreign.route("http://evil.example/", lambda route: route.fulfill(body="<p>evil</p>", content_type="text/html"))
-    foreign.goto("http://evil.example/")
+    foreign.goto(evil)
     for headers in ({}, {"X-CSRFToken": "guessed"}):
         with pytest.raises(Error, match="Failed to fetch"):
             foreign.evaluate(

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
 
+from tests.silence import refusing_port
 from tests.terminal import run
 from ws4channels.publisher import RedisPublisher
 
@@ -61,18 +62,28 @@ def test_client_that_gets_everything_is_status_0(settings: Any) -> None:
     "words",
     [
         ["/ws/news?subscribe-user"],
+        ["/ws/news?subscribe-brodcast"],
         ["/elsewhere"],
         ["/ws/news?subscribe-user", "--user", "jon"],
         ["/ws/news?subscribe-broadcast", "--origin", "https://evil.example"],
         ["/ws/chat?subscribe-user", "--user", "john", "--publish", "facility=news", "users=john"],
     ],
-    ids=["dropped", "no route", "no user", "origin", "facility"],
+    ids=["dropped", "misspelt", "no route", "no user", "origin", "facility"],
 )
 def test_client_that_does_not_get_everything_is_status_1(words: list[str]) -> None:
     """A refusal, a channel that is dropped and a publisher that misses the client are told by the status."""
     with pytest.raises(SystemExit) as ended:
         run("ws4channels_explain", *words)
     assert ended.value.code == 1
+
+
+def test_without_redis_it_is_unknown_what_is_kept(settings: Any) -> None:
+    """It is not said that nothing is."""
+    with refusing_port() as port:
+        settings.WS4REDIS_CONNECTION = {"host": "127.0.0.1", "port": port}
+        said = run_to_status_1("/ws/news?subscribe-broadcast")
+    assert "what is kept is unknown" in said
+    assert "nothing is kept" not in said
 
 
 def test_publisher_and_client_that_do_not_meet_are_told_in_one_sentence() -> None:

@@ -20,11 +20,13 @@ from django.db import connection
 
 from tests import layers
 from tests.terminal import listening
+from ws4channels.access.watching import WATCHING
 from ws4channels.audience import MEMBEROF, STORED_GROUPS
 from ws4channels.counters import counts
 from ws4channels.explain import Explanation, Step, explain, explain_publishing
 from ws4channels.publisher import RedisPublisher
 from ws4channels.testing import _signed_in_session
+from ws4channels.tickets import create_ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -227,6 +229,13 @@ def test_misspelt_channel_is_named() -> None:
     assert step == Step(
         "channels", "dropped", "facility 'news', asks for nothing; there is no channel subscribe-brodcast"
     )
+    assert explanation.dropped == {"subscribe-brodcast": "there is no such channel"}
+
+
+def test_word_that_a_subscriber_may_know_is_no_dropped_channel(settings: Any) -> None:
+    """A subscriber of the site's own may read more of the URL than its channels."""
+    settings.WS4REDIS_SUBSCRIBER = "tests.legacy_subscribers.SendNothing"
+    assert explain("/ws/news?subscribe-broadcast&subscribe-room=5").dropped == {}
 
 
 def test_session_that_has_ended_is_named() -> None:
@@ -298,6 +307,25 @@ def test_what_a_server_would_not_look_up_refuses_nobody(john: User, table: str, 
     assert explanation.is_accepted
     assert verdicts(explanation) == dict.fromkeys(names, "unknown")
     assert step_of(explanation, "user").text == f"OperationalError: no such table: {table}"
+
+
+def test_page_live_of_the_admin_is_named(settings: Any) -> None:
+    """The site's rule is not asked about its facility; only a ticket of the page opens it, and stays good."""
+    settings.WS4REDIS_ALLOWED_CHANNELS = lambda request, channels: pytest.fail("is not asked")
+    chief = User.objects.create_superuser("chief")
+    url = f"/ws/{WATCHING}?key=broadcast:news"
+    explanation = explain(url, user="chief")
+    assert not explanation.is_accepted
+    assert step_of(explanation, "admin").text == (
+        "PermissionDenied: This facility is for the admin's page Live, which has a ticket for each connection. "
+        "(status 403)"
+    )
+    ticket = create_ticket(chief, facility=WATCHING, channels=[], once=True)
+    for _ in range(2):
+        explanation = explain(f"{url}&ticket={ticket}")
+        assert explanation.is_accepted
+        assert step_of(explanation, "admin").text.startswith("the admin's page Live: ")
+        assert [key.key for key in explanation.keys] == ["broadcast:news"]
 
 
 def test_channels_that_a_rule_drops_are_named(settings: Any) -> None:

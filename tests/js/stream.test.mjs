@@ -234,6 +234,19 @@ test('each message asks for the address anew, for its ticket', async () => {
     assert.deepEqual([world.stream, world.posts[0]].map(each => each.url.at(-1)), ['1', '2']);
 });
 
+test('a message for which there is no address is posted nowhere', async () => {
+    const world = new World();
+    const addresses = ['ws://site/ws/news'];
+    const client = world.client({transport: 'sse', uri: () => addresses.pop()});
+    await world.settle();
+    world.stream.open();
+    client.send_message('hello');
+    await world.settle();
+    assert.equal(world.posts.length, 0);
+    assert_reports_post(world, 'Error: The function uri has to return an address; it returned undefined.');
+    assert.equal(world.log.at(-1), 'disconnected 1006');
+});
+
 test('too many messages that wait for an answer are refused', () => {
     const world = new World();
     const client = world.stream_client();

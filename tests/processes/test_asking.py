@@ -77,6 +77,7 @@ def test_asker_returns_when_all_have_answered(redis_client: redis.Redis) -> None
 NONSENSE = [
     *(b"", b"{", b"1", b"[]", b'["a"]', b'["a", 3]', b'["a", [["x"]]]', b'["a", [["x", -1]]]', b'["a", [[1, 1]]]'),
     *(b'["a", [["x", 1e400]]]', b'["a", {"x": 1}]', b"[" * 100_000, b"x" * 2_000_000, b'["stranger", [["x", 1]]]'),
+    b'["a", [["\\ud800", 1]]]',
 ]
 
 

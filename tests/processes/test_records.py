@@ -11,7 +11,14 @@ import redis
 
 from ws4channels.audience import processes_key
 from ws4channels.processes.asking import read_processes
-from ws4channels.processes.records import LIFETIME, build_body, read_command, read_processes_in, write_command
+from ws4channels.processes.records import (
+    LIFETIME,
+    build_body,
+    read_command,
+    read_processes_in,
+    shortened,
+    write_command,
+)
 
 KEY = processes_key(None)
 CONTENT: dict[str, Any] = {
@@ -97,11 +104,11 @@ def hostile_bodies() -> Iterator[bytes]:
     )
     for name, values in {
         "name": [None, 1, "x" * 501, ["a"]],
-        "host": [None, {}, "x" * 501],
+        "host": [None, {}, "x" * 501, "\ud800"],
         "sockets": [None, -1, 1.5, "3", True, 2**60, [1]],
         "up": [None, -1, 2**53, "x"],
         "rate": [None, "x", -5, float("inf"), float("nan"), []],
-        "facilities": [None, 3, [1], [["a"]], [[1, 1]], [["a", "b"]], {"a": 1}],
+        "facilities": [None, 3, [1], [["a"]], [[1, 1]], [["a", "b"]], {"a": 1}, [["\udfff", 1]]],
         "points": [None, 3, [1], [[1, 2, 3]], [["a", 1]], "ab"],
     }.items():
         for value in values:
@@ -134,3 +141,13 @@ def test_long_lists_are_cut(redis_client: redis.Redis) -> None:
     write(redis_client, "a", {**CONTENT, "facilities": [("x", 1)] * 60, "points": [(each, 1) for each in range(70)]})
     (process,) = read_processes_in(redis_client.execute_command(*read_command()))
     assert (len(process.facilities), process.points[0], len(process.points)) == (50, (10, 1), 60)
+
+
+def test_long_names_of_facilities_hide_no_process(redis_client: redis.Redis) -> None:
+    """Clients choose these names: as many are left out as readers would not take, those with fewest sockets."""
+    names = [shortened(f"{number}{chr(0x1F600) * 600}") for number in range(50)]
+    write(redis_client, "a", {**CONTENT, "facilities": [(name, 1) for name in names]})
+    (process,) = read_processes(redis_client)
+    assert (process.name, process.sockets) == ("a", 3)
+    assert 0 < len(process.facilities) < 50
+    assert [name for name, _ in process.facilities] == names[: len(process.facilities)]

@@ -17,7 +17,7 @@ from tests.topologies import cluster_of_three
 from tests.waiting import QUIET, TIMEOUT, eventually
 from ws4channels.connections import sync_client
 from ws4channels.counters import counts
-from ws4channels.delivery.hub import get_hub
+from ws4channels.delivery.hub import Hub, get_hub
 from ws4channels.processes import telling
 from ws4channels.processes.asking import Answers, ask_processes, read_processes
 from ws4channels.processes.questions import Question, keys_of, sockets_of
@@ -91,6 +91,20 @@ async def test_without_the_setting_nothing_is_written_and_nobody_answers(
             assert (await ask(keys_of(), QUIET)).by_process == {}
 
 
+async def test_without_the_setting_questions_of_other_processes_are_no_close_commands(
+    settings: Any, redis_client: redis.Redis
+) -> None:
+    """Which are counted and logged as forged ones: other processes of the site may have the setting on."""
+    use(REDIS, settings)
+    settings.WS4CHANNELS_ADMIN = False
+    async with connected("/ws/news?subscribe-broadcast") as socket:
+        refused = counts["close_commands_refused"]
+        redis_client.publish("ws4channels:close", keys_of().publication().raw)
+        await broadcast("news", "hello")
+        assert await socket.next() == "hello"
+        assert counts["close_commands_refused"] == refused
+
+
 async def test_hostile_questions_do_no_harm(settings: Any, redis_client: redis.Redis) -> None:
     """Those without a signature are ignored; of a thousand with one, as many are answered as can wait."""
     use(REDIS, settings)
@@ -108,6 +122,26 @@ async def test_hostile_questions_do_no_harm(settings: Any, redis_client: redis.R
         assert 1 <= redis_client.llen(f"ws4channels:answers:{question.number}") <= 1000
         assert redis_client.ttl(f"ws4channels:answers:{question.number}") > 0
         assert counts["close_commands_refused"] == refused
+
+
+async def test_endless_questions_do_not_delay_the_record(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a program that publishes one again and again: there is always a further one when one is answered."""
+    use(REDIS, settings)
+    question = str(keys_of().publication().raw, "ascii")
+
+    async def answer(hub: Hub, asked: Question) -> list[tuple[str, int]]:
+        assert hub.sockets.on_question is not None
+        hub.sockets.on_question(question)
+        return []
+
+    monkeypatch.setattr(telling, "answer", answer)
+    async with connected("/ws/news?subscribe-broadcast"):
+        await told(lambda each: each.sockets == 1)
+        take = get_hub(get_transport()).sockets.on_question
+        assert take is not None
+        assert take(question)
+        async with connected("/ws/news?subscribe-broadcast"):
+            await told(lambda each: each.sockets == 2)
 
 
 async def test_redis_that_refuses_the_record_is_logged_once(

@@ -14,6 +14,7 @@ from ws4channels.transports import numbers
 from ws4channels.transports.messages import split_numbers
 from ws4channels.transports.numbers import (
     Record,
+    bytes_logged,
     database_of,
     digest_of,
     extras_of,
@@ -149,6 +150,9 @@ def test_record_that_is_none_means_nothing() -> None:
         assert record.number == 0
         assert record.kept is not None
         assert (record.kept.payload, record.kept.number) == ("hello", 0)
+        assert bytes_logged(value) == 0
+    assert bytes_logged(HEAD + digest_of(b"hello") + b"9" * 5000) == 0
+    assert bytes_logged(HEAD + digest_of(b"hello") + b"12") == 12
 
 
 def test_entry_is_read_as_it_was_written() -> None:

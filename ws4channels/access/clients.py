@@ -35,8 +35,8 @@ class Client:
         """
         sockets = self.hub.sockets
         self._socket = socket = sockets.enter(close, scope.get("client"))
-        if settings.WS4CHANNELS_ADMIN:
-            self.hub.companions.begin(tell, self.hub)
+        # Whatever WS4CHANNELS_ADMIN is: questions of processes where it is True would be taken for close commands.
+        self.hub.companions.begin(tell, self.hub)
         # Before the user is looked up, so that no close command is missed.
         await self.hub.handle(close_commands_key(settings.WS4REDIS_PREFIX), sockets.carry_out)
         self.agreement, request = await negotiate(scope, self.hub.threads, load_user, watching.begin)

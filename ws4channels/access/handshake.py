@@ -29,7 +29,7 @@ from ws4channels.access.presence import PRESENCE, Terms, has_presence, terms_of,
 from ws4channels.access.requests import asked_channels, asked_start, build_request, is_event_stream, wants_heartbeats
 from ws4channels.access.threads import run_in_thread
 from ws4channels.access.tickets import Ticket, given_ticket, limited, redeem, withheld
-from ws4channels.audience import close_commands_key, is_authenticated, presence_key, user_of
+from ws4channels.audience import close_commands_key, is_authenticated, is_ours, presence_key, user_of
 from ws4channels.closing import session_mark
 from ws4channels.delivery.forms import Form, read_positions
 from ws4channels.delivery.welcome import Start
@@ -262,6 +262,8 @@ def _check_names(*keys: tuple[str, ...]) -> None:
             raise SuspiciousOperation("The subscriber names the key of close commands.")
         if key == presence_key(settings.WS4REDIS_PREFIX):
             raise SuspiciousOperation("The subscriber names the key of presence.")
+        if is_ours(settings.WS4REDIS_PREFIX, key):
+            raise SuspiciousOperation(f"The subscriber names the key {key!r}, which holds no messages.")
         try:
             key.encode("utf-8")
         except UnicodeEncodeError as error:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from ws4channels.admin.answers import ask
 from ws4channels.admin.forms import AudienceForm, ClosingForm, PublishingForm
 from ws4channels.admin.pages import PagesAdmin
-from ws4channels.admin.patience import SECONDS, NoAnswer, within
+from ws4channels.admin.patience import SECONDS, NoAnswer, NotBegun, within
 from ws4channels.closing import close_sockets
 from ws4channels.connections import UNREACHABLE, RedisError
 from ws4channels.processes.asking import ask_processes
@@ -72,6 +72,8 @@ class Action:
         data = form.cleaned_data
         try:
             within(SECONDS, lambda: self.do(data))
+        except NotBegun as error:
+            outcome, level = _("Redis does not answer (%s): nothing was done.") % error, messages.ERROR
         except NoAnswer as error:
             outcome, level = _("Redis does not answer (%s): this may happen yet.") % error, messages.WARNING
         except (*UNREACHABLE, RedisError) as error:

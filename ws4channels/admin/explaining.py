@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +13,8 @@ from ws4channels.admin.forms import ExplainingForm
 from ws4channels.admin.pages import PagesAdmin
 from ws4channels.admin.shown_keys import shown_key
 from ws4channels.exceptions import Ws4ChannelsError
-from ws4channels.explain import Explanation, Key, explain, explain_publishing
+from ws4channels.explain import Explanation, Key, Publishing, explain, explain_publishing
+from ws4channels.shown import on_one_line
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,33 @@ def show_explanation(admin: PagesAdmin, request: HttpRequest) -> HttpResponse:
 def _explaining(data: dict[str, Any]) -> Callable[[Any], Outcome]:
     def answer(client: Any) -> Outcome:
         explanation = explain(data["url"], **data["asked"])
-        keys = [(shown_key(each.key), each) for each in explanation.keys]
-        if data["publisher"] is None:
-            return Outcome(explanation, keys, [], [])
-        try:
-            published = explain_publishing(explanation=explanation, **data["publisher"])
-        except Ws4ChannelsError as error:
-            return Outcome(explanation, keys, [], [str(error)])
-        written = [(shown_key(key), count) for key, count in published.keys.items()]
-        return Outcome(explanation, keys, written, published.notes, published.gap, is_published=True)
+        published, notes = None, []
+        if data["publisher"] is not None:
+            try:
+                published = explain_publishing(explanation=explanation, **data["publisher"])
+                notes = published.notes
+            except Ws4ChannelsError as error:
+                notes = [str(error)]
+        return _outcome(explanation, published, notes)
 
     return answer
+
+
+def _outcome(explanation: Explanation, published: Publishing | None, notes: list[str]) -> Outcome:
+    """Return what the page shows: sessions' keys only in part, also in sentences."""
+    written = {} if published is None else published.keys
+
+    def shown(text: str) -> str:
+        for key in (*(each.key for each in explanation.keys), *written):
+            text = text.replace(on_one_line(key), shown_key(key))
+        return text
+
+    gap = None if published is None else published.gap
+    return Outcome(
+        replace(explanation, steps=[replace(step, text=shown(step.text)) for step in explanation.steps]),
+        [(shown_key(each.key), each) for each in explanation.keys],
+        [(shown_key(key), count) for key, count in written.items()],
+        [shown(note) for note in notes],
+        None if gap is None else shown(gap),
+        is_published=published is not None,
+    )

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from ws4channels.admin.shown_keys import SESSION, shown_key, shown_session
 from ws4channels.audience import BROADCAST
-from ws4channels.redis_store import RedisStore, encode_message, is_heartbeat
+from ws4channels.redis_store import MAX_EXPIRE, RedisStore, encode_message, is_heartbeat
 from ws4channels.shown import on_one_line
 
 _LONGEST_NAME = 1000
@@ -79,6 +79,7 @@ class PublishingForm(TargetForm):
         label=gettext_lazy("Kept for"),
         required=False,
         min_value=0,
+        max_value=MAX_EXPIRE,
         help_text=gettext_lazy("Seconds; 0: not kept; empty: as WS4REDIS_EXPIRE says."),
     )
 

@@ -26,18 +26,31 @@ class NoAnswer(Exception):
         super().__init__(f"no answer within {seconds:g} s")
 
 
+class NotBegun(NoAnswer):
+    """So many functions go on that a further one was not begun."""
+
+    def __str__(self) -> str:
+        return "no answer to earlier questions"
+
+
 _free = threading.BoundedSemaphore(_MOST_AT_ONCE)
 
 
 def within(seconds: float, function: Callable[[], T]) -> T:
     """Return the result of `function`, which runs in a thread, or raise what it raises.
 
-    Raises NoAnswer where that takes longer; the function goes on then. Raises it at once where too many go on already.
+    Raises NoAnswer where that takes longer; the function goes on then. Raises NotBegun, which is one, at once where too
+    many go on already.
     """
     if not _free.acquire(blocking=False):
-        raise NoAnswer(seconds)
+        raise NotBegun(seconds)
     future: Future[T] = Future()
-    _start(future, function, _free.release)
+    try:
+        _start(future, function, _free.release)
+    except RuntimeError:
+        # The process may have no more threads.
+        _free.release()
+        raise
     if not wait([future], seconds).done:
         raise NoAnswer(seconds)
     return future.result()

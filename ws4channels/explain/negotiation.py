@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, ClassVar
 
 from django.conf import settings as django_settings
 
 from ws4channels import settings
-from ws4channels.access.handshake import Negotiation
+from ws4channels.access.handshake import Agreement, Negotiation
+from ws4channels.access.watching import Watching
 from ws4channels.audience import MEMBEROF, groups_of, is_authenticated, name_of
 from ws4channels.explain.report import Finding, Report, listed
 from ws4channels.shown import error_on_one_line
@@ -25,6 +27,7 @@ class ToldNegotiation(Negotiation):
 
     def __init__(self, report: Report, scope: Mapping[str, Any], load_user: bool) -> None:
         self._report = report
+        self._unknown: list[str] = []
         with report.step("channels") as finding:
             super().__init__(scope, load_user)
             self._describe_channels(finding)
@@ -36,10 +39,17 @@ class ToldNegotiation(Negotiation):
     def _describe_channels(self, finding: Finding) -> None:
         asked = listed([*self.asked, *sorted(self.words.difference(self.asked))])
         finding.text = f"facility {facility_of(self.request)!r}, asks for {asked}"
-        misspelt = [name for name in _names_in(self.request) if name.startswith(_VERBS) and name not in self.asked]
-        if misspelt:
+        names = _names_in(self.request)
+        self._unknown = [name for name in names if name.startswith(_VERBS) and name not in self.asked]
+        if self._unknown:
             finding.verdict = "dropped"
-            finding.text += f"; there is no channel {listed(misspelt)}"
+            finding.text += f"; there is no channel {listed(self._unknown)}"
+
+    def _agree(self, subscriber: RedisSubscriber, is_custom: bool) -> Agreement:
+        agreement = super()._agree(subscriber, is_custom)
+        # A subscriber of the site's own may know what to do with them.
+        unknown = [] if is_custom else self._unknown
+        return replace(agreement, dropped={**agreement.dropped, **dict.fromkeys(unknown, "there is no such channel")})
 
     def _use_scope_or_cookie(self) -> None:
         with self._report.step("session") as finding:
@@ -123,6 +133,12 @@ class ToldNegotiation(Negotiation):
             super()._check(subscribe_keys, publish_keys)
             counts = f"{len(subscribe_keys)} and {len(publish_keys)} keys"
             finding.text = f"{counts}, WS4CHANNELS_MAX_KEYS is {settings.WS4CHANNELS_MAX_KEYS}"
+
+
+class HarmlessWatching(Watching):
+    """Decides who may watch on the admin's page Live, and leaves tickets for one use as they are."""
+
+    uses_up_tickets: ClassVar[bool] = False
 
 
 def _names_in(request: Any) -> list[str]:

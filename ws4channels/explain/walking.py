@@ -14,11 +14,12 @@ from ws4channels import settings
 from ws4channels.access import handshake_size
 from ws4channels.access.handshake import Agreement, negotiate
 from ws4channels.access.threads import run_in_thread
+from ws4channels.access.watching import is_for_watching
 from ws4channels.asgi import get_asgi_application
 from ws4channels.checks import current_messages
 from ws4channels.consumers import FacilityConsumer
 from ws4channels.delivery.site_threads import SiteThreads
-from ws4channels.explain.negotiation import ToldNegotiation
+from ws4channels.explain.negotiation import HarmlessWatching, ToldNegotiation
 from ws4channels.explain.report import Report, outcome_of
 from ws4channels.transports.channel_layer import InMemoryTransport
 from ws4channels.transports.configured import get_transport
@@ -88,14 +89,20 @@ class Walk(Report):
             return
         self.transport = self._find_transport()
         with SiteThreads(1) as threads:
-            begin = partial(ToldNegotiation, self)
-            agreement, _ = await negotiate({**scope, **self._identity}, threads, consumer.load_user, begin)
+            agreement = await self._agree({**scope, **self._identity}, threads, consumer.load_user)
             if agreement.subscriber is not None:
                 await run_in_thread(threads, agreement.subscriber.release)
         self._tell_dropped(agreement)
         if consumer.connect is not FacilityConsumer.connect:
             self.tell("consumer", "unknown", f"{consumer.__qualname__}.connect() is not called: it may refuse, too")
         self.agreement = agreement
+
+    async def _agree(self, scope: Mapping[str, Any], threads: SiteThreads, load_user: bool) -> Agreement:
+        if not is_for_watching(scope):
+            return (await negotiate(scope, threads, load_user, partial(ToldNegotiation, self)))[0]
+        with self.step("admin") as finding:
+            finding.text = "the admin's page Live: the site's hooks, rules and subscriber are not asked"
+            return (await negotiate(scope, threads, load_user, HarmlessWatching))[0]
 
     def _find_transport(self) -> Transport:
         with self.step("transport") as finding:

@@ -117,9 +117,17 @@ def read_command() -> Command:
 
 
 def build_body(name: str, content: dict[str, Any] | None) -> bytes:
-    """Return the body of a record; without `content`, that of a process that has ended."""
-    whole = {"name": name, "gone": True} if content is None else {"name": name, **content}
-    return json.dumps(whole, separators=(",", ":")).encode("ascii")
+    """Return the body of a record; without `content`, that of a process that has ended.
+
+    Facilities are left out where readers would not take the whole: clients choose the names, which may be long.
+    """
+    whole: dict[str, Any] = {"name": name, "gone": True} if content is None else {"name": name, **content}
+    while True:
+        body = json.dumps(whole, separators=(",", ":")).encode("ascii")
+        facilities = whole.get("facilities")
+        if _DIGITS + len(body) <= _MOST_BYTES or not facilities:
+            return body
+        whole["facilities"] = facilities[: len(facilities) // 2]
 
 
 def read_processes_in(answer: Any) -> list[Process]:
@@ -168,7 +176,13 @@ def _read_content(at: int, content: dict[str, Any]) -> Process:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         raise TypeError("not a short text")
-    return value
+    return _writable(value)
+
+
+def _writable(text: str) -> str:
+    """Return a text if pages and Redis take it; raise ValueError for halves of characters, which JSON may hold."""
+    text.encode("utf-8")
+    return text
 
 
 def count_in(value: Any) -> int:
@@ -187,4 +201,4 @@ def read_names(pairs: Any, most: int) -> Iterable[tuple[str, int]]:
     for name, count in pairs[:most]:
         if not isinstance(name, str):
             raise TypeError("not a text")
-        yield name, count_in(count)
+        yield _writable(name), count_in(count)

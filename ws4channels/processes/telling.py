@@ -107,7 +107,8 @@ class Teller:
         return True
 
     async def _answer_all(self) -> None:
-        while self._questions:
+        # Those that come meanwhile are answered next: the record is due in between.
+        for _ in range(len(self._questions)):
             question = self._questions.popleft()
             raw = build_answer(self._name, await answer(self._hub, question))
             key = answers_key(settings.WS4REDIS_PREFIX, question.number)

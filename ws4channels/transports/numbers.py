@@ -142,8 +142,12 @@ class Record(NamedTuple):
 
 
 def bytes_logged(record: bytes) -> int:
-    """Return how many bytes the log of a key holds, from the value of its record; 0 where it has none."""
-    return int(record[2 * DIGITS + _DIGEST_SIZE :] or 0)
+    """Return how many bytes the log of a key holds, from the value of its record; 0 where it has none.
+
+    Also 0 where another program wrote the record.
+    """
+    size = record[2 * DIGITS + _DIGEST_SIZE :]
+    return int(size) if size.isdigit() and len(size) <= DIGITS else 0
 
 
 def read_entry(key: str, entry: bytes) -> Delivery:

@@ -62,7 +62,8 @@ class Command(BaseCommand):
         for step in explanation.steps:
             line = f"{step.verdict:<8} {step.name:<{width}}  {step.text}"
             self.stdout.write(styles.get(step.verdict, str)(line))
-        for line in _key_lines(explanation.keys):
+        is_kept_known = not any(step.name == "redis" for step in explanation.steps)
+        for line in _key_lines(explanation.keys, is_kept_known):
             self.stdout.write(line)
         for line in () if publishing is None else _publishing_lines(publishing):
             self.stdout.write(line)
@@ -96,7 +97,7 @@ def _publisher_arguments(words: list[str]) -> dict[str, Any]:
     return arguments
 
 
-def _key_lines(keys: list[Key]) -> Iterator[str]:
+def _key_lines(keys: list[Key], is_kept_known: bool) -> Iterator[str]:
     for key in keys:
         verbs = " and ".join(verb for verb, is_so in (("reads", key.subscribes), ("writes", key.publishes)) if is_so)
         yield ""
@@ -104,7 +105,7 @@ def _key_lines(keys: list[Key]) -> Iterator[str]:
         yield f"  {_listening(key.processes)}"
         for process, count in (key.sockets or {}).items():
             yield f"  {counted(count, 'websocket')} in {on_one_line(process)}"
-        yield f"  {_kept(key)}"
+        yield f"  {_kept(key) if is_kept_known else 'what is kept is unknown'}"
         if key.history_messages:
             sizes = f"{counted(key.history_messages, 'message')}, {counted(key.history_bytes, 'byte')}"
             yield f"  history: {sizes}"

@@ -103,9 +103,7 @@
             });
             schedule(() => fail(new Error('No answer within 30 seconds.')), ADDRESS_TIMEOUT);
             Promise.all([answer_of('uri'), answer_of('protocols')]).then(if_pending(([uri, protocols]) => {
-                if (!uri) {
-                    throw new Error(`The function uri has to return an address; it returned ${JSON.stringify(uri)}.`);
-                }
+                check_address(uri);
                 clearTimeout(timer);
                 open(uri, protocols);
             })).catch(fail);
@@ -136,7 +134,9 @@
 
         /** Asks for the address with each message: a ticket in it may lapse, or be for one use. */
         async function post(payload, signal) {
-            return post_to(await answer_of('uri'), payload, signal, settings.csrf_cookie || 'csrftoken');
+            const uri = await answer_of('uri');
+            check_address(uri);
+            return post_to(uri, payload, signal, settings.csrf_cookie || 'csrftoken');
         }
 
         function open_stream(uri) {
@@ -630,6 +630,12 @@
         }
         const reason = `the server answered ${response.status}. ${await response.text()}`.trim();
         return {code: REFUSALS.includes(response.status) ? null : CODES[response.status] || 1006, reason};
+    }
+
+    function check_address(uri) {
+        if (!uri) {
+            throw new Error(`The function uri has to return an address; it returned ${JSON.stringify(uri)}.`);
+        }
     }
 
     function as_http(uri) {
