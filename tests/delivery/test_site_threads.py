@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,49 @@ def test_next_call_gets_no_connection_that_was_left_unusable(
     answered.result(TIMEOUT)
     assert isinstance(harmed.exception(TIMEOUT), OperationalError if harm is fail else type(None))
     assert len(opened) == 2
+
+
+@pytest.mark.parametrize("count", [1, 8])
+async def test_calls_that_wait_for_something_do_not_hold_up_others(count: int) -> None:
+    """As many run at once as there may be threads, each of which only waits until the last has begun."""
+    barrier = threading.Barrier(count)
+    with SiteThreads(count) as threads:
+        loop = asyncio.get_running_loop()
+        begun = [loop.run_in_executor(threads, barrier.wait, TIMEOUT) for _ in range(count)]
+        await asyncio.wait_for(asyncio.gather(*begun), TIMEOUT)
+        assert await loop.run_in_executor(threads, int) == 0
+
+
+async def test_calls_that_compute_are_run_by_few_threads() -> None:
+    """More would take the processor from each other."""
+    idents: set[int] = set()
+
+    def compute() -> None:
+        until = time.thread_time() + 0.001
+        while time.thread_time() < until:
+            idents.add(threading.get_ident())
+
+    with SiteThreads(64) as threads:
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*(loop.run_in_executor(threads, compute) for _ in range(300)))
+    assert len(idents) < 32
+
+
+def test_connection_that_does_not_close_keeps_nothing_from_running(
+    threads: SiteThreads, opened: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, and the thread goes on."""
+    threads.submit(ask).result(TIMEOUT)
+
+    def fail_to_close(connection: Any) -> None:
+        raise OperationalError("the server has gone")
+
+    monkeypatch.setattr(type(opened[0]), "close", fail_to_close)
+    for _ in range(3):
+        threads.submit(ask).result(TIMEOUT)
+    wait_until(lambda: "A connection to the database 'own' could not be closed." in caplog.text, "it is logged")
+    monkeypatch.undo()
+    threads.submit(ask).result(TIMEOUT)
 
 
 def test_cancelled_call_does_not_run(threads: SiteThreads) -> None:
