@@ -17,7 +17,7 @@ from tests.inbox import Inbox
 from tests.sockets import connected
 from tests.tickets import by_header
 from tests.visitors import signed_in
-from tests.waiting import TIMEOUT
+from tests.waiting import TIMEOUT, eventually
 from ws4channels.access import posts
 from ws4channels.counters import counts
 from ws4channels.delivery.hub import get_hub
@@ -119,6 +119,31 @@ async def test_client_that_does_not_finish_is_answered_408(monkeypatch: Any, red
     monkeypatch.setattr(posts, "BODY_SECONDS", 0.05)
     assert await Post([{"type": "http.request", "body": b"half", "more_body": True}]).answer() == 408
     assert redis_client.get("broadcast:f") is None
+
+
+async def test_bodies_that_do_not_end_are_held_up_to_a_limit(caplog: pytest.LogCaptureFixture) -> None:
+    """Of all clients together; what has ended counts no more."""
+    site = EventStreams()
+    site._posts = posts.Posts(most_reading=10)
+    gate = asyncio.Event()
+
+    class Unfinished(Post):
+        async def receive(self) -> dict[str, Any]:
+            event = await super().receive()
+            if self.received > 1:
+                await gate.wait()
+            return event
+
+    pieces = [{"type": "http.request", "body": b"012345", "more_body": True}, {"type": "http.request", "body": b""}]
+    post = Unfinished(pieces)
+    unfinished = asyncio.create_task(post.answer(site))
+    await eventually(lambda: post.received == 2, "the first piece is read")
+    assert await Post(b"0123").answer(site) == 204
+    assert await Post(b"01234").answer(site) == 503
+    assert caplog.messages == ["Refused a message to /ws/f: too many are being received at once."]
+    gate.set()
+    assert await unfinished == 204
+    assert await Post(b"0123456789").answer(site) == 204
 
 
 async def test_large_body_is_read_no_further_than_the_limit(

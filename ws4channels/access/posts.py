@@ -28,6 +28,7 @@ from ws4channels.connections.deadlines import within
 from ws4channels.delivery.hub import Hub
 from ws4channels.delivery.open_sockets import network_of
 from ws4channels.exceptions import RedisRefusal
+from ws4channels.settings import MEBIBYTE
 
 BODY_SECONDS = 30.0
 """How long a client may take to send a body, which is a mebibyte at most unless the site allows more."""
@@ -58,9 +59,15 @@ class _Gone(Exception):
 
 
 class Posts:
-    """Publishes what is posted, and knows how fast each client posts."""
+    """Publishes what is posted, and knows how fast each client posts.
 
-    def __init__(self) -> None:
+    Of bodies that have not ended yet, up to `most_reading` bytes are held, of all clients together.
+    """
+
+    def __init__(self, most_reading: int = 64 * MEBIBYTE) -> None:
+        self._most_reading = most_reading
+        self._reading = 0
+        """Bytes of bodies that have not ended."""
         self._rates: OrderedDict[tuple[str | None, str | None], MessageRate] = OrderedDict()
 
     async def take(self, scope: Any, receive: _Receive, hub: Hub) -> Answer | None:
@@ -70,7 +77,7 @@ class Posts:
             agreement, request = await negotiate(scope, hub.threads, load_user=True)
             await _check_forgery(scope, request, hub)
             self._check(scope, agreement)
-            await _publish(hub, agreement, await _read_in_time(scope, receive))
+            await _publish(hub, agreement, await self._read_in_time(scope, receive))
         except _Gone:
             return None
         except _Rejected as error:
@@ -103,6 +110,36 @@ class Posts:
         self._rates.move_to_end(who)
         return self._rates[who]
 
+    async def _read_in_time(self, scope: Any, receive: _Receive) -> bytes:
+        pieces: list[bytes] = []
+        try:
+            await within(BODY_SECONDS, self._read(scope, receive, pieces))
+        except asyncio.TimeoutError:
+            raise _Rejected(408) from None
+        finally:
+            self._reading -= sum(map(len, pieces))
+        return _checked(scope, b"".join(pieces))
+
+    async def _read(self, scope: Any, receive: _Receive, pieces: list[bytes]) -> None:
+        """Read the body, no further than ``WS4CHANNELS_MAX_MESSAGE_SIZE``, whatever its headers say."""
+        most: int = settings.WS4CHANNELS_MAX_MESSAGE_SIZE
+        size, is_whole = 0, False
+        while not is_whole:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                raise _Gone
+            piece = event.get("body", b"")
+            size += len(piece)
+            if size > most:
+                refusals.note_too_large(size, scope)
+                raise _Rejected(413)
+            if self._reading + len(piece) > self._most_reading:
+                refusals.note_too_many_bodies(scope)
+                raise _Rejected(503)
+            pieces.append(piece)
+            self._reading += len(piece)
+            is_whole = not event.get("more_body")
+
 
 async def _check_forgery(scope: Any, request: Any, hub: Hub) -> None:
     # Other sites' pages can have a browser send its cookies, and no ticket, which they do not know. A ticket that comes
@@ -114,32 +151,6 @@ async def _check_forgery(scope: Any, request: Any, hub: Hub) -> None:
         await run_in_thread(hub.threads, check_csrf, scope, request.session)
     else:
         check_csrf(scope, request.session)
-
-
-async def _read_in_time(scope: Any, receive: _Receive) -> bytes:
-    try:
-        return await within(BODY_SECONDS, _read_body(scope, receive))
-    except asyncio.TimeoutError:
-        raise _Rejected(408) from None
-
-
-async def _read_body(scope: Any, receive: _Receive) -> bytes:
-    """Return the body; it is read no further than ``WS4CHANNELS_MAX_MESSAGE_SIZE``, whatever its headers say."""
-    most: int = settings.WS4CHANNELS_MAX_MESSAGE_SIZE
-    pieces: list[bytes] = []
-    size = 0
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            raise _Gone
-        piece = event.get("body", b"")
-        size += len(piece)
-        if size > most:
-            refusals.note_too_large(size, scope)
-            raise _Rejected(413)
-        pieces.append(piece)
-        if not event.get("more_body"):
-            return _checked(scope, b"".join(pieces))
 
 
 def _checked(scope: Any, raw: bytes) -> bytes:

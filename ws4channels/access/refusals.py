@@ -41,6 +41,7 @@ _KINDS = {"http": "an event stream", "websocket": "a websocket"}
 
 _outage = LogThrottle()
 _flood = LogThrottle()
+_bodies = LogThrottle()
 
 
 def kind_of(scope: Mapping[str, Any]) -> str:
@@ -138,6 +139,13 @@ def note_too_many_posts(scope: Mapping[str, Any]) -> None:
         on_one_line(scope["path"]),
         settings.WS4CHANNELS_MAX_MESSAGES_PER_SECOND,
     )
+
+
+def note_too_many_bodies(scope: Mapping[str, Any]) -> None:
+    """Note that a client's message is refused because many clients are sending large ones."""
+    counts["too_many_messages"] += 1
+    level = logging.WARNING if _bodies.is_first() else logging.DEBUG
+    logger.log(level, "Refused a message to %s: too many are being received at once.", on_one_line(scope["path"]))
 
 
 def note_slow(dropped: int, what: str = "a websocket") -> None:
