@@ -81,6 +81,11 @@ class Proxy:
         except OSError:
             writer.transport.abort()  # As if the client had reached nobody itself.
             return
+        if self._is_cut:
+            # Meanwhile: `cut` knew nothing of these two.
+            writer.transport.abort()
+            back.transport.abort()
+            return
         self._writers |= {writer, back}
         passing = {asyncio.create_task(self._pass_on(*way)) for way in ((reader, back), (there, writer))}
         self._passing |= passing
