@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,21 +102,6 @@ async def test_calls_that_wait_for_something_do_not_hold_up_others(count: int) -
         begun = [loop.run_in_executor(threads, barrier.wait, TIMEOUT) for _ in range(count)]
         await asyncio.wait_for(asyncio.gather(*begun), TIMEOUT)
         assert await loop.run_in_executor(threads, int) == 0
-
-
-async def test_calls_that_compute_are_run_by_few_threads() -> None:
-    """More would take the processor from each other."""
-    idents: set[int] = set()
-
-    def compute() -> None:
-        until = time.thread_time() + 0.001
-        while time.thread_time() < until:
-            idents.add(threading.get_ident())
-
-    with SiteThreads(64) as threads:
-        loop = asyncio.get_running_loop()
-        await asyncio.gather(*(loop.run_in_executor(threads, compute) for _ in range(300)))
-    assert len(idents) < 32
 
 
 def test_connection_that_does_not_close_keeps_nothing_from_running(
