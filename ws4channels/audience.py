@@ -53,13 +53,18 @@ def decode_name(encoded: str) -> str:
     return encoded.replace("%3A", ":").replace("%25", "%")
 
 
+def _lead(prefix: str | None) -> str:
+    """Return what stands before every key of a site."""
+    return f"{prefix}:" if prefix else ""
+
+
 def build_key(prefix: str | None, audience: str, name: object, facility: str) -> str:
     """Return the Redis key of one audience of one facility.
 
     `name` is the user's, group's or session's, see `name_of`; ``broadcast`` has none. Raises AudienceValueError for an
     unknown audience.
     """
-    lead = f"{prefix}:" if prefix else ""
+    lead = _lead(prefix)
     if audience == BROADCAST:
         return f"{lead}{BROADCAST}:{facility}"
     if audience not in NAMED_AUDIENCES:
@@ -69,7 +74,7 @@ def build_key(prefix: str | None, audience: str, name: object, facility: str) ->
 
 def facility_in(prefix: str | None, key: str) -> str:
     """Return the facility in a key; empty for a key that `build_key` did not make."""
-    audience, _, rest = key.removeprefix(f"{prefix}:" if prefix else "").partition(":")
+    audience, _, rest = key.removeprefix(_lead(prefix)).partition(":")
     if audience == BROADCAST:
         return rest
     return rest.partition(":")[2] if audience in NAMED_AUDIENCES else ""
@@ -77,7 +82,7 @@ def facility_in(prefix: str | None, key: str) -> str:
 
 def shared_audience_in(prefix: str | None, key: str) -> tuple[str, str] | None:
     """Return ``("broadcast", "")`` or ``("group", NAME)`` for a key that several users share; None for others."""
-    audience, _, rest = key.removeprefix(f"{prefix}:" if prefix else "").partition(":")
+    audience, _, rest = key.removeprefix(_lead(prefix)).partition(":")
     if audience == BROADCAST:
         return BROADCAST, ""
     return (audience, decode_name(rest.partition(":")[0])) if audience == "group" else None
@@ -107,22 +112,22 @@ def close_commands_key(prefix: str | None) -> str:
 
     It begins with the name of no audience, so `build_key` never gives it.
     """
-    return f"{prefix}:{_CLOSE_COMMANDS}" if prefix else _CLOSE_COMMANDS
+    return _lead(prefix) + _CLOSE_COMMANDS
 
 
 def presence_key(prefix: str | None) -> str:
     """Return the key on which server processes tell each other that somebody has come or gone. No client has it."""
-    return f"{prefix}:{_PRESENCE}" if prefix else _PRESENCE
+    return _lead(prefix) + _PRESENCE
 
 
 def processes_key(prefix: str | None) -> str:
     """Return the key of the list in which server processes write records of themselves. It is no audience's."""
-    return f"{prefix}:{_PROCESSES}" if prefix else _PROCESSES
+    return _lead(prefix) + _PROCESSES
 
 
 def answers_key(prefix: str | None, number: str) -> str:
     """Return the key of the list in which server processes answer a question. It is no audience's."""
-    return f"{prefix}:{_ANSWERS}:{number}" if prefix else f"{_ANSWERS}:{number}"
+    return f"{_lead(prefix)}{_ANSWERS}:{number}"
 
 
 def facility_roll_key(prefix: str | None, facility: str) -> str:
@@ -130,12 +135,12 @@ def facility_roll_key(prefix: str | None, facility: str) -> str:
 
     It begins with the name of no audience, so `build_key` never gives it.
     """
-    return f"{prefix}:facility:{facility}" if prefix else f"facility:{facility}"
+    return f"{_lead(prefix)}facility:{facility}"
 
 
 def ticket_key(prefix: str | None, number: str) -> str:
     """Return the key by which a used ticket is remembered. As that of close commands, it is no audience's."""
-    return f"{prefix}:{_TICKETS}:{number}" if prefix else f"{_TICKETS}:{number}"
+    return f"{_lead(prefix)}{_TICKETS}:{number}"
 
 
 def group_of(key: str) -> str:

@@ -257,12 +257,13 @@ def _as_texts(names: Iterable[Any]) -> tuple[str, ...]:
 
 def _check_names(*keys: tuple[str, ...]) -> None:
     """Refuse names that a subscriber may have taken from the URL: keys of this package, and what is no UTF-8."""
+    prefix = settings.WS4REDIS_PREFIX
     for key in chain(*keys):
-        if key == close_commands_key(settings.WS4REDIS_PREFIX):
+        if key == close_commands_key(prefix):
             raise SuspiciousOperation("The subscriber names the key of close commands.")
-        if key == presence_key(settings.WS4REDIS_PREFIX):
+        if key == presence_key(prefix):
             raise SuspiciousOperation("The subscriber names the key of presence.")
-        if is_ours(settings.WS4REDIS_PREFIX, key):
+        if is_ours(prefix, key):
             raise SuspiciousOperation(f"The subscriber names the key {key!r}, which holds no messages.")
         try:
             key.encode("utf-8")

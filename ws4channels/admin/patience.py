@@ -13,7 +13,7 @@ from django.db import connections
 T = TypeVar("T")
 
 SECONDS = 1.5
-"""What is left of two seconds is for the page itself."""
+"""How long a page waits for Redis: it is to be there within two."""
 
 _MOST_AT_ONCE = 16
 _SECONDS_KEPT = 10.0

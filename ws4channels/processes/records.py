@@ -2,7 +2,7 @@
 
 All processes of a site write into one list, which holds entries ``AT BODY`` without the space: when it was written by
 Redis' clock, in microseconds, and JSON. A process writes a new entry every few seconds; the last one counts. Entries
-that are older than `LIFETIME` are removed by whoever writes next, and the list expires when nobody writes. One list,
+that are older than `LIFETIME` are removed by the next writer, and the list expires when nobody writes. One list,
 because that is one round trip, one cluster slot, and no key that has to be searched.
 """
 
