@@ -36,13 +36,8 @@ def publish(publication: Publication, connection: Any, transaction: bool = True)
     if recorders:
         _record(publication)
         return
-    try:
-        with connections.one_kind_of_failure():
-            _publish(publication, connection, transaction)
-    except RedisRefusal:
-        raise
-    except ResponseError as error:
-        raise RedisRefusal.of("PUBLISH", publication.keys, error) from error
+    with _NamingRefusals(publication), connections.one_kind_of_failure():
+        _publish(publication, connection, transaction)
 
 
 def _publish(publication: Publication, connection: Any, transaction: bool) -> None:
@@ -68,18 +63,12 @@ async def apublish(publication: Publication, transaction: bool = True) -> None:
         _record(publication)
         return
     publishing_to = configured.get_publishing_transports()
-    try:
-        outcome = await publishing_loop.run(
-            lambda each: _apublish(each.client, publication, publishing_to, transaction)
-        )
+    with _NamingRefusals(publication):
+        outcome = await publishing_loop.run(lambda own: _apublish(own.client, publication, publishing_to, transaction))
         for transport in outcome.plan.elsewhere:
             with connections.one_kind_of_failure():
                 await transport.apublish(publication, outcome.numbers)
         outcome.raise_refusal()
-    except RedisRefusal:
-        raise
-    except ResponseError as error:
-        raise RedisRefusal.of("PUBLISH", publication.keys, error) from error
 
 
 async def _apublish(
@@ -179,6 +168,20 @@ def _note_refused_numbers(refusal: str) -> None:
             "them (%s).",
             refusal,
         )
+
+
+class _NamingRefusals:
+    """Raise RedisRefusal, which names the keys, where Redis refuses to send. As cheap as `one_kind_of_failure`."""
+
+    def __init__(self, publication: Publication) -> None:
+        self._keys = publication.keys
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, ResponseError) and not isinstance(error, RedisRefusal):
+            raise RedisRefusal.of("PUBLISH", self._keys, error) from error
 
 
 def _record(publication: Publication) -> None:
