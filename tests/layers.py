@@ -11,7 +11,7 @@ from django.conf import settings
 from ws4channels.transports.configured import get_transport
 from ws4channels.transports.configured_layer import build_layer_transport
 from ws4channels.transports.contract import Transport
-from ws4channels.transports.redis_pubsub import RedisTransport
+from ws4channels.transports.redis_transport import RedisTransport
 
 PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
 CORE = "channels_redis.core.RedisChannelLayer"

@@ -32,7 +32,8 @@ closing connections connections.client_name connections.clusters connections.dea
 connections.pipelines connections.remembered connections.sentinels counters exceptions models publisher redis_store
 settings shown subscriber transports transports.configured transports.contract transports.history transports.messages
 transports.notes transports.numbers transports.plans transports.publishing transports.publishing_loop
-transports.redis_pubsub transports.scripts
+transports.redis_pubsub transports.redis_transport transports.scripts transports.sharded_pubsub
+transports.subscribed_connection
 """
 """The modules of ours that a process loads which only publishes, through Redis itself."""
 

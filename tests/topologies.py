@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -11,9 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import redis
 
-from example_project.redis_server import HOST, AddressTakenError, RedisServer, free_port
+from example_project.redis_server import (
+    HOST,
+    AddressTakenError,
+    RedisServer,
+    find_redis_server,
+    find_redis_server_in_wheel,
+    free_port,
+)
 from tests.waiting import wait_until
 
 MASTER = "main"
@@ -103,10 +115,13 @@ def _knows_a_good_replica(sentinel: redis.Redis) -> bool:
 
 
 @contextmanager
-def cluster_of_three() -> Iterator[list[RedisServer]]:
-    """Yield the three nodes of a cluster, each of which has a third of the slots and no replica."""
+def cluster_of_three(executable: str | None = None) -> Iterator[list[RedisServer]]:
+    """Yield the three nodes of a cluster, each of which has a third of the slots and no replica.
+
+    `executable` is the redis-server to run, as of `RedisServer`.
+    """
     with ExitStack() as stack:
-        nodes = [_start_node(stack) for _ in range(3)]
+        nodes = [_start_node(stack, executable) for _ in range(3)]
         clients = [stack.enter_context(node.client()) for node in nodes]
         bounds = [_SLOTS * number // 3 for number in range(4)]
         for number, client in enumerate(clients):
@@ -115,16 +130,43 @@ def cluster_of_three() -> Iterator[list[RedisServer]]:
         for node in nodes[1:]:
             clients[0].execute_command("CLUSTER MEET", HOST, node.port)
         for client in clients:
-            wait_until(lambda client=client: _is_complete(client), "the node knows the whole cluster")
+            wait_until(lambda client=client: _is_complete(client, 3), "the node knows the whole cluster")
         yield nodes
 
 
-def _is_complete(client: redis.Redis) -> bool:
+@contextmanager
+def added_replica(nodes: list[RedisServer], of: RedisServer) -> Iterator[RedisServer]:
+    """Yield a replica of one of the nodes of a cluster, which takes over when that dies."""
+    with ExitStack() as stack:
+        replica = _start_node(stack, of.executable)
+        clients = [stack.enter_context(node.client()) for node in (*nodes, replica)]
+        clients[-1].execute_command("CLUSTER MEET", HOST, of.port)
+        for client in clients:
+            wait_until(lambda client=client: _is_complete(client, 4), "the node knows the whole cluster")
+        clients[-1].execute_command("CLUSTER REPLICATE", clients[nodes.index(of)].execute_command("CLUSTER MYID"))
+        wait_until(lambda: clients[-1].info("replication").get("master_link_status") == "up", "the replica follows")
+        yield replica
+
+
+def move_slot(slot: int, source: RedisServer, target: RedisServer, nodes: list[RedisServer]) -> None:
+    """Have a slot with all its keys owned by another node, as ``redis-cli --cluster reshard`` does."""
+    with source.client() as giving, target.client() as taking:
+        taker = taking.execute_command("CLUSTER MYID")
+        taking.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", giving.execute_command("CLUSTER MYID"))
+        giving.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", taker)
+        while keys := giving.execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
+            giving.execute_command("MIGRATE", HOST, target.port, "", 0, 5000, "KEYS", *keys)
+    for node in (target, source, *nodes):
+        with node.client() as client:
+            client.execute_command("CLUSTER SETSLOT", slot, "NODE", taker)
+
+
+def _is_complete(client: redis.Redis, nodes: int) -> bool:
     info: dict[str, str] = client.execute_command("CLUSTER INFO")
-    return (info["cluster_state"], info["cluster_known_nodes"]) == ("ok", "3")
+    return (info["cluster_state"], info["cluster_known_nodes"]) == ("ok", str(nodes))
 
 
-def _start_node(stack: ExitStack) -> RedisServer:
+def _start_node(stack: ExitStack, executable: str | None) -> RedisServer:
     config = {"cluster-enabled": "yes", "cluster-node-timeout": 1000, "cluster-require-full-coverage": "no"}
     while True:
         port = free_port()
@@ -132,7 +174,25 @@ def _start_node(stack: ExitStack) -> RedisServer:
         if port + _BUS_OFFSET >= _BLOCK:
             continue
         with suppress(AddressTakenError):
-            return stack.enter_context(RedisServer(port=port, config=config))
+            return stack.enter_context(RedisServer(port=port, config=config, executable=executable))
+
+
+def redis_server_of(version: str) -> str:
+    """Return a redis-server ``before 7``, or ``from 7 on``, which knows sharded pub/sub.
+
+    Without it the test is skipped, and fails where CI=1.
+    """
+    # All that are on PATH: a virtual environment that is active has that of the wheel before the system's.
+    on_path = (shutil.which("redis-server", path=each) for each in os.environ["PATH"].split(os.pathsep))
+    for executable in filter(None, (find_redis_server(), *on_path, find_redis_server_in_wheel())):
+        said = subprocess.run([executable, "--version"], capture_output=True, text=True, check=True).stdout
+        is_new = int(re.search(r"v=(\d+)", said)[1]) >= 7  # type: ignore[index]
+        if is_new == (version == "from 7 on"):
+            return executable
+    reason = f"No redis-server {version} is installed, so nothing tests a cluster of them: apt install redis-server"
+    if os.environ.get("CI") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 @contextmanager

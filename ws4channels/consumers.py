@@ -85,14 +85,7 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.base_send = send
         if not await handshake_size.is_within_limits(scope, send):
             return
-        self.channel_layer = get_channel_layer(self.channel_layer_alias)
-        self._inlet = make_inlet(send, self._is_within_rate, self._close_flooding_client)
-        if self._inlet is not None:
-            receive = self._inlet.watching(receive)
-        sources: list[Callable[[], Awaitable[Any]]] = [receive]
-        if self._opens_channel and self.channel_layer is not None:
-            self.channel_name = await self.channel_layer.new_channel()
-            sources.append(partial(self.channel_layer.receive, self.channel_name))
+        sources = await self._open_sources(receive, send)
         try:
             await self._serve(sources)
         except StopConsumer:
@@ -107,6 +100,16 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             raise
         finally:
             await self._release()
+
+    async def _open_sources(self, receive: Any, send: Any) -> list[Callable[[], Awaitable[Any]]]:
+        """Return what to receive from: the server, and a channel of the layer for who has handlers of its own."""
+        self.channel_layer = get_channel_layer(self.channel_layer_alias)
+        self._inlet = make_inlet(send, self._is_within_rate, self._close_flooding_client)
+        sources = [receive if self._inlet is None else self._inlet.watching(receive)]
+        if self._opens_channel and self.channel_layer is not None:
+            self.channel_name = await self.channel_layer.new_channel()
+            sources.append(partial(self.channel_layer.receive, self.channel_name))
+        return sources
 
     def _close_at_once(self, code: int) -> None:
         """Send a close frame with a code: Daphne and uvicorn send none, or late, when an application ends."""
@@ -216,8 +219,12 @@ class FacilityConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         if outbox.own is not None:
             outbox.own.add(payload, self._own_copies)
+        await self._publish(client.hub, agreement, raw)
+
+    async def _publish(self, hub: Hub, agreement: Agreement, raw: bytes) -> None:
+        """Publish what the client sent; close the websocket where that cannot be done."""
         try:
-            await custom_subscribers.publish(client.hub, agreement, raw)
+            await custom_subscribers.publish(hub, agreement, raw)
         except RedisRefusal as error:
             refusals.note_refused_by_redis(error)
             if not error.is_delivered:

@@ -13,7 +13,7 @@ from example_project.redis_server import HOST, RedisServer
 from tests import layers
 from tests.inbox import Inbox
 from tests.monitor import connections_named
-from tests.topologies import cluster_of_three
+from tests.topologies import cluster_of_three, redis_server_of
 from tests.waiting import eventually
 from ws4channels.connections import (
     UNREACHABLE,
@@ -34,15 +34,15 @@ from ws4channels.subscriber import KeptMessageCollector, RedisSubscriber
 from ws4channels.transports.configured import get_transport
 from ws4channels.transports.numbers import extras_of
 
-NAME = "ws4channels-subscriber"
+NAME, SHARD_NAME = "ws4channels-subscriber", "ws4channels-shard"
 # Keys in the slots of each of the three nodes, many times over.
 KEYS = [f"user:{number}:news" for number in range(100)]
 
 
-@pytest.fixture(scope="module")
-def nodes() -> Iterator[list[RedisServer]]:
-    """A cluster that no test harms."""
-    with cluster_of_three() as nodes:
+@pytest.fixture(scope="module", params=["before 7", "from 7 on"])
+def nodes(request: pytest.FixtureRequest) -> Iterator[list[RedisServer]]:
+    """A cluster that no test harms, without and with sharded pub/sub."""
+    with cluster_of_three(redis_server_of(request.param)) as nodes:
         yield nodes
 
 
@@ -203,19 +203,20 @@ async def test_message_reaches_keys_of_all_nodes(
         own.close()
 
 
-async def test_one_connection_listens_for_all_nodes(connection: dict[str, Any], nodes: list[RedisServer]) -> None:
-    """The hub has one connection, to one of the nodes; each key counts it once, and none when it has left."""
+async def test_one_connection_listens_to_all_nodes(connection: dict[str, Any], nodes: list[RedisServer]) -> None:
+    """The hub has one connection to one of the nodes for that, and one to each; each key counts the first."""
     hub, inbox = Hub(get_transport()), Inbox()
     await hub.join(inbox, tuple(KEYS))
-    assert sum(len(_subscribers(node)) for node in nodes) == 1
+    assert sum(len(_named(node, NAME)) for node in nodes) == 1
+    assert [len(_named(node, SHARD_NAME)) for node in nodes] == [1, 1, 1]
     assert {listeners(nodes, key) for key in KEYS[:5]} == {1}
     await hub.leave(inbox, tuple(KEYS))
     await eventually(lambda: not any(listeners(nodes, key) for key in KEYS[:5]), "nobody listens")
 
 
-def _subscribers(node: RedisServer) -> list[str]:
+def _named(node: RedisServer, name: str) -> list[str]:
     with node.client() as client:
-        return connections_named(client, NAME)
+        return connections_named(client, name)
 
 
 async def test_kept_messages_are_found(connection: dict[str, Any], rf: Any) -> None:
@@ -272,7 +273,7 @@ async def test_hub_goes_to_another_node_when_its_own_dies(settings: Any) -> None
         use(settings, nodes)
         hub, inbox = Hub(get_transport()), Inbox()
         await hub.join(inbox, tuple(KEYS))
-        [own] = [node for node in nodes if _subscribers(node)]
+        [own] = [node for node in nodes if listeners([node], KEYS[0])]
         alive = [node for node in nodes if node is not own]
         own.kill()
         await eventually(lambda: listeners(alive, KEYS[0]) == 1, "the hub listens at another node")
@@ -283,6 +284,23 @@ async def test_hub_goes_to_another_node_when_its_own_dies(settings: Any) -> None
         assert delivered
         await eventually(lambda: {each.key for each in inbox.deliveries} >= set(delivered), "the messages arrive")
         assert sorted(each.key for each in inbox.deliveries) == sorted(delivered)
+
+
+def test_dead_node_does_not_keep_others_from_being_published_to(settings: Any) -> None:
+    """Not even the one that redis-py asks about commands."""
+    with cluster_of_three() as nodes:
+        connection = use(settings, nodes)
+        client = build_sync_client(connection)
+        client.set(KEYS[0], "x")
+        dead = next(node for node in nodes if node.port == client.get_default_node().port)
+        others = [key for key in KEYS[:20] if client.get_node_from_key(key).port != dead.port]
+        dead.kill()
+        store = RedisStore(client)
+        store._publishers = set(others)
+        for _ in range(3):
+            store.publish_message("x", 60)
+        assert set(client.mget(others)) == {b"x"}
+        client.close()
 
 
 def _publish_to_each(keys: list[str]) -> list[str]:

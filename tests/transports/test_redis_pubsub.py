@@ -1,4 +1,4 @@
-"""Tests of `ws4channels.transports.redis_pubsub`.
+"""Tests of `ws4channels.transports.redis_pubsub` and `ws4channels.transports.subscribed_connection`.
 
 What holds for every transport is in test_hub.py and test_consumers.py.
 """
@@ -59,7 +59,7 @@ class Listener:
 @asynccontextmanager
 async def receiving(connection: Mapping[str, Any], *keys: str, timing: Timing | None = None) -> AsyncIterator[Listener]:
     """Yield a listener that has joined `keys`."""
-    listener = Listener(await RedisReceiver.open(build_connector(connection).connect, timing or Timing()))
+    listener = Listener(await RedisReceiver.open(build_connector(connection), timing or Timing()))
     task = asyncio.create_task(listener.run())
     try:
         if keys:
@@ -179,7 +179,7 @@ async def test_catching_up_receives_all_that_was_published_before(
 
 async def test_confirming_while_nobody_receives_is_a_timeout(settings: Any) -> None:
     """A PING whose answer nobody reads is a timeout."""
-    receiver = await RedisReceiver.open(build_connector(settings.WS4REDIS_CONNECTION).connect)
+    receiver = await RedisReceiver.open(build_connector(settings.WS4REDIS_CONNECTION))
     with pytest.raises(asyncio.TimeoutError):
         await receiver.confirm(0.1)
     await receiver.aclose()
@@ -202,7 +202,7 @@ async def test_redis_that_is_down_is_a_connection_error() -> None:
     with RedisServer() as server:
         pass
     with pytest.raises(redis.exceptions.ConnectionError):
-        await RedisReceiver.open(build_connector({"url": server.url}).connect)
+        await RedisReceiver.open(build_connector({"url": server.url}))
 
 
 async def test_forbidden_channel_is_said_to_who_joins_it(harmed_server: RedisServer) -> None:

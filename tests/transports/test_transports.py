@@ -1,6 +1,6 @@
 """Tests of `ws4channels.transports.configured`, `ws4channels.transports.configured_layer`,
-`ws4channels.transports.channel_layer` and their helpers: `ws4channels.transports.contract` and
-`ws4channels.transports.layer_hosts`.
+`ws4channels.transports.channel_layer`, `ws4channels.transports.redis_transport` and their helpers:
+`ws4channels.transports.contract` and `ws4channels.transports.layer_hosts`.
 
 What holds for every layer is in test_hub.py and test_publisher.py.
 """
@@ -31,7 +31,8 @@ from ws4channels.transports.core_layer import CoreLayerTransport
 from ws4channels.transports.layer_receiver import LayerReceiver
 from ws4channels.transports.messages import Publication
 from ws4channels.transports.pubsub_layer import PubSubLayerReceiver, PubSubLayerTransport
-from ws4channels.transports.redis_pubsub import RedisReceiver, RedisTransport
+from ws4channels.transports.redis_pubsub import RedisReceiver
+from ws4channels.transports.redis_transport import RedisTransport
 
 TWO_HOSTS = [{"address": "redis://127.0.0.1:1"}, {"address": "redis://127.0.0.1:2"}]
 SENTINEL = [{"sentinels": [("127.0.0.1", 1)], "master_name": "main"}]

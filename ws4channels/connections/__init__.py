@@ -30,6 +30,7 @@ from ws4channels.shown import without_secrets
 
 CLIENT_NAME = "ws4channels"
 SUBSCRIBER_SUFFIX = "-subscriber"
+_SHARD_SUFFIX = "-shard"
 UNREACHABLE = (
     *(RedisConnectionError, RedisTimeoutError, *clusters.CLUSTER_ERRORS),
     *(ConnectionError, asyncio.TimeoutError, TimeoutError),
@@ -181,13 +182,15 @@ class SubscriberConnector:
 def build_connector(connection: Mapping[str, Any]) -> SubscriberConnector | clusters.ClusterConnector:
     """Return what opens a hub's receiving connection, named as the client with the suffix ``-subscriber``.
 
-    Each waits for messages as long as it takes; who subscribes has time limits of his own, and sends the PINGs.
+    Those to single nodes of a cluster have the suffix ``-shard``, so that each process has one of the others. Each
+    waits for messages as long as it takes; who subscribes has time limits of his own, and sends the PINGs.
     """
-    name = f"{connection.get('client_name') or CLIENT_NAME}{SUBSCRIBER_SUFFIX}"
-    own = {"client_name": name, "socket_timeout": None, "health_check_interval": 0, "protocol": 2}
+    name = connection.get("client_name") or CLIENT_NAME
+    own_name = f"{name}{SUBSCRIBER_SUFFIX}"
+    own = {"client_name": own_name, "socket_timeout": None, "health_check_interval": 0, "protocol": 2}
     if clusters.is_cluster(connection):
         with _blaming("WS4REDIS_CONNECTION", connection):
-            return clusters.ClusterConnector(_arguments(connection), own)
+            return clusters.ClusterConnector(_arguments(connection), own, f"{name}{_SHARD_SUFFIX}")
     return SubscriberConnector(build_async_client({**connection, **own}).connection_pool)
 
 

@@ -107,16 +107,24 @@ def build_async_client(arguments: Mapping[str, Any]) -> AsyncCluster:
     return AsyncCluster(startup_nodes=startup_nodes, **rest)
 
 
-class ClusterConnector:
-    """Connect to any reachable node: Redis Cluster broadcasts PUBLISH to all nodes."""
+Node = tuple[str, int]
+"""Host and port."""
 
-    def __init__(self, arguments: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+
+class ClusterConnector:
+    """Opens connections to nodes of a cluster, and knows which node owns which slots."""
+
+    def __init__(self, arguments: Mapping[str, Any], own: Mapping[str, Any], shard_name: str) -> None:
+        self._shard_name = shard_name
         nodes, _ = _take_apart(arguments)
         self._nodes = list(dict.fromkeys(nodes))
         """The nodes that the site names, and those that the last connected one knew."""
         self._named = list(self._nodes)
+        self._owners: list[tuple[int, int, Node]] = []
         # It knows which of the arguments are for connections, and of which class these are.
-        (node, *_) = build_async_client(arguments).nodes_manager.startup_nodes.values()
+        nodes_manager = build_async_client(arguments).nodes_manager
+        self._remap = nodes_manager.remap_host_port
+        (node, *_) = nodes_manager.startup_nodes.values()
         self._connection_class = node.connection_class
         self._arguments = {**node.connection_kwargs, **own}
 
@@ -125,33 +133,59 @@ class ClusterConnector:
         """Where the cluster is, for log lines."""
         return describe_nodes(self._named)
 
+    @property
+    def owners(self) -> list[tuple[int, int, Node]]:
+        """First slot, last slot and the node that owns them, in order, as the node that was last asked knew."""
+        return self._owners
+
     async def connect(self) -> Any:
-        """Return a new connection, connected, to a random node that answers. Has no time limit."""
+        """Return a new connection, connected, to a random node that answers: PUBLISH reaches all nodes.
+
+        Has no time limit.
+        """
         failures = []
-        for host, port in _shuffled(self._nodes):
-            connection: Any = self._connection_class(**{**self._arguments, "host": host, "port": port})
+        for node in _shuffled(self._nodes):
             try:
-                await connection.connect()
-                await self._learn_nodes(connection)
+                return await self._open(node, self._arguments, is_asked=True)
             except RedisError as error:
                 failures.append(error)
-                await connection.disconnect(nowait=True)
-            except BaseException:
-                await connection.disconnect(nowait=True)
-                raise
-            else:
-                return connection
         raise failures[-1]
+
+    async def connect_to(self, node: Node) -> Any:
+        """Return a new connection, connected, to `node`, with a name of its own. Has no time limit."""
+        return await self._open(node, {**self._arguments, "client_name": self._shard_name}, is_asked=False)
+
+    async def _open(self, node: Node, arguments: Mapping[str, Any], is_asked: bool) -> Any:
+        connection: Any = self._connection_class(**{**arguments, "host": node[0], "port": node[1]})
+        try:
+            await connection.connect()
+            if is_asked:
+                await self._learn_nodes(connection)
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        return connection
+
+    async def learn(self) -> None:
+        """Ask a node which nodes own which slots. Has no time limit; raises what redis-py does if none answers."""
+        connection = await self.connect()
+        await connection.disconnect(nowait=True)
+
+    def owner_of(self, slot: int) -> Node | None:
+        """Return the node that owns `slot`; None if none does."""
+        return next((node for first, last, node in self._owners if first <= slot <= last), None)
 
     async def _learn_nodes(self, connection: Any) -> None:
         """Ask for all nodes, so that one of them is found when those that the site names are down."""
         await connection.send_command("CLUSTER", "SLOTS")
         # https://redis.io/docs/latest/commands/cluster-slots/: an empty host stands for the one that was asked.
-        found = [
-            ((host or b"").decode() or connection.host, port)
-            for _, _, *nodes in await connection.read_response()
-            for host, port, *_ in nodes
-        ]
+        found: list[Node] = []
+        owners = []
+        for first, last, *nodes in await connection.read_response():
+            some = [self._remap((host or b"").decode() or connection.host, port) for host, port, *_ in nodes]
+            owners.append((first, last, some[0]))
+            found += some
+        self._owners = sorted(owners)
         self._nodes = list(dict.fromkeys([*self._named, *found]))
 
 

@@ -33,7 +33,7 @@ def execute(client: Any, commands: Sequence[Command], transaction: bool) -> None
         return
     with client.pipeline(transaction=_may_be_transaction(client, transaction)) as pipeline:
         for command in commands:
-            pipeline.execute_command(*command)
+            pipeline.execute_command(*command, **_target_of(client, command))
         pipeline.execute()
 
 
@@ -54,7 +54,7 @@ def ask(client: Any, commands: Iterable[Command]) -> list[Any]:
         return _ask_each(client.connection_pool, commands)
     with client.pipeline(transaction=False) as pipeline:
         for command in commands:
-            pipeline.execute_command(*command)
+            pipeline.execute_command(*command, **_target_of(client, command))
         answers: list[Any] = pipeline.execute(raise_on_error=False)
     return _without_failures(answers)
 
@@ -74,6 +74,20 @@ def _without_failures(answers: list[Any]) -> list[Any]:
         if isinstance(answer, Exception) and not isinstance(answer, ResponseError):
             raise answer
     return answers
+
+
+def _target_of(client: Any, command: Command) -> dict[str, Any]:
+    """Return as a keyword argument the node of a cluster that runs a script, if it is known.
+
+    Else the sync pipeline of redis-py 8 asks its default node for the keys of each script, and fails when that is down.
+    """
+    if command[0] != "EVAL" or connections.pool_of(client) is not None:
+        return {}
+    try:
+        return {"target_nodes": client.get_node_from_key(command[3])}
+    except connections.UNREACHABLE:
+        # redis-py looks for it.
+        return {}
 
 
 def _may_be_transaction(client: Any, transaction: bool) -> bool:

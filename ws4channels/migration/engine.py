@@ -1,7 +1,7 @@
 """Run the fixers over the files of a project and collect a report; change nothing."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,14 +77,23 @@ def examine(
             made = fixer.fix_project(files, facts)
         changes += [Change(None, SourceFile(path, text)) for path, text in made.new_files.items()]
         findings += made.findings
-    for path, file in files.items():
-        if path not in facts.unparsed:
-            reported = {each.line for each in findings if each.path == path}
-            findings += leftovers_in(file, project.files[path], reported)
+    findings += _leftovers(project, facts, files, findings)
     findings = [replace(each, shown=masked(each.shown)) for each in dict.fromkeys(findings)]
     findings.sort(key=lambda finding: (finding.step, finding.path, finding.line))
     status = git(root, "status", "--porcelain", "--untracked-files=no", "--", ".")
     return Report(root, tuple(changes), tuple(findings), tuple(line[3:] for line in status.splitlines()))
+
+
+def _leftovers(
+    project: Project, facts: Facts, files: Mapping[str, SourceFile], findings: Iterable[Finding]
+) -> Iterator[Finding]:
+    """Yield what of the original is left in lines that no fixer reported."""
+    reported: dict[str, set[int]] = {}
+    for each in findings:
+        reported.setdefault(each.path, set()).add(each.line)
+    for path, file in files.items():
+        if path not in facts.unparsed:
+            yield from leftovers_in(file, project.files[path], reported.get(path, set()))
 
 
 @contextmanager

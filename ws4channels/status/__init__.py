@@ -89,6 +89,13 @@ def look(keys: Iterable[str] = (), *, details: bool = False, limit: int = DEFAUL
         status.failures = status.failures or [str(error)]
         return status
     status.transport = f"{settings.WS4CHANNELS_TRANSPORT} ({transport.server})"
+    found = _look_at_redis(status, client, keys, details, limit)
+    asyncio.run(_look_at_transport(status, transport, sorted({*keys, *found}), limit))
+    return status
+
+
+def _look_at_redis(status: Status, client: Any, keys: Iterable[str], details: bool, limit: int) -> list[str]:
+    """Ask Redis; return the keys with kept messages."""
     found: list[str] = []
     try:
         status.server = ask_server(client)
@@ -102,8 +109,7 @@ def look(keys: Iterable[str] = (), *, details: bool = False, limit: int = DEFAUL
     except (*UNREACHABLE, RedisError) as error:
         address = connections.describe_client(client)
         status.failures.append(f"Redis at {address} fails: {error_on_one_line(error)}")
-    asyncio.run(_look_at_transport(status, transport, sorted({*keys, *found}), limit))
-    return status
+    return found
 
 
 def _note_checks(status: Status, messages: Iterable[CheckMessage]) -> None:

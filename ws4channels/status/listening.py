@@ -23,7 +23,7 @@ from ws4channels.status.kept import escape_glob, is_key, patterns
 from ws4channels.status.server import Latency
 from ws4channels.transports.contract import Receiver, Transport
 from ws4channels.transports.layer_receiver import HUB_GROUP_PREFIX
-from ws4channels.transports.redis_pubsub import RedisTransport
+from ws4channels.transports.redis_transport import RedisTransport
 
 _PROBES = 5
 _PROBE_TIMEOUT = 5.0

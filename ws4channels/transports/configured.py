@@ -9,7 +9,7 @@ from typing import Any
 from ws4channels import settings
 from ws4channels.connections.remembered import Remembered
 from ws4channels.transports.contract import Transport
-from ws4channels.transports.redis_pubsub import RedisTransport
+from ws4channels.transports.redis_transport import RedisTransport
 
 _redis_transport = Remembered(RedisTransport)
 

@@ -10,7 +10,12 @@ from ws4channels.connections.pipelines import Command
 from ws4channels.transports.contract import LayerTransport, Outgoing, Transport
 from ws4channels.transports.messages import NO_NUMBERS, Publication
 from ws4channels.transports.numbers import by_history, database_of, digest_of, extras_of_each
-from ws4channels.transports.scripts import PUBLISH, PUBLISH_AND_LOG
+from ws4channels.transports.scripts import (
+    PUBLISH,
+    PUBLISH_AND_LOG,
+    PUBLISH_AND_LOG_IN_CLUSTER,
+    PUBLISH_IN_CLUSTER,
+)
 
 # While Redis runs one script, the next is being built. Redis serves nobody else meanwhile.
 _KEYS_PER_SCRIPT = 32
@@ -92,8 +97,12 @@ class Plan:
                 if most:
                     names += tuple([each.log for each in extras])
             publishes = [value for of_key in self._outgoing(some) for parts in of_key for value in parts]
-            script = PUBLISH_AND_LOG if most else PUBLISH
-            yield Script(some, ("EVAL", script, len(names), *names, *arguments, *publishes))
+            yield Script(some, ("EVAL", self._text(most), len(names), *names, *arguments, *publishes))
+
+    def _text(self, most: int) -> bytes:
+        if self._pool is None:
+            return PUBLISH_AND_LOG_IN_CLUSTER if most else PUBLISH_IN_CLUSTER
+        return PUBLISH_AND_LOG if most else PUBLISH
 
     def _arguments(self, most: int, digest: bytes) -> tuple[Any, ...]:
         expire = self._publication.expire

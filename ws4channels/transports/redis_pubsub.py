@@ -1,30 +1,25 @@
-"""Publish and receive through Redis pub/sub channels named as the keys, over one connection that reconnects.
-
-Redis answers the commands of a connection in order, between the messages it sends. So the answer to a PING tells that
-the command before it is done, and that everything published before has been received.
-"""
+"""Receive from Redis pub/sub channels named as the keys, over one connection that reconnects."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from redis.exceptions import ResponseError
 
-from ws4channels import connections, settings
+from ws4channels import settings
 from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisError
 from ws4channels.connections.deadlines import within
 from ws4channels.counters import counts
 from ws4channels.exceptions import RedisRefusal
-from ws4channels.transports.contract import RARELY, Outgoing, ignore_loss
-from ws4channels.transports.messages import Publication, build_event, to_payload
+from ws4channels.transports.contract import RARELY, ignore_loss
+from ws4channels.transports.messages import build_event, to_payload
 from ws4channels.transports.notes import Channels
-from ws4channels.transports.numbers import extras_of
+from ws4channels.transports.subscribed_connection import Command, SubscribedConnection
 
 logger = logging.getLogger(__name__)
 
@@ -48,37 +43,40 @@ class Timing:
 _TIMING = Timing()
 
 
+class Connector(Protocol):
+    """What opens connections; see ``connections.build_connector``."""
+
+    async def connect(self) -> Any:
+        """Return a new connection of redis-py, connected, with replies as bytes and without a socket timeout."""
+
+
 class RedisReceiver:
     """Receives from Redis pub/sub channels. Build it with `open`, on the event loop that uses it.
 
-    `connect` returns a new connection of redis-py, connected, with replies as bytes and without a socket timeout. When
-    the connection breaks, `receive` opens another and subscribes to everything again.
+    When the connection breaks, `receive` opens another by `connector` and subscribes to everything again.
     """
 
     renewal_interval = None
     comparison_interval = RARELY
 
-    def __init__(self, connect: Callable[[], Awaitable[Any]], timing: Timing = _TIMING) -> None:
+    def __init__(self, connector: Connector, timing: Timing = _TIMING) -> None:
         self._timing = timing
         self.on_loss: Callable[[str], None] = ignore_loss
-        self._connect = connect
-        self._connection: Any = None
+        self._connector = connector
+        self._connection: SubscribedConnection | None = None
         self._ready = asyncio.Event()
         self._channels = Channels()
         self._has_notes = True
         self._strays: set[bytes] = set()
         """Channels that Redis may still have us subscribed to, and that nobody wants."""
         self._heartbeat: bytes | None = None
-        self._confirmations: dict[bytes, asyncio.Future[None]] = {}
-        self._numbers = itertools.count()
-        self._resubscribing: bytes | None = None
         self._delay = self._timing.first_delay
 
     @classmethod
-    async def open(cls, connect: Callable[[], Awaitable[Any]], timing: Timing = _TIMING) -> RedisReceiver:
+    async def open(cls, connector: Connector, timing: Timing = _TIMING) -> RedisReceiver:
         """Connect. Raises what redis-py raises if that does not succeed."""
-        receiver = cls(connect, timing)
-        receiver._connection = await within(timing.confirm, connect())
+        receiver = cls(connector, timing)
+        receiver._connection = SubscribedConnection(await within(timing.confirm, connector.connect()))
         receiver._ready.set()
         return receiver
 
@@ -89,10 +87,7 @@ class RedisReceiver:
 
     async def aclose(self, keys: Iterable[str] = ()) -> None:
         """Close the connection, and with it all subscriptions, after the last `receive`."""
-        connection, self._connection = self._connection, None
-        self._fail_confirmations("The receiver was closed.")
-        if connection is not None:
-            await connection.disconnect()
+        await self._drop_connection()
 
     async def join(self, keys: Iterable[str]) -> None:
         """Subscribe to `keys` and wait until Redis has done it. What is published from then on is received."""
@@ -104,17 +99,17 @@ class RedisReceiver:
         try:
             await within(self._timing.confirm, self._subscribe(keys))
         except ResponseError as error:
-            self._forget(keys)
+            self.forget(keys)
             raise RedisRefusal.of("SUBSCRIBE", keys, error) from error
         except BaseException:
-            self._forget(keys)
+            self.forget(keys)
             raise
 
     async def leave(self, key: str) -> None:
         """Unsubscribe from `key`."""
-        self._forget([key])
+        self.forget([key])
         if self._connection is not None:
-            await within(self._timing.confirm, self._send())
+            await within(self._timing.confirm, self._connection.send(*self._take_strays()))
 
     async def confirm(self, timeout: float) -> None:
         await self._wait_for_connection()
@@ -133,32 +128,24 @@ class RedisReceiver:
                 await self._reconnect()
                 continue
             try:
-                reply = await connection.read_response()
-            except ResponseError as error:
-                self._refuse_oldest(error)
-                continue
+                reply = await connection.read()
             except (*UNREACHABLE, RedisError) as error:
-                self._lose(error)
+                self._lose(connection, error)
                 continue
-            event = self._take(reply)
-            if event is not None:
-                return event
+            if reply[0] == b"message":
+                event = self.event_of(reply[1], reply[2])
+                if event is not None:
+                    return event
+            else:
+                # A message comes right after its note, so the one of the last note has not come.
+                self._channels.forget_note()
 
-    def _take(self, reply: Any) -> dict[str, Any] | None:
-        """Return the event of a message, or None for any other reply, which is handled here."""
-        if type(reply) is not list:
-            # The answer to PING where no channel is subscribed to.
-            self._confirmed(reply)
-        elif reply[0] == b"message":
-            message = self._channels.take(reply[1], reply[2])
-            if message is not None and message.raw and message.raw != self._heartbeat:
-                return build_event(message.key, to_payload(message.raw), message.numbers)
-        else:
-            # A message comes right after its note, so the one of the last note has not come.
-            self._channels.forget_note()
-            if reply[0] == b"pong":
-                self._confirmed(reply[1])
-        return None
+    def event_of(self, channel: bytes, raw: bytes) -> dict[str, Any] | None:
+        """Return the event of what was published to a channel; None if it is to be ignored."""
+        message = self._channels.take(channel, raw)
+        if message is None or not message.raw or message.raw == self._heartbeat:
+            return None
+        return build_event(message.key, to_payload(message.raw), message.numbers)
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
@@ -177,52 +164,20 @@ class RedisReceiver:
             self._has_notes = False
             logger.warning("Messages have no numbers here: Redis refuses to subscribe to them (%s).", str(error))
 
-    def _forget(self, keys: Iterable[str]) -> None:
-        # Unsubscribed with the next command: this must not await.
+    def forget(self, keys: Iterable[str]) -> None:
+        """Ignore what comes for `keys`, and unsubscribe from them with the next command."""
         self._strays.update(self._channels.remove(keys))
 
     async def _confirm(self, *command: Any) -> None:
         """Send a command and return when Redis has executed it, and all that came before its answer is received."""
-        token = b"%d" % next(self._numbers)
-        self._confirmations[token] = confirmation = asyncio.get_running_loop().create_future()
-        try:
-            await self._send(*([command] if command else []), ("PING", token))
-        except BaseException:
-            self._confirmations.pop(token, None)
-            raise
-        await confirmation
-
-    async def _send(self, *commands: tuple[Any, ...]) -> None:
-        """Send commands, after unsubscribing from keys that were left. Awaits nothing before all is written."""
-        connection = self._connection
-        if connection is None:
+        if self._connection is None:
             raise RedisConnectionError("The connection that receives messages is lost.")
-        if self._strays:
-            commands = (("UNSUBSCRIBE", *self._strays), *commands)
-            self._strays = set()
-        if commands:
-            await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        await (await self._connection.begin(*self._take_strays(), *([command] if command else [])))
 
-    def _confirmed(self, token: bytes) -> None:
-        if token == self._resubscribing:
-            self._note_resubscribed()
-        confirmation = self._confirmations.pop(token, None)
-        if confirmation is not None and not confirmation.done():
-            confirmation.set_result(None)
-
-    def _refuse_oldest(self, error: ResponseError) -> None:
-        """Fail the oldest pending command: Redis replies in order. Its PING is answered all the same."""
-        for confirmation in self._confirmations.values():
-            if not confirmation.done():
-                confirmation.set_exception(error)
-            return
-        logger.error("Redis refuses to subscribe again: %s", str(error))
-
-    def _fail_confirmations(self, reason: str) -> None:
-        confirmations, self._confirmations = self._confirmations, {}
-        for confirmation in confirmations.values():
-            if not confirmation.done():
-                confirmation.set_exception(RedisConnectionError(reason))
+    def _take_strays(self) -> list[Command]:
+        """Return the command that unsubscribes from keys that were left."""
+        strays, self._strays = self._strays, set()
+        return [("UNSUBSCRIBE", *strays)] if strays else []
 
     # --- the connection -----------------------------------------------------------------------------------------------
 
@@ -233,7 +188,7 @@ class RedisReceiver:
             except asyncio.TimeoutError as error:
                 raise RedisConnectionError("The connection that receives messages is lost.") from error
 
-    def _lose(self, error: BaseException) -> None:
+    def _lose(self, connection: SubscribedConnection, error: BaseException) -> None:
         logger.info("The connection that receives messages is lost: %s", str(error))
         self.on_loss(f"the connection to Redis was lost: {error}")
         self._connection = None
@@ -241,57 +196,39 @@ class RedisReceiver:
         self._channels.forget_note()
         # A new connection is subscribed to nothing.
         self._strays.clear()
-        self._fail_confirmations(f"The connection that receives messages was lost: {error}")
+        connection.fail(f"The connection that receives messages was lost: {error}")
 
     async def _reconnect(self) -> None:
         """Open a connection and send the subscriptions; `_note_resubscribed` is called when they are confirmed."""
         await asyncio.sleep(random.uniform(0, self._delay))
         self._delay = min(2 * self._delay, _MAX_DELAY)
         try:
-            self._connection = await within(self._timing.connect, self._connect())
-            await within(self._timing.connect, self._resubscribe())
+            self._connection = SubscribedConnection(await within(self._timing.connect, self._connector.connect()))
+            resubscribed = await within(self._timing.connect, self._resubscribe(self._connection))
         except (*UNREACHABLE, RedisError) as error:
             logger.debug("Not connected again yet: %s", str(error))
-            self._connection = None
+            await self._drop_connection()
+        else:
+            resubscribed.add_done_callback(self._note_resubscribed)
 
-    async def _resubscribe(self) -> None:
-        self._resubscribing = b"again %d" % next(self._numbers)
+    async def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.fail("The connection that receives messages was closed.")
+            await connection.disconnect(nowait=True)
+
+    async def _resubscribe(self, connection: SubscribedConnection) -> asyncio.Future[None]:
         channels, notes = self._channels.all
         wanted = (notes, channels) if self._has_notes else (channels,)
-        subscribe = [("SUBSCRIBE", *each) for each in wanted if each]
-        await self._send(*subscribe, ("PING", self._resubscribing))
+        return await connection.begin(*(("SUBSCRIBE", *each) for each in wanted if each))
 
-    def _note_resubscribed(self) -> None:
-        self._resubscribing = None
+    def _note_resubscribed(self, resubscribed: asyncio.Future[None]) -> None:
+        error = resubscribed.exception()
+        if isinstance(error, ResponseError):
+            logger.error("Redis refuses to subscribe again: %s", str(error))
+        elif error is not None:
+            return
         self._delay = self._timing.first_delay
         counts["reconnects"] += 1
         self._ready.set()
         logger.info("The connection that receives messages is restored.")
-
-
-class RedisTransport:
-    """Publishes to Redis channels named as the keys, byte for byte, as the original does, and to those of the notes.
-
-    The PUBLISH commands are part of the script that keeps the message, at whatever Redis that is.
-    """
-
-    receiver_class = RedisReceiver
-
-    def __init__(self, connection: Mapping[str, Any]) -> None:
-        self._connector = connections.build_connector(connection)
-
-    @property
-    def server(self) -> str:
-        return self._connector.server
-
-    async def open_receiver(self) -> RedisReceiver:
-        return await self.receiver_class.open(self._connector.connect)
-
-    def publishes_at(self, pool: Any) -> bool:
-        return True
-
-    def outgoing(self, pool: Any, publication: Publication) -> Iterable[Outgoing]:
-        if pool is None and publication.expire > 0:
-            return [(extras_of(key).note, b"", b":0\n" + publication.raw) for key in publication.keys]
-        notes = [extras_of(key).note.encode("utf-8") if publication.expire > 0 else b"" for key in publication.keys]
-        return [(key, note, b"") for key, note in zip(publication.keys, notes, strict=True)]

@@ -60,7 +60,8 @@ for i = 1, count do
     for at = 10 + (i - 1) * transports * 3, 7 + i * transports * 3, 3 do
         local before, after = ARGV[at + 1], ARGV[at + 2]
         if after ~= '' then
-            redis.call('PUBLISH', ARGV[at], before .. numbers .. after)
+            local channel, body = ARGV[at], before .. numbers .. after
+            SEND_WHOLE
         else
             if before ~= '' and numbers ~= none then
                 local noted = redis.pcall('PUBLISH', before, numbers .. ARGV[8] .. #raw)
@@ -116,6 +117,12 @@ if size ~= '' then redis.pcall('RPOP', log) end
 """
 
 
+# To the nodes of the slot alone, which Redis knows from version 7 on; else to all nodes of the cluster.
+_SPUBLISH = """
+if type(redis.pcall('SPUBLISH', channel, body)) == 'table' then redis.call('PUBLISH', channel, body) end
+"""
+
+
 def _assemble(**parts: str) -> bytes:
     """Return the script with these parts, without indentation: Redis reads and hashes all of it each time."""
     script = _PUBLISH
@@ -124,8 +131,14 @@ def _assemble(**parts: str) -> bytes:
     return "\n".join(line for each in script.splitlines() if (line := each.strip())).encode("ascii")
 
 
-PUBLISH = _assemble(PARTS="2", LOGGING="", FIND_LAST="", LOG="", UNDO="")
-PUBLISH_AND_LOG = _assemble(PARTS="3", LOGGING=_LOGGING, FIND_LAST=_FIND_LAST, LOG=_LOG, UNDO=_UNDO)
+_PLAIN = {"PARTS": "2", "LOGGING": "", "FIND_LAST": "", "LOG": "", "UNDO": ""}
+_WITH_LOG = {"PARTS": "3", "LOGGING": _LOGGING, "FIND_LAST": _FIND_LAST, "LOG": _LOG, "UNDO": _UNDO}
+_TO_ALL = "redis.call('PUBLISH', channel, body)"
+
+PUBLISH = _assemble(**_PLAIN, SEND_WHOLE=_TO_ALL)
+PUBLISH_AND_LOG = _assemble(**_WITH_LOG, SEND_WHOLE=_TO_ALL)
+PUBLISH_IN_CLUSTER = _assemble(**_PLAIN, SEND_WHOLE=_SPUBLISH)
+PUBLISH_AND_LOG_IN_CLUSTER = _assemble(**_WITH_LOG, SEND_WHOLE=_SPUBLISH)
 
 # KEYS: a log. ARGV: first and last index, as LRANGE takes them. Returns the entries; of those past their deadline only
 # what stands before the message.
