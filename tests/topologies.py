@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import redis
@@ -115,13 +116,14 @@ def _knows_a_good_replica(sentinel: redis.Redis) -> bool:
 
 
 @contextmanager
-def cluster_of_three(executable: str | None = None) -> Iterator[list[RedisServer]]:
+def cluster_of_three(executable: str | None = None, node_timeout: int = 60_000) -> Iterator[list[RedisServer]]:
     """Yield the three nodes of a cluster, each of which has a third of the slots and no replica.
 
-    `executable` is the redis-server to run, as of `RedisServer`.
+    `executable` is the redis-server to run, as of `RedisServer`. After `node_timeout` milliseconds a node is taken for
+    dead; after half of it, nodes connect anew, and lose what was published meanwhile.
     """
     with ExitStack() as stack:
-        nodes = [_start_node(stack, executable) for _ in range(3)]
+        nodes = [_start_node(stack, executable, node_timeout) for _ in range(3)]
         clients = [stack.enter_context(node.client()) for node in nodes]
         bounds = [_SLOTS * number // 3 for number in range(4)]
         for number, client in enumerate(clients):
@@ -131,14 +133,35 @@ def cluster_of_three(executable: str | None = None) -> Iterator[list[RedisServer
             clients[0].execute_command("CLUSTER MEET", HOST, node.port)
         for client in clients:
             wait_until(lambda client=client: _is_complete(client, 3), "the node knows the whole cluster")
+        wait_until_all_is_told(nodes)
         yield nodes
+
+
+def wait_until_all_is_told(nodes: list[RedisServer]) -> None:
+    """Return when all nodes of a cluster have been told what was published at any of them."""
+    channel = f"told:{uuid4()}"
+    with ExitStack() as stack:
+        clients = [stack.enter_context(node.client()) for node in nodes]
+        for client in clients:
+            pubsub = stack.enter_context(client.pubsub(ignore_subscribe_messages=True))
+            pubsub.subscribe(channel)
+            unheard = set(range(len(nodes)))
+
+            def is_told(pubsub: Any = pubsub, unheard: set[int] = unheard) -> bool:
+                for number in unheard:
+                    clients[number].publish(channel, number)
+                while (message := pubsub.get_message(timeout=0.01)) is not None:
+                    unheard.discard(int(message["data"]))
+                return not unheard
+
+            wait_until(is_told, "a node is told what is published at the others")
 
 
 @contextmanager
 def added_replica(nodes: list[RedisServer], of: RedisServer) -> Iterator[RedisServer]:
     """Yield a replica of one of the nodes of a cluster, which takes over when that dies."""
     with ExitStack() as stack:
-        replica = _start_node(stack, of.executable)
+        replica = _start_node(stack, of.executable, int(of.config["cluster-node-timeout"]))
         clients = [stack.enter_context(node.client()) for node in (*nodes, replica)]
         clients[-1].execute_command("CLUSTER MEET", HOST, of.port)
         for client in clients:
@@ -166,8 +189,8 @@ def _is_complete(client: redis.Redis, nodes: int) -> bool:
     return (info["cluster_state"], info["cluster_known_nodes"]) == ("ok", str(nodes))
 
 
-def _start_node(stack: ExitStack, executable: str | None) -> RedisServer:
-    config = {"cluster-enabled": "yes", "cluster-node-timeout": 1000, "cluster-require-full-coverage": "no"}
+def _start_node(stack: ExitStack, executable: str | None, node_timeout: int) -> RedisServer:
+    config = {"cluster-enabled": "yes", "cluster-node-timeout": node_timeout, "cluster-require-full-coverage": "no"}
     while True:
         port = free_port()
         # The nodes speak with each other at another port, so much higher.

@@ -19,7 +19,7 @@ from example_project.redis_server import RedisServer
 from tests.connections.test_clusters import KEYS, NAME, SHARD_NAME, use
 from tests.inbox import Inbox
 from tests.monitor import connections_named
-from tests.topologies import added_replica, cluster_of_three, move_slot, redis_server_of
+from tests.topologies import added_replica, cluster_of_three, move_slot, redis_server_of, wait_until_all_is_told
 from tests.waiting import TIMEOUT, eventually
 from ws4channels.connections import build_connector
 from ws4channels.delivery.hub import Hub
@@ -44,6 +44,7 @@ def connection(nodes: list[RedisServer], settings: Any) -> dict[str, Any]:
     for node in nodes:
         with node.client() as client:
             client.flushall()
+    wait_until_all_is_told(nodes)
     settings.WS4CHANNELS_PROBE_INTERVAL = 0.5
     return use(settings, nodes)
 
@@ -279,7 +280,10 @@ async def test_key_is_joined_at_the_node_that_took_its_slot(
 
 async def test_replica_that_takes_over_is_followed(settings: Any) -> None:
     """When a node dies its replica is found; keys of all other nodes are served meanwhile, each message once."""
-    with cluster_of_three(redis_server_of("from 7 on")) as nodes, added_replica(nodes, nodes[0]) as replica:
+    with (
+        cluster_of_three(redis_server_of("from 7 on"), node_timeout=1000) as nodes,
+        added_replica(nodes, nodes[0]) as replica,
+    ):
         settings.WS4CHANNELS_PROBE_INTERVAL = 0.5
         use(settings, nodes)
         hub, inbox = Hub(get_transport()), Inbox()
