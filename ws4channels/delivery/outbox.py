@@ -112,17 +112,24 @@ class Outbox:
     def put(self, delivery: Delivery) -> None:
         """Add a published message, unless it is this client's own and it did not ask for an echo."""
         own = self.own
-        if own is None or not own.is_used or not own.take(delivery.payload):
+        if own is not None and own.is_used and own.take(delivery.payload):
+            return
+        if self._queue or self._state >= _CLOSING:
             self.put_own(delivery)
+            return
+        # As mostly: nothing waits. Not a call more than needed, for this runs once per delivery.
+        self._queue.append(delivery)
+        self._bytes = delivery.size
 
     def put_own(self, delivery: Delivery) -> None:
         """Add a message that is for this socket in any case, such as a heartbeat."""
         if self._state >= _CLOSING:
             return
-        if self._is_full(delivery):
+        queue = self._queue
+        if queue and self._is_full(delivery):
             self._give_up()
             return
-        self._queue.append(delivery)
+        queue.append(delivery)
         self._bytes += delivery.size
 
     def put_gap(self, key: str, number: int) -> None:

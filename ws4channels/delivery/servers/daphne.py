@@ -32,6 +32,7 @@ _ATTRIBUTES = (
     "state",
     "transport",
 )
+_PATIENCE = 0.01  # seconds
 _LAST_WRITES = 0.5  # seconds; for clients to answer a close frame
 
 
@@ -57,7 +58,7 @@ class DaphneOutbox(DirectOutbox):
     IPushProducer): ASGI on Daphne never says so, and a client that stops reading would grow the process without end.
     """
 
-    __slots__ = ("_is_compressing", "_is_producer", "_write_at_once")
+    __slots__ = ("_is_compressing", "_is_producer", "_retry", "_write_at_once")
 
     def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
         super().__init__(send, protocol, **kwargs)
@@ -65,6 +66,7 @@ class DaphneOutbox(DirectOutbox):
         self.abort = functools.partial(_drop, weakref.ref(protocol))
         self._is_compressing = False
         self._is_producer = False
+        self._retry: asyncio.TimerHandle | None = None
         self._write_at_once: Callable[[bytes], int] | None = None
 
     def close_now(self, code: int, reason: str | None = None) -> None:
@@ -103,8 +105,16 @@ class DaphneOutbox(DirectOutbox):
         """Write what has been put in; or have the plain writer do so, where frames are not ours to build."""
         if self._is_compressing:
             Outbox.flush(self)
+        elif self._protocol.send_state:
+            # Somebody is in the middle of a message that is sent in pieces through autobahn's own interface.
+            if self._retry is None:
+                self._retry = asyncio.get_running_loop().call_later(_PATIENCE, self._flush_again)
         else:
-            super().flush()
+            DirectOutbox.flush(self)
+
+    def _flush_again(self) -> None:
+        self._retry = None
+        self.flush()
 
     def _start(self) -> None:
         if self._protocol.state != _STATE_OPEN:
@@ -137,10 +147,6 @@ class DaphneOutbox(DirectOutbox):
         if getattr(self._transport, "dataBuffer", b"") or getattr(self._transport, "_tempDataBuffer", ()):
             self._set_deadline()
         # Nothing is returned: a protocol that is the result of its own Deferred is freed by the garbage collector only.
-
-    def _may_write(self) -> bool:
-        # Not in the middle of a message that somebody sends in pieces through autobahn's own interface.
-        return not self._protocol.send_state
 
     def _write_frames(self, frames: bytes) -> None:
         protocol, transport = self._protocol, self._transport

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import struct
 import zlib
 from typing import Any
@@ -17,7 +16,6 @@ WINDOW_BITS = 12
 """The window of compressed frames, 4 KiB, as uvicorn has it; a client that wants less gets uncompressed ones."""
 _SEGMENT = 1400
 """Bytes; what goes over the network in one packet anyway is not worth compressing."""
-_PATIENCE = 0.01  # seconds
 _PIECE = 64 * 1024  # bytes; as much as either transport buffers before it says that it is full
 
 
@@ -67,7 +65,7 @@ class DirectOutbox(Outbox):
     understands it.
     """
 
-    __slots__ = ("_is_flowing", "_protocol", "_retry", "_takes_deflated", "_transport")
+    __slots__ = ("_is_flowing", "_protocol", "_takes_deflated", "_transport")
 
     def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
         super().__init__(send, **kwargs)
@@ -75,45 +73,44 @@ class DirectOutbox(Outbox):
         self._transport = protocol.transport
         self._is_flowing = False
         self._takes_deflated = False
-        self._retry: asyncio.TimerHandle | None = None
 
     def flush(self) -> None:
-        """Write what has been put in, in few and not too large pieces."""
+        """Write what has been put in, in few and not too large pieces. Runs once per delivery."""
         queue = self._queue
-        if queue and self._is_flowing and not self._may_write():
-            if self._retry is None:
-                self._retry = asyncio.get_running_loop().call_later(_PATIENCE, self._flush_again)
-            return
         while queue and self._is_flowing:
-            frames: list[bytes] = []
-            size = 0
-            while queue and size < _PIECE and not queue[0].is_closing:
-                delivery = self._take()
-                frame = delivery.frame or build_frame(delivery)
-                if self._takes_deflated and len(frame) > _SEGMENT:
-                    frame = delivery.deflated or build_deflated(delivery)
-                frames.append(frame)
-                size += len(frame)
-            if frames:
-                self._write_frames(frames[0] if len(frames) == 1 else b"".join(frames))
-            elif queue:
+            delivery = queue.popleft()
+            self._bytes -= delivery.size
+            if delivery.is_closing:
                 self._is_flowing = False
-                message = self._take().message
-                self._write_closing(message.get("code", 1000), message.get("reason"))
-        if not queue:
+                self._write_closing(delivery.message.get("code", 1000), delivery.message.get("reason"))
+                break
+            frame = delivery.frame
+            if frame is None or self._takes_deflated:
+                frame = self._frame_of(delivery)
+            self._write_frames(self._with_following(frame) if queue else frame)
+        if self._room is not None and not queue:
             self._make_room()
 
-    def _flush_again(self) -> None:
-        self._retry = None
-        self.flush()
+    def _with_following(self, first: bytes) -> bytes:
+        """Return a frame and those of the messages that wait behind it, up to a piece."""
+        queue, frames, size = self._queue, [first], len(first)
+        while queue and size < _PIECE and not queue[0].is_closing:
+            delivery = queue.popleft()
+            self._bytes -= delivery.size
+            frame = self._frame_of(delivery)
+            frames.append(frame)
+            size += len(frame)
+        return b"".join(frames)
+
+    def _frame_of(self, delivery: Delivery) -> bytes:
+        frame = delivery.frame or build_frame(delivery)
+        if self._takes_deflated and len(frame) > _SEGMENT:
+            return delivery.deflated or build_deflated(delivery)
+        return frame
 
     def _start(self) -> None:
         self._is_flowing = True
         self.flush()
-
-    def _may_write(self) -> bool:
-        """Tell whether a whole frame may be written now."""
-        return True
 
     def _write_frames(self, frames: bytes) -> None:
         raise NotImplementedError
