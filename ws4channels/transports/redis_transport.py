@@ -9,7 +9,7 @@ from ws4channels import connections
 from ws4channels.connections.clusters import is_cluster
 from ws4channels.transports.contract import Outgoing, Receiver
 from ws4channels.transports.messages import Publication
-from ws4channels.transports.numbers import extras_of
+from ws4channels.transports.numbers import extras_of_each
 from ws4channels.transports.redis_pubsub import RedisReceiver
 from ws4channels.transports.sharded_pubsub import ShardedReceiver
 
@@ -37,7 +37,8 @@ class RedisTransport:
         return True
 
     def outgoing(self, pool: Any, publication: Publication) -> Iterable[Outgoing]:
+        extras = extras_of_each(publication.keys)
         if pool is None:
-            return [(extras_of(key).note, b"", b":0\n" + publication.raw) for key in publication.keys]
-        notes = [extras_of(key).note.encode("utf-8") if publication.expire > 0 else b"" for key in publication.keys]
+            return [(each.note, b"", b":0\n" + publication.raw) for each in extras]
+        notes = [each.note.encode("utf-8") if publication.expire > 0 else b"" for each in extras]
         return [(key, note, b"") for key, note in zip(publication.keys, notes, strict=True)]
