@@ -20,8 +20,10 @@ from tests.connections.test_clusters import KEYS, NAME, SHARD_NAME, use
 from tests.inbox import Inbox
 from tests.monitor import connections_named
 from tests.topologies import added_replica, cluster_of_three, move_slot, redis_server_of, wait_until_all_is_told
+from tests.transports.test_redis_pubsub import paused
 from tests.waiting import TIMEOUT, eventually
 from ws4channels.connections import build_connector
+from ws4channels.connections.deadlines import within
 from ws4channels.delivery.hub import Hub
 from ws4channels.exceptions import RedisRefusal
 from ws4channels.redis_store import RedisStore
@@ -29,6 +31,9 @@ from ws4channels.transports.configured import get_transport
 from ws4channels.transports.numbers import extras_of
 from ws4channels.transports.redis_pubsub import Timing
 from ws4channels.transports.sharded_pubsub import ShardedReceiver
+
+SOME = KEYS[::9]
+"""Among them are keys of each node, as tests/connections/test_clusters.py relies on, too."""
 
 
 @pytest.fixture(scope="module")
@@ -120,14 +125,13 @@ def sent_to_all(nodes: list[RedisServer]) -> int:
 @pytest.mark.parametrize("expire", [0, 60])
 async def test_message_goes_to_no_other_node(connection: dict[str, Any], nodes: list[RedisServer], expire: int) -> None:
     """Each key is subscribed to at its owner; what is published there is not told to the other nodes."""
-    keys = KEYS[:10]
     before = sent_to_all(nodes)
-    async with receiving(connection, *keys) as listener:
-        for key in keys:
+    async with receiving(connection, *SOME) as listener:
+        for key in SOME:
             assert [subscribed_at(node, key) for node in nodes] == [int(node is owner_of(nodes, key)) for node in nodes]
             await publish(key, key, expire)
         await listener.receiver.confirm(TIMEOUT)
-        assert sorted(listener.texts) == sorted(keys)
+        assert sorted(listener.texts) == sorted(SOME)
     assert sent_to_all(nodes) == before
 
 
@@ -213,13 +217,15 @@ async def test_confirming_waits_for_what_is_read_and_not_received(connection: di
 async def test_closing_leaves_no_connection(connection: dict[str, Any], nodes: list[RedisServer]) -> None:
     """There is one to each node that owns a key and one more; none remains."""
     async with receiving(connection, *KEYS):
-        assert sum(map(_connections, nodes)) == len(nodes) + 1
-    await eventually(lambda: not any(map(_connections, nodes)), "they are closed")
+        assert [_connections(node, SHARD_NAME) for node in nodes] == [1, 1, 1]
+        assert sum(_connections(node, NAME) for node in nodes) == 1
+    for name in (NAME, SHARD_NAME):
+        await eventually(lambda name=name: not any(_connections(node, name) for node in nodes), "they are closed")
 
 
-def _connections(node: RedisServer) -> int:
+def _connections(node: RedisServer, name: str) -> int:
     with node.client() as client:
-        return len(connections_named(client, NAME)) + len(connections_named(client, SHARD_NAME))
+        return len(connections_named(client, name))
 
 
 # --- what may happen to a cluster -------------------------------------------------------------------------------------
@@ -233,12 +239,40 @@ async def test_lost_connection_to_a_node_is_made_good(connection: dict[str, Any]
     for number in range(3):
         with owner.client() as client:
             client.client_kill_filter(_type="pubsub")
-        for key in KEYS[:20]:
+        for key in SOME:
             await publish(key, f"{number} {key}", 60)
         await eventually(lambda: subscribed_at(owner, KEYS[0]), "it is subscribed to again")
-        await eventually(lambda number=number: len(inbox.deliveries) >= 20 * (number + 1), "the messages arrive")
-    assert sorted(inbox.payloads) == sorted(f"{number} {key}" for number in range(3) for key in KEYS[:20])
+        await eventually(lambda number=number: len(inbox.deliveries) >= len(SOME) * (number + 1), "the messages arrive")
+    assert sorted(inbox.payloads) == sorted(f"{number} {key}" for number in range(3) for key in SOME)
     await hub.aclose()
+
+
+async def test_node_without_answers_is_connected_to_anew(connection: dict[str, Any], nodes: list[RedisServer]) -> None:
+    """As after a broken network, where no connection is closed: `restore` replaces that connection and no other."""
+    owner = owner_of(nodes, KEYS[0])
+    async with receiving(connection, *SOME) as listener:
+        with paused(owner):
+            with pytest.raises(asyncio.TimeoutError):
+                await listener.receiver.confirm(0.2)
+            await _restore(listener.receiver)
+        await listener.receiver.join(SOME)
+        await listener.receiver.confirm(TIMEOUT)
+        await eventually(lambda: [_connections(node, SHARD_NAME) for node in nodes] == [1, 1, 1], "the old one is gone")
+        await publish(KEYS[0], "x")
+        await listener.receiver.confirm(TIMEOUT)
+        assert listener.texts == ["x"]
+
+
+async def _restore(receiver: ShardedReceiver) -> None:
+    """Restore again and again, for it asks a node chosen at random, which may be the one that does not answer."""
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            await within(0.5, receiver.restore(reconnect=True))
+        except asyncio.TimeoutError:
+            assert time.monotonic() < deadline, "no other node is asked"
+        else:
+            return
 
 
 async def test_slot_that_moves_is_followed(connection: dict[str, Any], nodes: list[RedisServer]) -> None:
@@ -247,7 +281,7 @@ async def test_slot_that_moves_is_followed(connection: dict[str, Any], nodes: li
     source = owner_of(nodes, key)
     target = next(node for node in nodes if node is not source)
     hub, inbox = Hub(get_transport()), Inbox()
-    await hub.join(inbox, tuple(KEYS[:10]))
+    await hub.join(inbox, tuple(SOME))
     await publish(key, "before", 60)
     await asyncio.to_thread(move_slot, slot_of(key), source, target, nodes)
     await publish(key, "between", 60)
@@ -266,7 +300,7 @@ async def test_key_is_joined_at_the_node_that_took_its_slot(
     key = KEYS[0]
     source = owner_of(nodes, key)
     target = next(node for node in nodes if node is not source)
-    async with receiving(connection, *KEYS[1:10]) as listener:
+    async with receiving(connection, *SOME[1:]) as listener:
         await asyncio.to_thread(move_slot, slot_of(key), source, target, nodes)
         await listener.receiver.join([key])
         assert subscribed_at(target, key) == 1

@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 # After this much, the hub lets other tasks run and the outboxes send. Less than an outbox may hold, so that a burst
 # does not fill the outboxes of clients that read.
 _EVENTS_PER_TURN = 100
-_DELIVERIES_PER_TURN = 5000
+_DELIVERIES_PER_TURN = 20_000
 _BYTES_PER_TURN = 512 * 1024
 _CANCEL_INTERVAL = 1.0
 _RETRY_DELAY = 0.5

@@ -47,6 +47,7 @@ class Shard:
         self._is_able = True
         """Whether the node knows sharded pub/sub."""
         self._leaving: Counter[bytes] = Counter()
+        """How many answers to unsubscribing are to come."""
         self.is_silent = False
         """Whether it has not answered the last probe."""
 
@@ -83,10 +84,11 @@ class Shard:
             if reply[0] == b"smessage":
                 return reply
             if reply[0] == b"sunsubscribe":
-                if not self._leaving[reply[1]]:
+                count = self._leaving.pop(reply[1], 0)
+                if not count:
                     return reply
-                self._leaving[reply[1]] -= 1
-                self._leaving += Counter()  # without those that are 0
+                if count > 1:
+                    self._leaving[reply[1]] = count - 1
 
     async def close(self, reason: str) -> None:
         """Close the connection."""

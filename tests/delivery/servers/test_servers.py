@@ -13,8 +13,9 @@ import io
 import os
 import socket
 import zlib
+from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from channels.sessions import InstanceSessionWrapper
@@ -695,6 +696,40 @@ async def test_waiting_sender_goes_on_when_there_is_room(settings: Any, daphne: 
 
 
 # uvicorn's outbox
+
+
+async def test_uvicorn_is_written_to_in_order_when_the_kernel_takes_part(settings: Any) -> None:
+    """What asyncio's own transport has not sent yet goes before what comes later, whichever way each is sent."""
+    settings.WS4CHANNELS_OUTBOX_BYTES = 100_000_000
+    here, there = socket.socketpair()
+    here.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=here)
+    protocol = UvicornProtocol(cast(Any, transport))
+    outbox = outbox_for(protocol.send)
+    outbox.open()
+    texts = [f"{number:<3000}" for number in range(50)]
+    received = b""
+    there.setblocking(False)
+    for number, text in enumerate(texts):
+        put(outbox, text)
+        if number % 10 == 9:
+            received += await asyncio.to_thread(_read_some, there)
+    while transport.get_write_buffer_size():
+        await asyncio.sleep(0)
+        received += _read_some(there)
+    received += _read_some(there)
+    assert texts_in(frames_in(received)) == texts
+    transport.close()
+    there.close()
+    await outbox.aclose()
+
+
+def _read_some(end: socket.socket) -> bytes:
+    data = b""
+    with suppress(BlockingIOError):
+        while more := end.recv(5000):
+            data += more
+    return data
 
 
 async def test_uvicorn_is_written_to_until_it_is_full(uvicorn: UvicornProtocol) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from ws4channels.delivery.servers.direct import WINDOW_BITS, DirectOutbox
 from ws4channels.delivery.servers.inlet import Inlet
 
 _CLASS = ("uvicorn.protocols.websockets.websockets_sansio_impl", "WebSocketsSansIOProtocol")
+_PLAIN_TRANSPORT = ("asyncio.selector_events", "_SelectorSocketTransport")
 _COMPRESSION = ("websockets.extensions.permessage_deflate", "PerMessageDeflate")
 _ATTRIBUTES = (
     "close_sent",
@@ -58,14 +60,24 @@ def aborting(protocol: Any) -> Callable[[], None]:
     return abort
 
 
+def _plain_send(transport: Any) -> Callable[[bytes], int] | None:
+    """Return the ``send`` of the socket below asyncio's own transport; None for TLS and other event loops."""
+    cls = type(transport)
+    if (cls.__module__, cls.__name__) != _PLAIN_TRANSPORT or not hasattr(transport, "_buffer"):
+        return None
+    below = getattr(transport, "_sock", None)
+    return below.send if isinstance(below, socket.socket) else None
+
+
 class UvicornOutbox(DirectOutbox):
     """Writes to the asyncio transport of uvicorn's ``websockets-sansio`` protocol; waits while that is full."""
 
-    __slots__ = ()
+    __slots__ = ("_write_at_once",)
 
     def __init__(self, send: Send, protocol: Any, **kwargs: Any) -> None:
         super().__init__(send, protocol, **kwargs)
         self.abort = aborting(protocol)
+        self._write_at_once = _plain_send(protocol.transport)
 
     def close_now(self, code: int, reason: str | None = None) -> None:
         """Close the socket without regard to what waits."""
@@ -116,6 +128,15 @@ class UvicornOutbox(DirectOutbox):
             self._is_flowing = False
             self._forget()
             return
+        if self._write_at_once is not None and not self._transport._buffer:
+            # What the transport does first as well, after many more questions; with nothing buffered, order is kept.
+            try:
+                sent = self._write_at_once(frames)
+            except OSError:
+                sent = 0  # The socket's buffer is full, or the connection lost: for the transport to find out.
+            if sent == len(frames):
+                return
+            frames = frames[sent:]
         self._transport.write(frames)
         if not protocol.writable.is_set():
             self._is_flowing = False
