@@ -33,7 +33,7 @@ connections.pipelines connections.remembered connections.sentinels counters exce
 settings shown subscriber transports transports.configured transports.contract transports.history transports.messages
 transports.notes transports.numbers transports.plans transports.publishing transports.publishing_loop
 transports.redis_pubsub transports.redis_transport transports.scripts transports.sharded_pubsub
-transports.subscribed_connection
+transports.shards transports.subscribed_connection
 """
 """The modules of ours that a process loads which only publishes, through Redis itself."""
 

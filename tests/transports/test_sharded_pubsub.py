@@ -1,4 +1,4 @@
-"""Tests of `ws4channels.transports.sharded_pubsub`, with a cluster of three nodes that know sharded pub/sub.
+"""Tests of `ws4channels.transports.sharded_pubsub` and `ws4channels.transports.shards`, with a cluster of three nodes.
 
 What holds for every cluster is in tests/connections/test_clusters.py.
 """

@@ -17,7 +17,7 @@ from enum import IntEnum
 from typing import Any
 
 from ws4channels import settings
-from ws4channels.delivery.close_frames import CLOSE_ERROR, CLOSE_RESTART, shortened
+from ws4channels.delivery.close_frames import CLOSE_ERROR, CLOSE_RESTART, is_disconnect, shortened
 from ws4channels.delivery.own_messages import OwnMessages
 from ws4channels.shown import error_on_one_line
 from ws4channels.transports.messages import Delivery, without_repeats
@@ -116,20 +116,18 @@ class Outbox:
             return
         if self._queue or self._state >= _CLOSING:
             self.put_own(delivery)
-            return
-        # As mostly: nothing waits. Not a call more than needed, for this runs once per delivery.
-        self._queue.append(delivery)
-        self._bytes = delivery.size
+        else:  # As mostly. Not a call more than needed: this runs once per delivery.
+            self._queue.append(delivery)
+            self._bytes = delivery.size
 
     def put_own(self, delivery: Delivery) -> None:
         """Add a message that is for this socket in any case, such as a heartbeat."""
         if self._state >= _CLOSING:
             return
-        queue = self._queue
-        if queue and self._is_full(delivery):
+        if self._is_full(delivery):
             self._give_up()
             return
-        queue.append(delivery)
+        self._queue.append(delivery)
         self._bytes += delivery.size
 
     def put_gap(self, key: str, number: int) -> None:
@@ -267,7 +265,7 @@ class Outbox:
                 await self._wakeup
         except Exception as error:
             self._forget()
-            if _is_disconnect(error):
+            if is_disconnect(error):
                 logger.debug("A websocket's send failed.", exc_info=True)  # The consumer gets "websocket.disconnect".
                 return
             logger.warning("Closed a websocket whose server refused a message: %s", error_on_one_line(error))
@@ -295,11 +293,6 @@ class Outbox:
 
 
 _CLOSING = State.CLOSING  # a global: `put_own` runs once per delivery
-
-
-def _is_disconnect(error: Exception) -> bool:
-    """Tell whether ``send`` failed because the client is gone: with OSError (ASGI), or autobahn's Disconnected."""
-    return isinstance(error, OSError) or "Disconnected" in type(error).__name__
 
 
 def _resolve(future: asyncio.Future[None]) -> None:
