@@ -243,7 +243,8 @@ def test_pages_show_what_goes_on(open_window: OpenWindow, site: Site, artifacts:
     expect(messages(mary)).to_have_text(["Good morning!"])
     expect_after_reloads(page, f"{ROOT}processes/", "tbody tr", "daphne")
     shoot(page, artifacts, "processes-used")
-    expect_after_reloads(page, f"{ROOT}keys/", "tbody", "broadcast-chat")
+    for facility in ("broadcast-chat", "user-chat"):
+        expect_after_reloads(page, f"{ROOT}keys/", "th a", facility)
     expect(page.locator("tbody").last).to_contain_text("ws:user:john:user-chat")
     expect(page.locator("tbody").last).to_contain_text("mary")
     expect(page.locator("body")).not_to_contain_text("Good morning")

@@ -299,7 +299,7 @@ def test_network_that_stands_still(cases: list[Case], proxy: Proxy, settings: An
         proxy.hold()
         for observer in watched:
             # More than Redis keeps for a subscriber (client-output-buffer-limit, by default 32 MB).
-            observer.publish(settings, *(f"{number} " + "x" * 1_000_000 for number in range(40)))
+            observer.publish(settings, *(f"{number} " + "x" * 1_000_000 for number in range(64)))
             observer.publish(settings, LAST)
         proxy.release()
         for observer in watched:
