@@ -137,6 +137,14 @@ def cluster_of_three(executable: str | None = None, node_timeout: int = 60_000) 
         yield nodes
 
 
+def empty(nodes: list[RedisServer]) -> None:
+    """Have a cluster keep nothing, and return when nothing that was published before is under way."""
+    for node in nodes:
+        with node.client() as client:
+            client.flushall()
+    wait_until_all_is_told(nodes)
+
+
 def wait_until_all_is_told(nodes: list[RedisServer]) -> None:
     """Return when all nodes of a cluster have been told what was published at any of them."""
     channel = f"told:{uuid4()}"
@@ -145,14 +153,14 @@ def wait_until_all_is_told(nodes: list[RedisServer]) -> None:
         for client in clients:
             pubsub = stack.enter_context(client.pubsub(ignore_subscribe_messages=True))
             pubsub.subscribe(channel)
-            unheard = set(range(len(nodes)))
+            missing = set(range(len(nodes)))
 
-            def is_told(pubsub: Any = pubsub, unheard: set[int] = unheard) -> bool:
-                for number in unheard:
+            def is_told(pubsub: Any = pubsub, missing: set[int] = missing) -> bool:
+                for number in missing:
                     clients[number].publish(channel, number)
                 while (message := pubsub.get_message(timeout=0.01)) is not None:
-                    unheard.discard(int(message["data"]))
-                return not unheard
+                    missing.discard(int(message["data"]))
+                return not missing
 
             wait_until(is_told, "a node is told what is published at the others")
 

@@ -13,7 +13,7 @@ from example_project.redis_server import HOST, RedisServer
 from tests import layers
 from tests.inbox import Inbox
 from tests.monitor import connections_named
-from tests.topologies import cluster_of_three, redis_server_of, wait_until_all_is_told
+from tests.topologies import cluster_of_three, empty, redis_server_of
 from tests.waiting import eventually
 from ws4channels.connections import (
     UNREACHABLE,
@@ -49,10 +49,7 @@ def nodes(request: pytest.FixtureRequest) -> Iterator[list[RedisServer]]:
 @pytest.fixture
 def connection(nodes: list[RedisServer], settings: Any) -> dict[str, Any]:
     """The ``WS4REDIS_CONNECTION`` of an empty cluster; messages travel by it."""
-    for node in nodes:
-        with node.client() as client:
-            client.flushall()
-    wait_until_all_is_told(nodes)
+    empty(nodes)
     return use(settings, nodes)
 
 

@@ -28,6 +28,7 @@ from ws4channels.counters import counts
 from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports.numbers import extras_of
 from ws4channels.transports.redis_pubsub import RedisReceiver, Timing
+from ws4channels.transports.sharded_pubsub import ShardedReceiver
 
 NAME = "ws4channels-subscriber"
 KEY = "broadcast:news"
@@ -36,7 +37,7 @@ KEY = "broadcast:news"
 class Listener:
     """A receiver whose events are taken as they come, as a hub does."""
 
-    def __init__(self, receiver: RedisReceiver) -> None:
+    def __init__(self, receiver: RedisReceiver | ShardedReceiver) -> None:
         self.receiver = receiver
         self.events: list[dict[str, Any]] = []
         self.losses: list[str] = []
@@ -57,19 +58,27 @@ class Listener:
 
 
 @asynccontextmanager
-async def receiving(connection: Mapping[str, Any], *keys: str, timing: Timing | None = None) -> AsyncIterator[Listener]:
-    """Yield a listener that has joined `keys`."""
-    listener = Listener(await RedisReceiver.open(build_connector(connection), timing or Timing()))
+async def listening(receiver: RedisReceiver | ShardedReceiver, *keys: str) -> AsyncIterator[Listener]:
+    """Yield a listener that has joined `keys`; close its receiver afterwards."""
+    listener = Listener(receiver)
     task = asyncio.create_task(listener.run())
     try:
         if keys:
-            await listener.receiver.join(keys)
+            await receiver.join(keys)
         yield listener
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-        await listener.receiver.aclose()
+        await receiver.aclose()
+
+
+@asynccontextmanager
+async def receiving(connection: Mapping[str, Any], *keys: str, timing: Timing | None = None) -> AsyncIterator[Listener]:
+    """Yield a listener at a Redis that has joined `keys`."""
+    receiver = await RedisReceiver.open(build_connector(connection), timing or Timing())
+    async with listening(receiver, *keys) as listener:
+        yield listener
 
 
 @pytest.fixture

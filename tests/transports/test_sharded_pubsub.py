@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -19,8 +19,8 @@ from example_project.redis_server import RedisServer
 from tests.connections.test_clusters import KEYS, NAME, SHARD_NAME, use
 from tests.inbox import Inbox
 from tests.monitor import connections_named
-from tests.topologies import added_replica, cluster_of_three, move_slot, redis_server_of, wait_until_all_is_told
-from tests.transports.test_redis_pubsub import paused
+from tests.topologies import added_replica, cluster_of_three, empty, move_slot, redis_server_of
+from tests.transports.test_redis_pubsub import Listener, listening, paused
 from tests.waiting import TIMEOUT, eventually
 from ws4channels.connections import build_connector
 from ws4channels.connections.deadlines import within
@@ -46,42 +46,18 @@ def nodes() -> Iterator[list[RedisServer]]:
 @pytest.fixture
 def connection(nodes: list[RedisServer], settings: Any) -> dict[str, Any]:
     """The ``WS4REDIS_CONNECTION`` of the cluster, empty; messages travel by it."""
-    for node in nodes:
-        with node.client() as client:
-            client.flushall()
-    wait_until_all_is_told(nodes)
+    empty(nodes)
     settings.WS4CHANNELS_PROBE_INTERVAL = 0.5
     return use(settings, nodes)
-
-
-class Listener:
-    """A receiver whose events are taken as they come, as a hub does."""
-
-    def __init__(self, receiver: ShardedReceiver) -> None:
-        self.receiver = receiver
-        self.texts: list[str] = []
-        self.losses: list[str] = []
-        receiver.on_loss = self.losses.append
-
-    async def run(self) -> None:
-        while True:
-            self.texts.append((await self.receiver.receive())["text"])
 
 
 @asynccontextmanager
 async def receiving(connection: dict[str, Any], *keys: str) -> AsyncIterator[Listener]:
     """Yield a listener that has joined `keys`."""
     connector: Any = build_connector(connection)
-    listener = Listener(await ShardedReceiver.open(connector, Timing(confirm=TIMEOUT)))
-    task = asyncio.create_task(listener.run())
-    try:
-        await listener.receiver.join(keys)
+    receiver = await ShardedReceiver.open(connector, Timing(confirm=TIMEOUT))
+    async with listening(receiver, *keys) as listener:
         yield listener
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await listener.receiver.aclose()
 
 
 async def publish(key: str, message: str, expire: int = 0) -> None:
@@ -136,7 +112,7 @@ async def test_message_goes_to_no_other_node(connection: dict[str, Any], nodes: 
 
 
 async def test_what_others_publish_to_all_nodes_arrives(connection: dict[str, Any], nodes: list[RedisServer]) -> None:
-    """Programs that use PUBLISH at any node are heard as before."""
+    """Programs that use PUBLISH at any node reach us as before."""
     async with receiving(connection, KEYS[0]) as listener:
         for node in nodes:
             with node.client() as client:

@@ -14,12 +14,13 @@ from redis.exceptions import ResponseError
 from ws4channels import settings
 from ws4channels.connections import UNREACHABLE, RedisConnectionError, RedisError
 from ws4channels.connections.deadlines import within
+from ws4channels.connections.pipelines import Command
 from ws4channels.counters import counts
 from ws4channels.exceptions import RedisRefusal
 from ws4channels.transports.contract import RARELY, ignore_loss
 from ws4channels.transports.messages import build_event, to_payload
 from ws4channels.transports.notes import Channels
-from ws4channels.transports.subscribed_connection import Command, SubscribedConnection
+from ws4channels.transports.subscribed_connection import SubscribedConnection
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ class RedisReceiver:
     async def restore(self, reconnect: bool = False) -> None:
         # `receive` opens another connection when this one is closed.
         if reconnect and self._connection is not None:
-            await self._connection.disconnect(nowait=True)
+            await self._connection.disconnect()
 
     async def receive(self) -> dict[str, Any]:
         """Wait for the next event of a joined key, for as long as it takes, whatever happens to the connection."""
@@ -214,8 +215,7 @@ class RedisReceiver:
     async def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.fail("The connection that receives messages was closed.")
-            await connection.disconnect(nowait=True)
+            await connection.close("The connection that receives messages was closed.")
 
     async def _resubscribe(self, connection: SubscribedConnection) -> asyncio.Future[None]:
         channels, notes = self._channels.all

@@ -65,6 +65,5 @@ class Shard:
                     self._leaving[reply[1]] = count - 1
 
     async def close(self, reason: str) -> None:
-        """Close the connection."""
-        self._connection.fail(reason)
-        await self._connection.disconnect(nowait=True)
+        """Close the connection; what waits for it fails for `reason`."""
+        await self._connection.close(reason)

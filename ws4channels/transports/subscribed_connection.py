@@ -13,8 +13,8 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from ws4channels.connections import RedisConnectionError
+from ws4channels.connections.pipelines import Command
 
-Command = tuple[Any, ...]
 Reply = list[Any]
 
 
@@ -63,6 +63,11 @@ class SubscribedConnection:
                 self._answer(reply[1])
             return reply
 
+    async def close(self, reason: str) -> None:
+        """Close the connection, and fail what waits as `fail` does."""
+        self.fail(reason)
+        await self.disconnect()
+
     def fail(self, reason: str) -> None:
         """Raise a RedisConnectionError for `reason` from all that waits."""
         waiting, self._waiting = self._waiting, {}
@@ -70,9 +75,9 @@ class SubscribedConnection:
             if not done.done():
                 done.set_exception(RedisConnectionError(reason))
 
-    async def disconnect(self, nowait: bool = False) -> None:
-        """Close the connection; with `nowait` without waiting until it is closed. What waits is failed by `read`."""
-        await self._connection.disconnect(nowait=nowait)
+    async def disconnect(self) -> None:
+        """Close the connection, without waiting until that is done: `read` then raises."""
+        await self._connection.disconnect(nowait=True)
 
     def _answer(self, token: bytes) -> None:
         done = self._waiting.pop(token, None)
